@@ -1,0 +1,237 @@
+"""Checks of HeadVer4: scaled dot-product attention (Vaswani et al. 2017, equation 1) with a causal mask."""
+
+import math
+
+import torch
+
+from learngpt.checks.heads import _looks_ahead, rows_sum_to_one, softmax_of
+from learngpt.checks.report import CheckFailed, brief, compare, kept, run, seeded, tensor
+
+
+class _Run:
+    """One call of a learner's head, with the query, key, value and scores that its layers give."""
+
+    def __init__(self, Head, B, T, C, block_size, seed, debug=False):
+        torch.manual_seed(seed)
+        self.head = run("HeadVer4(block_size, embed_size)", Head, block_size, C)
+        self.x = 2 * torch.randn(B, T, C, generator=seeded(seed))
+        self.what = "head(x, debug=True)" if debug else "head(x)"
+        hint = ""
+        if T < block_size:
+            hint = f"T is {T} and block_size {block_size}: take the part of the mask that fits, self.tril[:T, :T]."
+        out = run(self.what, self.head, self.x, hint=hint, **({"debug": True} if debug else {}))
+        self.out = tensor(out, f"{self.what} of an x of shape {(B, T, C)}", (B, T, C))
+        with torch.no_grad():
+            self.q, self.k, self.v = (layer(self.x) for layer in (self.head.query, self.head.key, self.head.value))
+        self.raw = self.q @ self.k.transpose(1, 2)  # (B, T, T)
+        self.scores = self.raw / math.sqrt(C)
+        self.future = torch.ones(T, T).triu(1).bool()
+
+    def wei(self):
+        B, T, _ = self.x.shape
+        return kept(self.head, "wei", self.what, (B, T, T))
+
+
+def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
+    """The weights of the future are exactly 0, and editing the future changes nothing before it."""
+    ran = _Run(Head, B, T, C, block_size, seed)
+    ahead = ran.wei().masked_fill(~ran.future, 0) != 0
+    if ahead.any():
+        b, t, s = ahead.nonzero()[0].tolist()
+        raise CheckFailed(_looks_ahead(t, s, ran.wei()[b, t, s].item()))
+    for s in range(1, T):
+        edited = ran.x.clone()
+        edited[:, s] += 1.0
+        change = (tensor(run("head(x)", ran.head, edited), "head(x)", ran.out.shape) - ran.out).abs().amax((0, 2))
+        if not (change[:s] < 1e-5).all():
+            t = (~(change[:s] < 1e-5)).nonzero()[0].item()
+            raise CheckFailed(
+                f"The output at position {t} changed by {change[t]:.2g} when position {s} was edited; expected 0.\n"
+                "The output must be made with the masked weights: self.wei @ v."
+            )
+
+
+def attention_rows_sum_to_one(Head, B=2, T=5, C=8, block_size=5, seed=0):
+    """Each row of `self.wei` sums to 1."""
+    rows_sum_to_one(_Run(Head, B, T, C, block_size, seed).wei())
+
+
+def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
+    """With q, k and v drawn from a standard normal (`debug=True`), the variance of the scaled scores is 1.
+
+    The tolerance of 0.1 is more than twenty standard deviations at these sizes.
+    """
+    ran = _Run(Head, B, T, C, T, seed, debug=True)
+    yours = _variance(ran)
+    if abs(yours - 1) < 0.1:
+        return
+    own = ran.scores.var().item()
+    known = [
+        (C, f"which is C: the scores were not divided by sqrt(C) = {math.sqrt(C):.4g}."),
+        (1 / C, "which is 1 / C: the scores were divided by C, not by its square root."),
+        (C * C, "which is C squared: the scores were multiplied by sqrt(C) instead of divided."),
+        (C / T, "which is C / T: the scores were divided by sqrt(T). The sum in q @ k runs over C, so C it is."),
+        (C / B, "which is C / B: the scores were divided by sqrt(B). The sum in q @ k runs over C, so C it is."),
+        (C / T**2, "which is C / T²: the scores were divided by T, not by sqrt(C)."),
+        (1 / math.sqrt(C), "which is 1 / sqrt(C): the scores were divided by more than sqrt(C)."),
+        (math.sqrt(C), "which is sqrt(C): the scores were divided by the fourth root of C, or it is not the variance."),
+        (own, "which is the variance of your own query(x) and key(x): use the q and k that `if debug:` drew."),
+        (own * C, "which comes from your own query(x) and key(x), not from the q and k that `if debug:` drew."),
+    ]
+    for value, words in known:
+        if abs(yours - value) < 0.1 * value:
+            break
+    else:
+        words = "expected 1."
+        if yours != yours or math.isinf(yours):
+            words = "expected 1. It was taken after the mask put -inf in. Take it right after scaling."
+        elif yours < 1e-2:
+            words = "expected 1. Likely cause: it was taken after the softmax. Take it right after scaling."
+        elif 0.02 < yours < 0.98 or yours > 1.02:
+            words = "expected 1. Take the variance of all scores, right after dividing by sqrt(C)."
+    raise CheckFailed(f"The variance of the scores is {yours:.4g}, {words}")
+
+
+def _variance(ran):
+    value = getattr(ran.head, "var", None)
+    if value is None:
+        raise CheckFailed(f"self.var is not set after {ran.what}. Store it right after scaling: self.var = wei.var().")
+    try:
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
+    except (TypeError, ValueError, RuntimeError):
+        shape = tuple(getattr(value, "shape", ()))
+        kind = f"a tensor of shape {shape}" if shape else f"a {type(value).__name__}"
+        raise CheckFailed(f"self.var is {kind}, expected one number: the variance of all scores together.") from None
+
+
+def attention_variance_is_kept(Head, B=3, T=7, C=16, block_size=7, seed=0):
+    """`self.var` is the variance of the scaled scores, before the mask; counted with n or n - 1, both are right."""
+    ran = _Run(Head, B, T, C, block_size, seed)
+    yours = _variance(ran)
+    right = ran.scores.var().item()
+    if _near(yours, right) or _near(yours, ran.scores.var(correction=0).item()):
+        return
+    said = f"self.var is {yours:.4g}; the variance of the scaled scores is {right:.4g}."
+    masked = ran.scores.masked_fill(ran.future, float("-inf"))
+    if yours != yours or math.isinf(yours):
+        raise CheckFailed(f"{said}\nLikely cause: it was taken after the mask put -inf in.")
+    for words, suspect in (
+        ("the scores were not divided by sqrt(C).", ran.raw),
+        ("the scores were divided by C, not by sqrt(C).", ran.raw / C),
+        ("the scores were multiplied by sqrt(C).", ran.raw * math.sqrt(C)),
+        ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", ran.raw / math.sqrt(T)),
+        ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", ran.raw / math.sqrt(B)),
+        ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(block_size)),
+        ("the scores were divided by sqrt(8), a d_k of some other model.", ran.raw / math.sqrt(8)),
+        ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", ran.raw / 32),
+        ("only the visible half of the scores was taken; take all, before the mask.", ran.scores[:, ~ran.future]),
+        ("it was taken after the mask.", ran.scores.masked_fill(ran.future, 0)),
+        ("it was taken after the softmax.", masked.softmax(-1)),
+        ("it is the variance of the queries.", ran.q),
+        ("it is the variance of the keys.", ran.k),
+        ("it is the variance of the output.", ran.out),
+        ("it is the variance of the input.", ran.x),
+    ):
+        if _near(yours, suspect.var().item()) or _near(yours, suspect.var(correction=0).item()):
+            raise CheckFailed(f"{said}\nLikely cause: {words}")
+    if _near(yours, ran.scores.std().item()) or _near(yours, ran.scores.std(correction=0).item()):
+        raise CheckFailed(f"{said}\nLikely cause: it is the standard deviation. Use .var().")
+    if _near(yours, ran.scores.mean().item()):
+        raise CheckFailed(f"{said}\nLikely cause: it is the mean. Use .var().")
+    if _near(yours, 1.0):
+        raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
+    raise CheckFailed(f"{said}\nTake wei.var() right after dividing by sqrt(C).")
+
+
+def _near(a, b):
+    return math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-7)
+
+
+def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed=0):
+    """`self.wei` is softmax(mask(q k^T / sqrt(C))), and the output is `self.wei` times v."""
+    ran = _Run(Head, B, T, C, block_size, seed)
+    wei = ran.wei()
+    right = softmax_of(ran.scores, ran.future)
+    axes = ("example", "row", "column")
+    compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, _weight_suspects(ran, block_size), axes)
+    values = [
+        ("x was weighed; weigh v, which is value(x).", right @ ran.x),
+        ("the queries were weighed; weigh v, which is value(x).", right @ ran.q),
+        ("the keys were weighed; weigh v, which is value(x).", right @ ran.k),
+        ("the weights were transposed before the product with v.", right.transpose(1, 2) @ ran.v),
+        ("v came back unweighed.", ran.v),
+        ("the input was added to the result; the head gives self.wei @ v alone.", right @ ran.v + ran.x),
+        ("the unmasked weights were used for the output.", ran.scores.softmax(-1) @ ran.v),
+        ("the unscaled weights were used for the output.", softmax_of(ran.raw, ran.future) @ ran.v),
+        ("the scores were used for the output, not their softmax.", ran.scores.tril() @ ran.v),
+    ]
+    compare("The output is not self.wei @ v.", ran.out, right @ ran.v, values)
+
+
+def _weight_suspects(ran, block_size):
+    """Pairs of a known mistake in words and the weights (B, T, T) that it gives."""
+    B, T, C = ran.x.shape
+    raw, scores, future = ran.raw, ran.scores, ran.future
+    root = math.sqrt(C)
+    past_only = torch.ones(T, T).triu(0).bool()
+    minus_inf = scores.masked_fill(future, float("-inf"))
+    zeros = torch.zeros_like(scores)
+    turned = scores.transpose(1, 2)
+
+    def masked(changed):
+        return softmax_of(changed, future)
+
+    plain = torch.softmax(scores, -1)
+    return [
+        ("the scores were not divided by sqrt(C).", masked(raw)),
+        ("the scores were divided by C, not by sqrt(C).", masked(raw / C)),
+        ("the scores were multiplied by sqrt(C), not divided.", masked(raw * root)),
+        ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", masked(raw / math.sqrt(T))),
+        ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", masked(raw / math.sqrt(B))),
+        ("the scores were divided by sqrt(block_size).", masked(raw / math.sqrt(block_size))),
+        ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", masked(raw / 32)),
+        ("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T.", masked(turned)),
+        ("q and k are swapped, and the scores not divided by sqrt(C).", masked(raw.transpose(1, 2))),
+        ("the queries ask the queries; they must ask the keys.", masked(ran.q @ ran.q.transpose(1, 2) / root)),
+        ("the keys ask the keys; the queries must ask.", masked(ran.k @ ran.k.transpose(1, 2) / root)),
+        ("the queries ask the values; they must ask the keys.", masked(ran.q @ ran.v.transpose(1, 2) / root)),
+        ("x asks x; use query(x) and key(x).", masked(ran.x @ ran.x.transpose(1, 2) / root)),
+        ("the future isn't masked.", plain),
+        ("the past was masked instead of the future.", softmax_of(scores, ~future & ~torch.eye(T).bool())),
+        ("position t itself is masked too; it may look at itself.", softmax_of(scores, past_only)),
+        ("position t + 1 is let in.", softmax_of(scores, torch.ones(T, T).triu(2).bool())),
+        ("the future got the score 0 instead of -inf.", softmax_of(scores, future, 0.0)),
+        ("the future got the score -1 instead of -inf.", softmax_of(scores, future, -1.0)),
+        ("the mask came after the softmax; the rows no longer sum to 1.", plain * ~future),
+        ("softmax ran over the rows, dim=1. It must run along each row, dim=-1.", softmax_of(scores, future, dim=1)),
+        ("softmax ran over the batch, dim=0. It must run along each row, dim=-1.", softmax_of(scores, future, dim=0)),
+        ("these are the masked scores, before the softmax.", minus_inf),
+        ("these are the scores, before the mask and the softmax.", scores),
+        ("these are the undivided scores, before the mask and the softmax.", raw),
+        ("softmax came before the division by sqrt(C).", masked(raw) / root),
+        ("log_softmax was taken, not softmax.", minus_inf.log_softmax(-1)),
+        ("softmax was taken twice.", masked(scores).softmax(-1)),
+        ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
+    ]
+
+
+def attention_ignores_the_order_of_the_past(Head, B=2, T=6, C=8, block_size=6, seed=0):
+    """Permuting positions 0 to T - 2 leaves the output of the last position as it is; other contents don't."""
+    ran = _Run(Head, B, T, C, block_size, seed)
+    order = torch.arange(T)
+    order[: T - 1] = order[: T - 1].roll(1)
+    shuffled = tensor(run("head(x)", ran.head, ran.x[:, order].clone()), "head(x)", ran.out.shape)
+    change = (shuffled[:, -1] - ran.out[:, -1]).abs().max().item()
+    if not change < 1e-4:
+        raise CheckFailed(
+            f"The last output changed by {change:.2g} when the past was put in another order; expected 0.\n"
+            f"It was {brief(ran.out[0, -1])} and became {brief(shuffled[0, -1])}. "
+            "Attention weighs contents, not places: do the weights of the last row use all of its past, by q and k?"
+        )
+    other = ran.x.clone()
+    other[:, : T - 1] += torch.randn(B, T - 1, C, generator=seeded(seed + 1))
+    changed = tensor(run("head(x)", ran.head, other), "head(x)", ran.out.shape)
+    if not (changed[:, -1] - ran.out[:, -1]).abs().max().item() > 1e-6:
+        raise CheckFailed(
+            "The last output didn't change when the contents of the past did: it doesn't look at its past at all."
+        )

@@ -1,0 +1,230 @@
+"""Checks of GPTVer1.generate: what it keeps, what it draws from, and what it shows the model."""
+
+import math
+
+import torch
+
+from learngpt.checks.models import descend
+from learngpt.checks.report import CheckFailed, brief, run, seeded
+
+NAME = "generate(idx, max_new_tokens)"
+
+
+def _generated(model, idx, new):
+    """What a model's generate gives, if it is integers of shape (B, T + new) that begin with idx."""
+    B, T = idx.shape
+    out = run(f"generate(idx, {new})", model.generate, idx, new)
+    if out is None:
+        raise CheckFailed(f"{NAME} returned None. Is a `return` missing?")
+    if not isinstance(out, torch.Tensor):
+        raise CheckFailed(f"{NAME} returned a {type(out).__name__}; expected a tensor of token numbers, (B, T).")
+    if tuple(out.shape) != (B, T + new):
+        raise CheckFailed(_wrong_shape(out, B, T, new))
+    if out.is_floating_point() or out.is_complex() or out.dtype == torch.bool:
+        raise CheckFailed(f"{NAME} returned {out.dtype}; token numbers are integers, torch.int64.")
+    if not torch.equal(out[:, :T], idx.to(out.dtype)):
+        raise CheckFailed(
+            f"{NAME} should keep the context: it began with {brief(idx[0])} and came back as {brief(out[0, :T])}.\n"
+            "Append each new token behind the context, along dim=1, and leave the rest as it is."
+        )
+    return out
+
+
+def _wrong_shape(out, B, T, new):
+    said = f"{NAME} gave shape {tuple(out.shape)} for idx {(B, T)} and {new} new tokens; expected {(B, T + new)}."
+    if out.shape == (B, new):
+        return f"{said}\nLikely cause: only the new tokens come back. Return the context and the new tokens."
+    if out.shape == (B, T):
+        return f"{said}\nLikely cause: idx comes back without the new tokens. Keep what torch.cat returns."
+    if out.dim() == 2 and out.shape[0] != B:
+        return f"{said}\nLikely cause: the new tokens were put below the context, dim=0. Time is dim=1."
+    if out.dim() == 2 and out.shape[1] in (T + new - 1, T + new + 1):
+        return f"{said}\nLikely cause: the loop runs once too often or once too few."
+    if out.dim() == 2 and out.shape[1] < T + new:
+        return f"{said}\nLikely cause: the cropped context was kept. Crop only what the model is shown."
+    return f"{said}\nEach step appends one token of shape (B, 1) along dim=1."
+
+
+def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
+    """The context stays as it is, and exactly `new` tokens of the vocabulary follow it."""
+    model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, block_size)
+    idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
+    out = _generated(model, idx, new)
+    if ((out < 0) | (out >= vocab_size)).any():
+        raise CheckFailed(f"{NAME} made tokens outside 0 to {vocab_size - 1}: {brief(out[0, T:])}.")
+
+
+def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
+    """The next token is drawn from the softmax of the logits of the last position, for each example on its own.
+
+    By a Chernoff bound, a right answer fails with a probability below 1e-8 for each distribution that is compared.
+    """
+    model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, 8)
+    table = 2 * torch.randn(vocab_size, vocab_size, generator=seeded(seed + 1))
+    with torch.no_grad():
+        model.token_embedding_table.weight.copy_(table)
+    # Three contexts, each of them many times, so that draws for one context can be counted.
+    contexts = torch.stack([torch.randperm(vocab_size, generator=seeded(seed + k))[:T] for k in (2, 3, 4)])
+    idx = contexts.repeat(rows // 3, 1)
+    torch.manual_seed(seed)
+    out = _generated(model, idx, new)
+    for step in range(T, T + new):
+        for before in range(vocab_size):
+            chosen = out[:, step - 1] == before
+            if chosen.sum() >= 200:
+                _compare_draws(out[chosen], table, step, T)
+    _draws_apart(out, T)
+
+
+def _compare_draws(out, table, step, T):
+    """Compare the counted next tokens of rows that share the token before with the distributions they could be."""
+    before = out[0, step - 1]
+    drawn = torch.bincount(out[:, step].long(), minlength=len(table)) / len(out)
+    right = table[before].softmax(0)
+    if not _unlikely(drawn, right, len(out)):
+        return
+    cause = "Draw with torch.multinomial from softmax(logits[:, -1, :])."
+    for words, other in _other_distributions(table, out, step, T):
+        if not _unlikely(drawn, other, len(out)):
+            cause = words
+            break
+    raise CheckFailed(
+        f"After token {before.item()} the next tokens came with shares {_shares(drawn)}; "
+        f"softmax of the last logits gives {_shares(right)} ({len(out)} draws).\nLikely cause: {cause}"
+    )
+
+
+def _other_distributions(table, out, step, T):
+    """Pairs of a known mistake in sampling, in words, and the distribution that it leads to."""
+    before = out[0, step - 1]
+    logits = table[before]
+    top = torch.nn.functional.one_hot(logits.argmax(), len(table)).float()
+    uniform = torch.full_like(logits, 1 / len(table))
+    yield "the most probable token is always taken. Draw instead: torch.multinomial.", top
+    yield "all tokens are equally likely: the logits of the model aren't used.", uniform
+    yield "the least probable token is always taken.", torch.nn.functional.one_hot(logits.argmin(), len(table)).float()
+    if step > T:
+        origin = out[:, T - 1].unique()
+        if len(origin) == 1:
+            yield "each step sees only the first context. Append a token before the next step.", table[origin[0]].softmax(0)
+    seen = out[:, 0].unique()
+    if len(seen) == 1:
+        yield "the logits of the first position are used. The last one knows what comes next.", table[seen[0]].softmax(0)
+    if step >= 2 and len(out[:, step - 2].unique()) == 1:
+        yield "the logits of the last position but one are used.", table[out[0, step - 2]].softmax(0)
+    mean = torch.stack([table[token] for token in out[0, :step]]).mean(0).softmax(0)
+    yield "the logits of all positions are mixed. Take the last one only: logits[:, -1, :].", mean
+    for name, changed in (("negative", -logits), ("doubled", 2 * logits), ("halved", logits / 2)):
+        yield f"the logits are {name} before the softmax.", changed.softmax(0)
+    yield "softmax was taken twice.", logits.softmax(0).softmax(0)
+    yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.relu())
+    yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.abs())
+    yield "the logits were shifted and used as weights; softmax takes their exponential.", _share(logits - logits.min())
+    yield "log-probabilities were used as weights; take softmax, not log_softmax.", _share(-logits.log_softmax(0))
+    yield "sigmoid was used in place of softmax.", _share(logits.sigmoid())
+    over_tokens = table.softmax(0)[before]
+    yield "softmax runs over the wrong dimension. The vocabulary is the last one, dim=-1.", _share(over_tokens)
+    for k in range(2, len(table)):
+        kept = logits.masked_fill(logits < logits.topk(k).values[-1], float("-inf")).softmax(0)
+        yield f"only the {k} most probable tokens are drawn; the others belong to the distribution too.", kept
+
+
+def _share(weights):
+    return weights / weights.sum().clamp(min=1e-12)
+
+
+def _unlikely(drawn, distribution, draws):
+    """Whether counted shares are too far from a distribution for chance.
+
+    For a share q drawn n times from probability p, P(KL(q, p) >= e) <= 2 exp(-n e) (Chernoff).
+    """
+    q, p = drawn.double(), distribution.double().clamp(1e-12, 1 - 1e-12)
+    divergence = torch.special.xlogy(q, q / p) + torch.special.xlogy(1 - q, (1 - q) / (1 - p))
+    return bool((divergence > math.log(2 * len(q) / 1e-9) / draws).any())
+
+
+def _shares(distribution):
+    return "[" + ", ".join(f"{share:.2f}" for share in distribution.tolist()) + "]"
+
+
+def _draws_apart(out, T):
+    """Rows with one context must not all get the same draw; with thousands of rows chance can't do that."""
+    for before in out[:, T - 1].unique():
+        drawn = out[out[:, T - 1] == before][:, T]
+        if (drawn == drawn[0]).all():
+            raise CheckFailed(
+                f"All {len(drawn)} examples that end in token {before.item()} got the same next token, {drawn[0]}.\n"
+                "Draw for each example of the batch: torch.multinomial takes all rows at once."
+            )
+
+
+def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
+    """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
+    shown = []
+
+    class Watched(GPT):
+        def logits(self, idx):
+            shown.append(idx.detach().clone())
+            return super().logits(idx)
+
+    model = run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
+    idx = torch.randint(vocab_size, (1, T), generator=seeded(seed))
+    out = _generated(model, idx, new)
+    if not shown:
+        raise CheckFailed(
+            "generate never asked the model: it called neither self(...) nor self.logits(...).\n"
+            "The versions to come only change `logits`, so read nothing but what it returns."
+        )
+    lengths = [seen.shape[-1] for seen in shown]
+    if max(lengths) > block_size:
+        raise CheckFailed(
+            f"The model was shown {max(lengths)} tokens at once; block_size is {block_size}, and more it can't take.\n"
+            "Crop what it is shown to the last block_size tokens: idx[:, -self.block_size:]."
+        )
+    for step in range(T, T + new):
+        window = out[:, max(0, step - block_size) : step]
+        if not any(torch.equal(seen, window) for seen in shown):
+            raise CheckFailed(_not_shown(shown, out, step, block_size))
+
+
+def _not_shown(shown, out, step, block_size):
+    expected = min(step, block_size)
+    said = f"To write token {step}, the model should be shown the {expected} tokens before it; it wasn't."
+    if step > block_size and any(torch.equal(seen, out[:, :block_size]) for seen in shown[1:]):
+        return f"{said}\nLikely cause: the first block_size tokens are shown, not the last: idx[:, -self.block_size:]."
+    longest = max(seen.shape[-1] for seen in shown)
+    if longest < expected:
+        return (
+            f"{said}\nIt never saw more than {longest}. Show it all that fits: a bigram needs only the last token, "
+            "the versions to come need the whole context."
+        )
+    if all(torch.equal(seen, shown[0]) for seen in shown):
+        return f"{said}\nLikely cause: each step shows the first context again. Append the new token to idx."
+    return f"{said}\nIt saw lengths {[seen.shape[-1] for seen in shown]}. Crop with idx[:, -self.block_size:]."
+
+
+def generate_writes_likelier_text(GPT, text, steps=150, length=400, seed=0):
+    """After a short training the model writes likelier text than before, by the pairs counted in the real one."""
+    counts = text.pair_counts() + 0.1
+    log_probability = (counts / counts.sum(1, keepdim=True)).log()
+    torch.manual_seed(seed)
+    model = run("GPTVer1(vocab_size, block_size)", GPT, text.vocab_size, 8)
+    start = text.encode(text.content[:4])[None]
+
+    def surprise():
+        out = _generated(model, start, length)[0]
+        return -log_probability[out[3:-1], out[4:]].mean().item()
+
+    before = surprise()
+    draws = seeded(seed)
+    for _ in range(steps):
+        model.zero_grad()
+        model(*text.batch(128, 8, draws))[1].backward()
+        descend(model, 0.05)
+    after = surprise()
+    # Untrained text costs about 6 nats a character and trained text about 2.6, give or take 0.2.
+    if not after < before - 1:
+        raise CheckFailed(
+            f"Counted in the real text, a character of yours cost {before:.1f} nats before training and {after:.1f} "
+            "after it; expected at least 1 less.\nDoes `generate` use the logits of the trained model?"
+        )

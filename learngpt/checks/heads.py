@@ -1,0 +1,236 @@
+"""Checks of HeadVer1, HeadVer2 and HeadVer3: the mean of the past, made three ways."""
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from learngpt.checks.report import CheckFailed, compare, kept, run, seeded, tensor
+
+
+def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
+    """Row t of the output is the mean of rows 0 to t of the input.
+
+    Args:
+        x: (B, T, C) or (T, C) numbers; without it, random ones of the sizes B, T and C.
+    """
+    x = torch.as_tensor(x) if x is not None else torch.randn(B, T, C, generator=seeded(seed))
+    x = x if x.dim() == 3 else x[None]
+    out = tensor(run(f"{Head.__name__}()(x)", Head(), x), f"The output of {Head.__name__}", x.shape)
+    fact = f"Row t of {Head.__name__}'s output is not the mean of rows 0 to t of the input."
+    compare(fact, out, _mean_of_past(x), _suspects(x))
+
+
+def _mean_of_past(x):
+    return x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
+
+
+def _suspects(x):
+    B, T, C = x.shape
+    tril = torch.ones(T, T).tril()
+    lower, upper = tril.bool(), tril.T.bool()
+    count = torch.arange(1, T + 1)[:, None]
+    before = torch.ones(T, T).tril(-1)
+    beyond = torch.ones(T, T).tril(1)
+    minus_inf = float("-inf")
+
+    def rows_softmax(mask, dim=1):
+        return torch.zeros(T, T).masked_fill(~mask, minus_inf).softmax(dim)
+
+    short = "position t itself is left out: `x[b, :t]` stops before t, `x[b, : t + 1]` includes it."
+    return [
+        ("the input came back unchanged, nothing was averaged.", x),
+        ("the rows were added up but not divided by their number, t + 1.", x.cumsum(1)),
+        ("every row is the mean of the whole line, the future included.", x.mean(1, keepdim=True).expand_as(x)),
+        ("the sum of the past was divided by T, not by t + 1. Mask before the softmax, not after.", x.cumsum(1) / T),
+        (short, before / before.sum(1, keepdim=True) @ x),
+        (short, before / before.sum(1, keepdim=True).clamp(min=1) @ x),
+        (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
+        ("position t + 1 is let in: `x[b, : t + 1]` ends at t.", beyond / beyond.sum(1, keepdim=True) @ x),
+        ("the rows from t to the end were averaged. Take the lower triangle, torch.tril.", rows_softmax(upper) @ x),
+        ("the weights are transposed: row t must weigh the inputs of position t.", (tril / count).T @ x),
+        ("the columns of the weights sum to 1, not the rows.", tril / tril.sum(0) @ x),
+        ("softmax runs down the columns; it must run along each row, dim=-1.", rows_softmax(lower, 0) @ x),
+        ("softmax over 0 and 1 doesn't hide the future: put -inf there first.", tril.softmax(1) @ x),
+        ("softmax over 0 and 1 doesn't hide the future: put -inf there first.", tril.softmax(1) * tril @ x),
+        ("the average runs over the examples of the batch too.", _mean_of_past(x).mean(0).expand_as(x)),
+        ("the average runs over the examples of the batch, not over the past.", x.mean(0).expand_as(x)),
+        ("the average runs along the channels, not along the positions.", x.cumsum(2) / torch.arange(1, C + 1)),
+        ("the average runs over the channels.", x.mean(2, keepdim=True).expand_as(x)),
+        ("the largest value of the past was taken, not the mean.", x.cummax(1).values),
+        ("the middle value of the past was taken, not the mean.", _running_median(x)),
+        ("only position t and the one before it were averaged.", (x + torch.cat((x[:, :1], x[:, :-1]), 1)) / 2),
+        ("the future got the score 0 instead of -inf, and softmax gives 0 a weight.", torch.ones(T, T).softmax(1) @ x),
+        ("the mean was divided by t + 1 a second time.", x.cumsum(1) / count / count),
+        ("the output is all zeros: it was made, but never filled.", torch.zeros(B, T, C)),
+        ("the past was masked instead of the future.", rows_softmax(~lower) @ x),
+    ]  # fmt: skip
+
+
+def _running_median(x):
+    return torch.stack([x[:, : t + 1].median(1).values for t in range(x.shape[1])], 1)
+
+
+def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
+    """The output of an example at a position depends on that example up to that position, on nothing else."""
+    x = torch.randn(B, T, C, generator=seeded(seed))
+    what = f"{Head.__name__}()(x)"
+    out = tensor(run(what, Head(), x), f"The output of {Head.__name__}", x.shape)
+    for s in range(T):
+        edited = x.clone()
+        edited[0, s] += 1.0
+        change = (tensor(run(what, Head(), edited), what, x.shape) - out).abs().amax(-1)  # (B, T)
+        if change[0, s:].isnan().any():
+            raise CheckFailed(f"{what} has nan at example 0. A division by 0, or a softmax over nothing?")
+        if (change[1:] > 1e-6).any():
+            b, t = (change[1:] > 1e-6).nonzero()[0].tolist()
+            raise CheckFailed(
+                f"Example {b + 1} changed by {change[b + 1, t]:.2g} at position {t} when example 0 was edited; "
+                "expected 0.\nExamples of a batch are different texts. Average along the positions of each one only."
+            )
+        if (change[0, :s] > 1e-6).any():
+            t = (change[0, :s] > 1e-6).nonzero()[0].item()
+            raise CheckFailed(
+                f"Position {t} changed by {change[0, t]:.2g} when position {s} was edited; expected 0.\n"
+                "A position may look at itself and at what came before it, never ahead."
+            )
+        if (change[0, s:] <= 1e-7).any():
+            t = s + (change[0, s:] <= 1e-7).nonzero()[0].item()
+            raise CheckFailed(
+                f"Position {t} didn't change when position {s} was edited; every position depends on itself and on "
+                "all of its past."
+            )
+
+
+@torch.no_grad()
+def influence(function, x):
+    """How much the output at each position changes when the input at each position is edited.
+
+    A black-box look at any head or model: row t, column s is large where position t looks at position s.
+
+    Args:
+        function: (B, T, C) floats or (B, T) tokens -> (B, T, anything).
+        x: what to start from. Floats are edited by adding 1, tokens by taking the next one in the vocabulary.
+
+    Returns:
+        (T, T), the largest change of the output at t (row) for an edit at s (column), over examples and channels.
+    """
+    out = function(x)
+    columns = []
+    for s in range(x.shape[1]):
+        edited = x.clone()
+        edited[:, s] = x[:, s] + 1.0 if x.is_floating_point() else (x[:, s] + 1) % (x.max() + 1)
+        columns.append((function(edited) - out).abs().flatten(2).amax((0, 2)))  # (T,)
+    return torch.stack(columns, 1)
+
+
+class operations(TorchFunctionMode):
+    """Counts the tensor operations that Python asks for: `with operations() as counted: ...`, then `counted.count`."""
+
+    count = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
+    """The number of tensor operations is the same for small and large inputs, and gradients reach the input.
+
+    Args:
+        small, large: sizes (B, T, C) to compare; both B and T grow.
+    """
+    name = Head.__name__
+    counts = []
+    for shape in (small, large):
+        x = torch.randn(shape, generator=seeded(seed), requires_grad=True)
+        with operations() as counted:
+            out = run(f"{name}()(x)", Head(), x)
+        tensor(out, f"The output of {name}", shape)
+        _lets_gradients_through(name, x, out)
+        counts.append(counted.count)
+    # One operation a step is the least a loop can do.
+    if counts[1] - counts[0] >= min(large[0] - small[0], large[1] - small[1]):
+        raise CheckFailed(
+            f"{name} took {counts[0]} tensor operations for B, T = {small[:2]} and {counts[1]} for {large[:2]}; "
+            "expected about the same number.\n"
+            "Somewhere a Python loop still runs over examples or positions. "
+            "One product of a (T, T) matrix with x does them all."
+        )
+
+
+def _lets_gradients_through(name, x, out):
+    out = out.sum()
+    if out.requires_grad:
+        [gradient] = torch.autograd.grad(out, x, allow_unused=True)
+    if not out.requires_grad or gradient is None or not gradient.abs().sum() > 0:
+        raise CheckFailed(
+            f"No gradient reaches the input of {name}: the embeddings before it could never learn.\n"
+            "Compute with tensors from x to the result, without numpy, .tolist(), .item(), .data or torch.tensor(...)."
+        )
+
+
+def _weights(Head, B, T, C, seed):
+    """The output (B, T, C), the kept weights (T, T) and the input of a HeadVer3."""
+    name = Head.__name__
+    x = torch.randn(B, T, C, generator=seeded(seed))
+    head = Head()
+    out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
+    return out, kept(head, "wei", f"{name}()(x)", (T, T)), x
+
+
+def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
+    """Above the diagonal `self.wei` is exactly 0, and the output is what these weights make of the input."""
+    out, wei, x = _weights(Head, B, T, C, seed)
+    ahead = wei.triu(1) != 0
+    if ahead.any():
+        t, s = ahead.nonzero()[0].tolist()
+        raise CheckFailed(_looks_ahead(t, s, wei[t, s].item()))
+    fact = "The output is not self.wei @ x: self.wei doesn't hold the weights that made it."
+    compare(fact, out, wei.to(x.dtype) @ x)
+
+
+def _looks_ahead(t, s, weight):
+    said = f"Position {t} looks at position {s}, which comes after it (weight {weight:.2g}, expected exactly 0)."
+    if weight == float("-inf"):
+        return f"{said}\nLikely cause: self.wei holds the masked scores. Keep what comes out of the softmax."
+    if abs(weight) < 0.01:
+        return f"{said}\nLikely cause: the mask value isn't small enough. softmax gives only -inf a weight of 0."
+    return f"{said}\nLikely cause: the future isn't masked with -inf before the softmax."
+
+
+def weight_rows_sum_to_one(Head, B=2, T=5, C=3, seed=0):
+    """Each row of `self.wei` sums to 1."""
+    _, wei, _ = _weights(Head, B, T, C, seed)
+    rows_sum_to_one(wei[None])
+
+
+def rows_sum_to_one(wei):
+    """Each row of weights (B, T, T) sums to 1, and none of them is negative."""
+    sums = wei.sum(-1)
+    wrong = ~((sums - 1).abs() < 1e-4)
+    if wrong.any():
+        b, t = wrong.nonzero()[0].tolist()
+        value = sums[b, t].item()
+        if wei.isinf().any():
+            cause = "self.wei holds scores with -inf. Keep what comes out of the softmax."
+        elif value != value:
+            cause = "nan comes from a softmax over a row that is -inf everywhere: position t must see itself."
+        elif ((wei.sum(-2) - 1).abs() < 1e-4).all():
+            cause = "the columns sum to 1. softmax must run along each row, dim=-1."
+        elif ((wei.sum(0) - 1).abs() < 1e-4).all():
+            cause = "softmax ran over the batch, dim=0. It must run along each row, dim=-1."
+        elif value < 1:
+            cause = "the future was cut off after the softmax. Mask before it, with -inf."
+        else:
+            cause = "no softmax was taken, or the weights were changed after it."
+        raise CheckFailed(f"Row {t} of self.wei sums to {value:.4g}, expected 1.\nLikely cause: {cause}")
+    if (wei < 0).any():
+        b, t, s = (wei < 0).nonzero()[0].tolist()
+        raise CheckFailed(
+            f"Row {t} of self.wei has a negative weight, {wei[b, t, s]:.3g} at column {s}; expected none.\n"
+            "Likely cause: the weights don't come from a softmax."
+        )
+
+
+def softmax_of(scores, mask, value=float("-inf"), dim=-1):
+    """softmax of (B, T, T) scores where `mask` (T, T) is False and `value` elsewhere, over one dimension."""
+    return scores.masked_fill(mask, value).softmax(dim)

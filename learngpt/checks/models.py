@@ -1,0 +1,145 @@
+"""Checks of whole models: GPTVer2 and GPTVer3 with any head."""
+
+import torch
+from torch import nn
+
+from learngpt.checks.report import CheckFailed, compare, run, seeded, tensor
+from learngpt.text import Text
+
+TINY = Text("to be, or not to be: that is the question.\n" * 20)
+
+
+class MeanHead:
+    """The mean of the past, so that a model can be checked without a learner's head."""
+
+    def __call__(self, x):  # (B, T, C) -> (B, T, C)
+        return x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
+
+
+class MixingHead(nn.Module):
+    """An attention head with fixed weights of its own, so that a model can be checked without a learner's head."""
+
+    def __init__(self, embed_size):
+        super().__init__()
+        self.mix = nn.Linear(embed_size, 2 * embed_size)
+
+    def forward(self, x):  # (B, T, C) -> (B, T, C)
+        asked, offered = self.mix(x).chunk(2, -1)
+        return nn.functional.scaled_dot_product_attention(asked, offered, x, is_causal=True)
+
+
+def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
+    """`logits` is lm_head of the head of the embedded tokens: (B, T) -> (B, T, V)."""
+    torch.manual_seed(seed)
+    name = GPT.__name__
+    model = run(f"{name}(head, ...)", GPT, MeanHead(), vocab_size, C, block_size)
+    idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
+    out = run(f"{name}.logits(idx)", model.logits, idx)
+    embed, head, to_logits = model.token_embedding_table, model.head, model.lm_head
+    out = tensor(out, f"{name}.logits(idx)", (B, T, vocab_size))
+    with torch.no_grad():
+        x = embed(idx)
+        right = to_logits(head(x))
+        suspects = [
+            ("the head isn't used: the embeddings go straight into lm_head.", to_logits(x)),
+            ("the head is used twice.", to_logits(head(head(x)))),
+            ("the embeddings are added to the head's output; here the head's output stands alone.", to_logits(head(x) + x)),
+            ("the head runs after lm_head; it works on the (B, T, C) embeddings.", head(to_logits(x))),
+            ("softmax was taken already. Logits are the raw numbers.", right.softmax(-1)),
+            ("log_softmax was taken already. Logits are the raw numbers.", right.log_softmax(-1)),
+        ]  # fmt: skip
+    axes = ("example", "position", "token")
+    compare(f"{name}.logits is not lm_head(head(token_embedding_table(idx))).", out, right, suspects, axes)
+
+
+class _WithHead(nn.Module):
+    """Embeddings, a head and lm_head, so that a head can be checked without a learner's GPTVer2."""
+
+    def __init__(self, head, vocab_size, embed_size, block_size):
+        super().__init__()
+        self.block_size = block_size
+        self.token_embedding_table = nn.Embedding(vocab_size, embed_size)
+        self.head = head
+        self.lm_head = nn.Linear(embed_size, vocab_size)
+
+    def logits(self, idx):
+        return self.lm_head(self.head(self.token_embedding_table(idx)))
+
+    def forward(self, idx, targets):
+        logits = self.logits(idx)
+        return logits, nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def head_trains_and_generates(Head, C=16, seed=0):
+    """The same for a HeadVer4, inside a small model."""
+    trains_and_generates(lambda V, T: _WithHead(run("HeadVer4(...)", Head, T, C), V, C, T), seed=seed)
+
+
+def model_trains_and_generates(GPT, head=None, C=16, seed=0):
+    """The same for a GPTVer2 or GPTVer3 class; without `head`, with an attention head of the checks' own."""
+    trains_and_generates(lambda V, T: GPT(head or MixingHead(C), V, C, T), seed=seed)
+
+
+def trains_and_generates(build, steps=60, seed=0):
+    """The loss falls, gradients reach every parameter, and text comes out at every length.
+
+    Args:
+        build: called as `build(vocab_size, block_size)`, gives a model.
+    """
+    torch.manual_seed(seed)
+    block_size, draws = 8, seeded(seed)
+    model = run("making the model", build, TINY.vocab_size, block_size)
+    losses = []
+    for _ in range(steps):
+        inputs, targets = TINY.batch(4, block_size, draws)
+        _, loss = run("model(idx, targets)", model, inputs, targets)
+        if not torch.isfinite(loss):
+            raise CheckFailed(f"The loss is {loss.item()} after {len(losses)} steps. Is there a 0 / 0 or -inf - inf?")
+        if not loss.requires_grad:
+            raise CheckFailed("The loss has no gradient, so nothing can learn. Stay with tensors all the way to it.")
+        model.zero_grad()
+        loss.backward()
+        if not losses:
+            _gradients_reach_all(model)
+        descend(model, 0.02)
+        losses.append(loss.item())
+    first, last = losses[0], sum(losses[-5:]) / 5
+    # Right answers fall by 1 nat or more; a model that learns nothing moves by less than 0.1.
+    if not last < first - 0.4:
+        raise CheckFailed(
+            f"In {steps} steps the loss went from {first:.2f} to {last:.2f}; expected at least 0.4 less.\n"
+            "Do the logits depend on the tokens, each position on its own past?"
+        )
+    _writes(model, block_size)
+
+
+@torch.no_grad()
+def descend(model, rate):
+    """Move each parameter by `rate` against the sign of its gradient.
+
+    Enough to see a loss fall, without the two seconds that torch.optim takes to import a compiler.
+    """
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter -= rate * parameter.grad.sign()
+
+
+def _gradients_reach_all(model):
+    for name, parameter in model.named_parameters():
+        if parameter.grad is None or not parameter.grad.abs().sum() > 0:
+            raise CheckFailed(
+                f"No gradient reaches {name}, so it can't learn.\n"
+                "Is it used on the way from idx to the logits, without numpy, .item(), .data or .detach()?"
+            )
+
+
+@torch.no_grad()
+def _writes(model, block_size):
+    """Grow a text from one token to more than block_size with nothing but `logits`."""
+    idx = torch.zeros(2, 1, dtype=torch.long)
+    for _ in range(block_size + 2):
+        seen = idx[:, -block_size:]
+        hint = f"Contexts shorter than block_size = {block_size} must work too; this one has {seen.shape[1]} tokens."
+        logits = run("model.logits(idx)", model.logits, seen, hint=hint)
+        logits = tensor(logits, "model.logits(idx)", (2, seen.shape[1], TINY.vocab_size))
+        idx = torch.cat((idx, torch.multinomial(logits[:, -1].softmax(-1), 1)), 1)

@@ -1,0 +1,203 @@
+"""Checks of GPTVer3: sinusoidal positions (Vaswani et al. 2017, section 3.5), and where they are added."""
+
+import contextlib
+import math
+
+import torch
+
+from learngpt.checks.models import MeanHead
+from learngpt.checks.report import CheckFailed, brief, compare, run, seeded, tensor
+
+NAME = "pos_encodings(block_size, embed_size)"
+
+
+def sinusoids(block_size, embed_size, base=10000.0, start=0):
+    """The table of Vaswani et al. 2017, section 3.5: (block_size, embed_size) float64, sine even, cosine odd."""
+    angles = _angles(block_size, embed_size, base, start)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+def _angles(block_size, embed_size, base=10000.0, start=0):
+    positions = torch.arange(start, start + block_size, dtype=torch.float64)[:, None]
+    return positions / base ** (torch.arange(0, embed_size, 2, dtype=torch.float64) / embed_size)
+
+
+def _encodings(GPT, block_size, embed_size):
+    table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size)
+    if isinstance(table, torch.Tensor) and table.dim() == 3 and table.shape[0] == 1:
+        raise CheckFailed(f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: no batch in it.")
+    if isinstance(table, torch.Tensor) and tuple(table.shape) == (embed_size, block_size):
+        raise CheckFailed(
+            f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: it is turned by 90 degrees. "
+            "Rows are positions, columns are channels."
+        )
+    return tensor(table, NAME, (block_size, embed_size)).double()
+
+
+def encodings_differ(GPT, block_size=32, embed_size=8):
+    """No two positions have the same code."""
+    table = _encodings(GPT, block_size, embed_size)
+    if not table.isfinite().all():
+        raise CheckFailed(f"{NAME} has values that aren't numbers, like {table[~table.isfinite()][0].item()}.")
+    distances = torch.cdist(table, table) + 1e9 * torch.eye(block_size)
+    if distances.min() < 1e-3:
+        i, j = divmod(distances.argmin().item(), block_size)
+        raise CheckFailed(
+            f"Positions {i} and {j} have the same code, {brief(table[i])}; expected different ones.\n"
+            "No model could tell the two apart."
+        )
+
+
+def encodings_keep_distances(GPT, block_size=16, embed_size=8):
+    """Positions that are equally far apart have codes that are equally far apart."""
+    table = _encodings(GPT, block_size, embed_size)
+    for (a, b), (c, d) in (((0, 2), (1, 3)), ((3, 5), (4, 6)), ((5, 7), (6, 8)), ((0, 5), (8, 13))):
+        one, two = (table[a] - table[b]).norm().item(), (table[c] - table[d]).norm().item()
+        if not math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-6):
+            raise CheckFailed(
+                f"From position {a} to {b} the codes are {one:.4g} apart, from {c} to {d} they are {two:.4g} apart; "
+                "expected the same.\nThat needs a sine and a cosine of the same frequency: "
+                "(sin a - sin b)² + (cos a - cos b)² depends on a - b only."
+            )
+        if one < 1e-6:
+            raise CheckFailed(f"Positions {a} and {b} have the same code; expected codes that lie apart.")
+
+
+def encodings_are_sinusoidal(GPT, block_size=32, embed_size=8):
+    """The values are sin(pos / 10000^(2i/C)) in column 2i and its cosine in column 2i + 1."""
+    table = _encodings(GPT, block_size, embed_size)
+    right = sinusoids(block_size, embed_size)
+    fact = "The values are not those of Vaswani et al. 2017, section 3.5."
+    compare(fact, table, right, _known_encodings(block_size, embed_size), ("position", "column"), tolerance=1e-3)
+
+
+def _known_encodings(T, C):
+    """Pairs of a known encoding in words and its table, (T, C)."""
+    angles = _angles(T, C)
+    sine, cosine = angles.sin(), angles.cos()
+    right = sinusoids(T, C)
+    positions = torch.arange(T, dtype=torch.float64)[:, None]
+    columns = torch.arange(C, dtype=torch.float64)
+
+    def by_column(angles):  # (T, C) angles, one for each column
+        return torch.where(columns % 2 == 0, angles.sin(), angles.cos())
+
+    def interleave(angles):  # (T, C / 2) angles, one for each pair of columns
+        return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+    half = torch.arange(C // 2, dtype=torch.float64)
+    for base in (2, 10, 100, 1000, 1e5, 1e6):
+        yield f"your encoding is Vaswani's with base {base:g} instead of 10000.", sinusoids(T, C, base)
+    yield (
+        "sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
+        torch.stack((cosine, sine), -1).flatten(1),
+    )
+    yield "all sines stand left and all cosines right; they take turns, column by column.", torch.cat((sine, cosine), 1)
+    yield "all cosines stand left and all sines right; they take turns.", torch.cat((cosine, sine), 1)
+    yield "columns 1, 3, 5 are sines; the odd columns are cosines.", torch.stack((sine, sine), -1).flatten(1)
+    yield "columns 0, 2, 4 are cosines; the even columns are sines.", torch.stack((cosine, cosine), -1).flatten(1)
+    yield "positions start at 1; the first one is 0.", sinusoids(T, C, start=1)
+    yield (
+        "each column has a frequency of its own; a sine and the cosine beside it share one, 10000^(2i/C).",
+        by_column(positions / 10000 ** (columns / C)),
+    )
+    yield (
+        "the exponent of column j is 2j/C; it is 2i/C for the columns 2i and 2i + 1.",
+        by_column(positions / 10000 ** (2 * columns / C)),
+    )
+    yield "the exponent is i/C; it is 2i/C.", interleave(positions / 10000 ** (half / C))
+    yield "the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", interleave(positions / 10000 ** (4 * half / C))
+    yield "the position is multiplied by 10000^(2i/C); divide.", interleave(positions * 10000 ** (2 * half / C))
+    yield "the exponent is divided by block_size; divide by embed_size.", interleave(positions / 10000 ** (2 * half / T))
+    yield "every column has the same frequency; the exponent 2i/C is missing.", interleave(positions.expand(T, C // 2))
+    yield "every pair of columns divides by 10000; the exponent 2i/C is missing.", interleave(
+        positions.expand(T, C // 2) / 10000
+    )
+    yield "the columns are in the reverse order: the first pair has the highest frequency.", interleave(angles.flip(1))
+    yield "the positions are in the reverse order.", right.flip(0)
+    yield "the position was divided by block_size first; so the code depends on the length.", interleave(angles / T)
+    yield "the angles are taken as degrees.", interleave(angles.deg2rad())
+    yield "the angles are taken with a factor of 2 pi.", interleave(angles * 2 * math.pi)
+    yield "these are the angles, before sine and cosine.", torch.stack((angles, angles), -1).flatten(1)
+    yield "the index itself is no sine.", positions.expand(T, C)
+    yield "the index over the length is no sine.", (positions / T).expand(T, C)
+    yield "the index over the length is no sine.", (positions / max(T - 1, 1)).expand(T, C)
+    yield "the cosine columns were left at 0.", torch.stack((sine, 0 * sine), -1).flatten(1)
+    yield "the sine columns were left at 0.", torch.stack((0 * cosine, cosine), -1).flatten(1)
+    yield "the table is all zeros: it was made, but never filled.", torch.zeros(T, C, dtype=torch.float64)
+    yield "the values were multiplied by sqrt(embed_size).", right * math.sqrt(C)
+
+
+@contextlib.contextmanager
+def _with_encodings(GPT, table):
+    """Lend a class known positions, so that `logits` is judged apart from `pos_encodings`."""
+    own = GPT.__dict__.get("pos_encodings")
+    GPT.pos_encodings = staticmethod(lambda block_size, embed_size: table[:block_size, :embed_size].clone())
+    try:
+        yield
+    finally:
+        if own is None:
+            del GPT.pos_encodings
+        else:
+            GPT.pos_encodings = own
+
+
+def _logits(GPT, idx, C, vocab_size, block_size, seed):
+    """The logits of a model with known positions, its three layers and those positions, (64, C)."""
+    torch.manual_seed(seed)
+    table = torch.randn(64, C, generator=seeded(seed))
+    with _with_encodings(GPT, table):
+        model = run("GPTVer3(head, ...)", GPT, MeanHead(), vocab_size, C, block_size)
+        B, T = idx.shape
+        hint = f"T is {T} and block_size {block_size}: add the first T positions, pos_encodings(...)[:T]."
+        out = run("GPTVer3.logits(idx)", model.logits, idx, hint=hint)
+    if isinstance(out, torch.Tensor) and out.dim() == 3 and T < block_size == out.shape[1]:
+        raise CheckFailed(f"GPTVer3.logits(idx) has shape {tuple(out.shape)}, expected {(B, T, vocab_size)}.\n{hint}")
+    out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
+    return out, model, table
+
+
+@torch.no_grad()
+def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
+    """A repeated token gets other logits at each position; a table, or a head without positions, can't do that."""
+    idx = torch.full((2, T), 3)
+    out, model, _ = _logits(GPT, idx, C, vocab_size, block_size, seed)
+    without = model.lm_head(model.head(model.token_embedding_table(idx)))  # what GPTVer2 makes of it
+    if not torch.allclose(without, without[:, :1].expand_as(without), atol=1e-5):
+        raise CheckFailed("Without positions a repeated token must get the same logits everywhere. Is the head changed?")
+    distances = torch.cdist(out[0], out[0]) + 1e9 * torch.eye(T)
+    if distances.min() < 1e-4:
+        i, j = divmod(distances.argmin().item(), T)
+        raise CheckFailed(
+            f"For the same character {T} times over, positions {i} and {j} get the same logits, {brief(out[0, i])}; "
+            "expected different ones.\nLikely cause: pos_encodings is not added to the embeddings before the head."
+        )
+
+
+@torch.no_grad()
+def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
+    """The positions are added to the embeddings before the head, for sequences of any length up to block_size."""
+    idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
+    out, model, table = _logits(GPT, idx, C, vocab_size, block_size, seed)
+    x, places = model.token_embedding_table(idx), table[:T]
+    head, lm_head = model.head, model.lm_head
+    suspects = [
+        ("no positions are added.", lm_head(head(x))),
+        ("the positions are added after the head; add them before it.", lm_head(head(x) + places)),
+        ("the positions are added before the head and after it.", lm_head(head(x + places) + places)),
+        ("the positions are added twice.", lm_head(head(x + 2 * places))),
+        ("the positions are multiplied with the embeddings; add them.", lm_head(head(x * places))),
+        ("the positions are subtracted; add them.", lm_head(head(x - places))),
+        ("the last T positions are added; the sequence starts at position 0.", lm_head(head(x + table[block_size - T : block_size]))),
+        ("every position gets the code of position 0.", lm_head(head(x + places[0]))),
+        ("every position gets the code of the last one.", lm_head(head(x + places[-1]))),
+        ("the positions start at 1; the first one is 0.", lm_head(head(x + table[1 : T + 1]))),
+        ("the head isn't used.", lm_head(x + places)),
+        ("only the positions go into the head; add them to the embeddings.", lm_head(head(places.expand_as(x)))),
+        ("the positions are added to the output of the head without the head seeing them.", lm_head(x + head(places[None]))),
+        ("the embeddings are scaled by sqrt(C); here they aren't.", lm_head(head(x * math.sqrt(C) + places))),
+        ("softmax was taken already. Logits are the raw numbers.", lm_head(head(x + places)).softmax(-1)),
+    ]  # fmt: skip
+    suspects = [(words, wrong) for words, wrong in suspects if wrong.shape == out.shape]
+    fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
+    compare(fact, out, lm_head(head(x + places)), suspects, ("example", "position", "token"))

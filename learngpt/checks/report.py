@@ -1,0 +1,169 @@
+"""How a check speaks: a failure with its likely cause, and the evidence of a check that ran to its end."""
+
+import contextlib
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+import torch
+from IPython import get_ipython
+
+PACKAGE = Path(__file__).resolve().parent.parent
+NOT_WRITTEN = "This part of the TODO isn't written yet: replace `raise NotImplementedError()` in the class above."
+
+
+class CheckFailed(AssertionError):
+    """A property that doesn't hold, with the learner's value, the expected one and the likely cause."""
+
+    def _render_traceback_(self):
+        return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(str(self).split("\n"))]
+
+
+class _Passed:
+    """Evidence that a graded cell ran to its end: nbgrader reads the points, a person sees a green line."""
+
+    def __init__(self, points):
+        self.points = points
+
+    def __repr__(self):
+        return str(self.points)
+
+    def _repr_html_(self):
+        unit = "point" if self.points == 1 else "points"
+        return f'<span style="color: #007a3d; font-weight: bold">✓ {self.points} {unit}</span>'
+
+
+def passed(points):
+    """The last line of a graded cell."""
+    return _Passed(points)
+
+
+def set_up_notebook():
+    """Show an unfinished TODO as one line, and, when nbgrader runs the notebook, keep stderr empty.
+
+    nbgrader gives 0 points to a graded cell that writes to stderr, so a warning or a print of the learner's would
+    cost the points of a right answer.
+    """
+    shell = get_ipython()
+    if shell is None:
+        return
+    if os.environ.get("NBGRADER_EXECUTION"):
+        sys.stderr = sys.stdout
+
+    def one_line(shell, kind, error, trace, tb_offset=None):
+        lines = [f"✗ {error if str(error) else NOT_WRITTEN}"]
+        shell._showtraceback(kind, error, lines)
+        return lines
+
+    shell.set_custom_exc((NotImplementedError,), one_line)
+
+
+def run(what, function, *arguments, hint="", **options):
+    """Call the learner's code and turn whatever goes wrong into one explanation.
+
+    Args:
+        what: the call, as the learner would write it.
+        hint: added where the code stops with an error.
+    """
+    before = [argument.clone() if isinstance(argument, torch.Tensor) else None for argument in arguments]
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(sys.stdout):
+            result = function(*arguments, **options)
+    except NotImplementedError:
+        raise CheckFailed(f"{what}: {NOT_WRITTEN}") from None
+    except CheckFailed:
+        raise
+    except Exception as error:
+        lines = [f"{what} stops with {type(error).__name__}: {error}", *_learners_lines(error)]
+        raise CheckFailed("\n".join(lines + [hint] * bool(hint))) from None
+    for argument, copy in zip(arguments, before):
+        if copy is not None and not torch.equal(argument.detach(), copy):
+            raise CheckFailed(
+                f"{what} changed its input: {brief(copy)} became {brief(argument)}.\n"
+                "Others still need that tensor. Make a new one instead of writing into it."
+            )
+    return result
+
+
+def _learners_lines(error):
+    """The lines of the learner's own code on the way to an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_library(frame.filename)]
+    return [f"in {frame.name}, line {frame.lineno}: {frame.line}" for frame in own[-3:]]
+
+
+def _is_library(filename):
+    return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
+
+
+def tensor(value, what, shape):
+    """The learner's value, detached, if it is a tensor of this shape."""
+    if value is None:
+        raise CheckFailed(f"{what} is None, not a tensor of shape {shape}. Is a `return` missing?")
+    if not isinstance(value, torch.Tensor):
+        raise CheckFailed(
+            f"{what} is a {type(value).__name__}, not a tensor of shape {shape}.\n"
+            "Stay with torch all the way: only tensors carry gradients back."
+        )
+    if tuple(value.shape) != tuple(shape):
+        raise CheckFailed(f"{what} has shape {tuple(value.shape)}, expected {tuple(shape)}.")
+    return value.detach()
+
+
+def kept(head, name, what, shape):
+    """What the learner stored on a head, if it is a tensor of this shape."""
+    value = getattr(head, name, None)
+    if value is None:
+        raise CheckFailed(f"self.{name} is not set after {what}. Store it: self.{name} = ...")
+    return tensor(value, f"self.{name}", shape)
+
+
+def agree(yours, expected, tolerance=1e-4):
+    """True where two tensors of one shape are the same number, nan being equal to nan."""
+    yours, expected = yours.double(), expected.double()
+    return torch.isclose(yours, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def compare(fact, yours, expected, suspects=(), axes=("example", "position", "channel"), tolerance=1e-4):
+    """Fail with the likely cause if two tensors of one shape differ.
+
+    Args:
+        fact: the property, in words.
+        suspects: pairs of a known mistake in words and the tensor that it gives.
+        axes: names of the dimensions, to say where the first difference is.
+    """
+    same = agree(yours, expected, tolerance)
+    if same.all():
+        return
+    place = (~same).nonzero()[0].tolist()
+    where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place))
+    value, right = yours[tuple(place)].item(), expected[tuple(place)].item()
+    cause = likely_cause(yours, suspects, tolerance)
+    if cause is None and yours.isnan().any() and not expected.isnan().any():
+        cause = "nan comes from 0 / 0, or from a softmax over a row that is -inf everywhere."
+    raise CheckFailed(
+        f"{fact}\nThe first difference is at {where}: yours is {value:.4g}, expected {right:.4g}."
+        + (f"\nLikely cause: {cause}" if cause else "")
+    )
+
+
+def likely_cause(yours, suspects, tolerance=1e-4):
+    """The first known mistake that gives the learner's tensor, in words, or None."""
+    for words, wrong in suspects:
+        if wrong.shape == yours.shape and agree(yours, wrong, tolerance).all():
+            return words
+    return None
+
+
+def brief(values):
+    """A few numbers of a tensor."""
+    flat = values.detach().flatten().tolist()
+    numbers = ", ".join(f"{number:.3g}" for number in flat[:5])
+    return f"[{numbers}{', ...' if len(flat) > 5 else ''}]"
+
+
+def seeded(seed):
+    """A generator of random inputs that leaves torch's own alone."""
+    return torch.Generator().manual_seed(seed)

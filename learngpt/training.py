@@ -1,0 +1,156 @@
+"""The training loop of notebook 1 with progress, a loss to compare by, and text from a model."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+
+import torch
+from IPython import get_ipython
+from IPython.display import display
+from tqdm.std import tqdm
+
+
+@dataclass
+class History:
+    """What a training run leaves: the loss of every batch and on the validation part, in nats, and its duration."""
+
+    losses: list = field(default_factory=list)
+    validation_loss: float = float("nan")
+    seconds: float = 0.0
+    stopped: bool = False
+
+    @property
+    def training_loss(self):
+        """Mean over the last tenth of the batches, in nats."""
+        last = self.losses[-max(1, len(self.losses) // 10) :]
+        return sum(last) / len(last) if last else float("nan")
+
+    def __repr__(self):
+        steps = f"stopped after {len(self.losses)} steps" if self.stopped else f"{len(self.losses)} steps"
+        return f"{steps}: training loss {self.training_loss:.2f}, validation loss {self.validation_loss:.2f}"
+
+
+def train(model, text, steps=300, batch_size=32, block_size=None, lr=1e-2, seed=1337, windows=None):
+    """Train a model on random windows of a text with AdamW; the Stop button ends it early and keeps what was learned.
+
+    Args:
+        model: called as `model(inputs, targets)`, both (B, T), gives (logits (B, T, V), loss).
+        text: a Text.
+        steps: how many batches.
+        batch_size: B.
+        block_size: T; the model's own if left out.
+        lr: the learning rate.
+        seed: of the batches, so that two models see the same ones.
+        windows: as in `evaluate`, for the validation loss at the end.
+
+    Returns:
+        History, whose losses are in nats per character.
+    """
+    block_size = block_size or model.block_size
+    draws = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
+    history = History()
+    start = time.perf_counter()
+    with _Progress(total=steps, unit=" steps") as progress:
+        try:
+            for _ in range(steps):
+                _, loss = model(*text.batch(batch_size, block_size, draws))
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                history.losses.append(loss.item())
+                progress.advance(history)
+        except KeyboardInterrupt:
+            if not progress.handle:  # not a person's Stop, but a time limit
+                raise
+            history.stopped = True
+        history.seconds = time.perf_counter() - start
+        history.validation_loss = evaluate(model, text, block_size, windows)
+        progress.finish(history)
+    return history
+
+
+@torch.no_grad()
+def evaluate(model, text, block_size=None, windows=None):
+    """The mean loss of a model over the validation part, in nats per character.
+
+    Args:
+        windows: how many blocks of the part, spread evenly; all of them if left out.
+    """
+    inputs, targets = text.blocks(text.validation, block_size or model.block_size)
+    if windows is not None:
+        chosen = torch.linspace(0, len(inputs) - 1, min(windows, len(inputs))).long()
+        inputs, targets = inputs[chosen], targets[chosen]
+    total = 0.0
+    for few_inputs, few_targets in zip(inputs.split(512), targets.split(512)):
+        total += model(few_inputs, few_targets)[1].item() * len(few_inputs)
+    return total / len(inputs)
+
+
+class Sample(str):
+    """Text from a model. It shows with a bar before each line, so that it can't be taken for anything else."""
+
+    def __repr__(self):
+        return "\n".join("│ " + line for line in self.split("\n"))
+
+
+@torch.no_grad()
+def sample(model, text, prompt="\n", length=300, seed=1337):
+    """Let a model go on writing after a prompt.
+
+    Returns:
+        Sample, a str of len(prompt) + length characters.
+
+    Raises:
+        ValueError: a character of the prompt isn't in the vocabulary.
+    """
+    torch.manual_seed(seed)
+    ids = model.generate(text.encode(prompt)[None], length)  # (1, len(prompt) + length)
+    return Sample(text.decode(ids[0]))
+
+
+class _Progress(tqdm):
+    """tqdm's rate and time left, in one line that is drawn by the notebook instead of on stderr.
+
+    Nothing is drawn while nobody watches: a kernel that can't ask for input has no person in front of it, and its
+    saved output should not depend on how fast it was.
+    """
+
+    handle = None
+
+    def __init__(self, **options):
+        super().__init__(file=sys.stdout, mininterval=0.25, leave=False, **options)
+        if _watched():
+            self.handle = display(_Plain("starting"), display_id=True)
+
+    def advance(self, history):
+        self.postfix = f"loss {history.losses[-1]:.2f}"
+        self.update()
+
+    def display(self, msg=None, pos=None):
+        if self.handle and self.n:
+            self.handle.update(_Plain(str(self)))
+
+    def finish(self, history):
+        """Put the tidy line in the place of the moving one."""
+        if self.handle:
+            self.handle.update(_Plain(repr(history)))
+        else:
+            display(_Plain(repr(history)))
+
+    def close(self):
+        self.disable = True
+
+
+class _Plain(str):
+    """A line that a notebook shows without quotes."""
+
+    def __repr__(self):
+        return str(self)
+
+
+def _watched():
+    shell = get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        return False
+    return bool(shell.kernel.get_parent().get("content", {}).get("allow_stdin"))
