@@ -69,17 +69,17 @@ def _find(name, folder, known):
     if os.environ.get("NBGRADER_EXECUTION") == "autograde":
         if course is None:
             raise CarryError(f"Grading needs the course's {name}: run it in the course folder, beside notebooks/.")
-        return _define(name, course / file, course, known), "the course's, as always when graded"
+        return _take(name, course / file, known), "the course's, as always when graded"
     try:
-        cls = _define(name, folder / file, folder, known)
-    except _NotThere as reason:
+        cls = _take(name, folder / file, known)
+    except NotThere as reason:
         if course is None or course == folder:
             raise CarryError(f"{name} comes from {file}, and {reason}. Finish that notebook first.") from None
-        return _define(name, course / file, course, known), f"the course's, because {reason}"
-    return cls, f"yours, from {file}" if folder != course else f"from {file}"
+        return _take(name, course / file, known), f"the course's, because {reason}"
+    return cls, f"from {file}"
 
 
-class _NotThere(Exception):
+class NotThere(Exception):
     """Why a notebook doesn't give a class."""
 
 
@@ -92,14 +92,23 @@ def _course_folder(folder):
     return None
 
 
-def _define(name, path, folder, known):
+def take(name, folder):
+    """The class of that name as it stands in the notebooks of a folder, with no other to stand in for it.
+
+    Raises:
+        NotThere: the folder's notebook has no such class, or it isn't finished.
+    """
+    return _take(name, Path(folder).resolve() / f"{HOME[name]}.ipynb", {})
+
+
+def _take(name, path, known):
     """Run just those statements of a notebook that a class needs, and give back the class."""
     if not path.is_file():
-        raise _NotThere(f"there is no {path.name} here")
+        raise NotThere(f"there is no {path.name} here")
     try:
         cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
     except (ValueError, KeyError, TypeError, OSError):
-        raise _NotThere(f"{path.name} can't be read as a notebook") from None
+        raise NotThere(f"{path.name} can't be read as a notebook") from None
     defined, broken = {}, None
     for number, cell in enumerate(cells):
         if cell.get("cell_type") != "code":
@@ -115,15 +124,15 @@ def _define(name, path, folder, known):
             for bound in _names_bound(statement):
                 defined[bound] = (statement, number, source)
     if not isinstance(defined.get(name, (None,))[0], ast.ClassDef):
-        raise _NotThere(broken or f"{path.name} has no class {name}")
+        raise NotThere(broken or f"{path.name} has no class {name}")
     if any(isinstance(node, ast.Raise) and _raises_not_implemented(node) for node in ast.walk(defined[name][0])):
-        raise _NotThere(f"yours in {path.name} isn't finished")
+        raise NotThere(f"yours in {path.name} isn't finished")
 
     module = types.ModuleType(path.stem)
     for statement, number, source in _needed(name, defined):
         carried = _carried_names(statement)
         if carried:
-            classes = [_carry(each, folder, known) for each in carried]
+            classes = [_carry(each, path.parent, known) for each in carried]
             for target, cls in zip(_names_bound(statement), classes):
                 setattr(module, target, cls)
             continue
@@ -132,7 +141,7 @@ def _define(name, path, folder, known):
         try:
             exec(compile(ast.Module([statement], []), file, "exec"), vars(module))
         except Exception as error:
-            raise _NotThere(f"yours in {path.name} stops with {type(error).__name__}: {error}") from None
+            raise NotThere(f"yours in {path.name} stops with {type(error).__name__}: {error}") from None
     return vars(module)[name]
 
 

@@ -1,0 +1,28 @@
+"""`--notebooks FOLDER` runs tests/test_1.py to test_6.py on the classes of that folder instead of the course's own."""
+
+from pathlib import Path
+
+import pytest
+
+from learngpt import load_text
+from learngpt.carrying import take
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--notebooks", default=str(ROOT / "notebooks" / "week1"), help="the folder whose classes are tested"
+    )
+
+
+@pytest.fixture
+def own(request):
+    """`own("HeadVer1")` is the class as the tested notebooks define it."""
+    folder = Path(request.config.getoption("--notebooks"))
+    return lambda name: take(name, folder)
+
+
+@pytest.fixture(scope="session")
+def text():
+    return load_text()

@@ -1,0 +1,96 @@
+"""nbgrader's own commands on the course: full marks, no marks, some marks, feedback and export."""
+
+import csv
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+from learngpt.grading import grade
+
+SOLVED = ROOT / "notebooks" / "week1"
+RELEASE = ROOT / "release" / "week1"
+
+
+def nbgrader(course, *arguments):
+    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def submit(course, student, *folders):
+    """A student's submission: the notebooks of the folders, later ones over earlier ones."""
+    target = course / "submitted" / student / "week1"
+    for folder in folders:
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder with three submissions, autograded."""
+    course = tmp_path_factory.mktemp("course")
+    shutil.copy(ROOT / "nbgrader_config.py", course)
+    shutil.copytree(ROOT / "source", course / "source")
+    submit(course, "solved", SOLVED)
+    submit(course, "untouched", RELEASE)
+    partly = submit(course, "partly", RELEASE)
+    for name in ("1-bigram", "3-vectorizing", "5-self-attention"):
+        shutil.copy(SOLVED / f"{name}.ipynb", partly)
+    path = partly / "5-self-attention.ipynb"
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(" / C**0.5", "")  # forgets to divide: loses variance and weights
+    nbformat.write(notebook, path)
+    nbgrader(course, "generate_assignment", "week1")
+    nbgrader(course, "autograde", "week1")
+    nbgrader(course, "generate_feedback", "week1")
+    nbgrader(course, "export")
+    return course
+
+
+def test_marks(course):
+    with (course / "grades.csv").open() as file:
+        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8}
+
+
+def test_feedback_tells_why(course):
+    page = (course / "feedback" / "partly" / "week1" / "5-self-attention.html").read_text()
+    assert "The variance of the scores is 10" in page
+    assert "the scores were not divided by sqrt(C)" in page
+
+
+def test_validate_accepts_the_solved_and_names_what_is_missing():
+    solved = nbgrader(SOLVED, "validate", "1-bigram.ipynb")
+    assert "Success! Your notebook passes all the tests." in solved.stdout
+    untouched = nbgrader(RELEASE, "validate", "3-vectorizing.ipynb")
+    assert "VALIDATION FAILED ON 2 CELL(S)!" in untouched.stdout
+    assert "This part of the TODO isn't written yet" in untouched.stdout
+
+
+def test_make_check_grades_a_copy(tmp_path):
+    shutil.copytree(RELEASE, tmp_path, dirs_exist_ok=True)
+    for name in ("2-averaging", "4-masking"):
+        shutil.copy(SOLVED / f"{name}.ipynb", tmp_path)
+    (tmp_path / "6-positions.ipynb").unlink()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    results = grade(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    points = {}
+    for notebook, _, score, _, message in results:
+        points[notebook] = points.get(notebook, 0) + score
+        assert bool(message) == (score == 0)
+    assert points == {
+        "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
+    }  # fmt: skip
+    assert sum(row[3] for row in results) == 100
+    assert results[-1][4] == "there is no such notebook in the folder"
+
+
+def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no notebook in .* `make lab`"):
+        grade(tmp_path)
