@@ -1,6 +1,8 @@
 # lab · check · build · grade · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
 PYTHON ?= python3
 BIN = .venv/bin
+# nbgrader starts `alembic` by its name alone.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 SOURCES = $(wildcard source/week1/*.ipynb)
 
 .PHONY: help lab check build grade test

@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -53,6 +54,8 @@ def grade(folder):
 
 
 def _autograde(root):
+    # nbgrader starts `alembic` by its name alone, which lies beside this Python.
+    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
     config = PyFileConfigLoader("nbgrader_config.py", str(COURSE)).load_config()
     config.CourseDirectory.root = str(root)
     coursedir = CourseDirectory(config=config, assignment_id=ASSIGNMENT, student_id=LEARNER)

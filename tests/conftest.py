@@ -1,5 +1,7 @@
 """`--notebooks FOLDER` runs tests/test_1.py to test_6.py on the classes of that folder instead of the course's own."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from learngpt import load_text
 from learngpt.carrying import take
 
 ROOT = Path(__file__).resolve().parent.parent
+# nbgrader starts `alembic` by its name alone, which lies beside this Python.
+os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
 
 
 def pytest_addoption(parser):

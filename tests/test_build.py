@@ -9,7 +9,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import ROOT
+from tests.conftest import ROOT
 from nbgrader.preprocessors import ClearHiddenTests
 
 NAMES = ["1-bigram", "2-averaging", "3-vectorizing", "4-masking", "5-self-attention", "6-positions"]

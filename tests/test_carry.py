@@ -4,7 +4,7 @@ import shutil
 
 import nbformat
 import pytest
-from conftest import ROOT
+from tests.conftest import ROOT
 
 from learngpt import carry
 from learngpt.carrying import CarryError, take

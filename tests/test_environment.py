@@ -6,7 +6,7 @@ import sys
 import tomllib
 
 import yaml
-from conftest import ROOT
+from tests.conftest import ROOT
 
 
 def canonical(name):

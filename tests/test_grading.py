@@ -7,7 +7,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import ROOT
+from tests.conftest import ROOT
 
 from learngpt.grading import grade
 

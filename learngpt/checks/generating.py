@@ -60,7 +60,7 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     By a Chernoff bound, a right answer fails with a probability below 1e-8 for each distribution that is compared.
     """
     model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, 8)
-    table = 2 * torch.randn(vocab_size, vocab_size, generator=seeded(seed + 1))
+    table = 1 + 1.2 * torch.randn(vocab_size, vocab_size, generator=seeded(seed + 1))
     with torch.no_grad():
         model.token_embedding_table.weight.copy_(table)
     # Three contexts, each of them many times, so that draws for one context can be counted.
@@ -68,23 +68,25 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     idx = contexts.repeat(rows // 3, 1)
     torch.manual_seed(seed)
     out = _generated(model, idx, new)
-    for step in range(T, T + new):
-        for before in range(vocab_size):
-            chosen = out[:, step - 1] == before
-            if chosen.sum() >= 200:
-                _compare_draws(out[chosen], table, step, T)
     _draws_apart(out, T)
+    for step in range(T, T + new):
+        for rows_of_context in torch.arange(len(idx)).view(-1, 3).T:
+            same_context = out[rows_of_context]
+            for before in range(vocab_size):
+                alike = same_context[same_context[:, step - 1] == before]
+                if len(alike) >= 200:
+                    _compare_draws(alike, table, step, contexts)
 
 
-def _compare_draws(out, table, step, T):
-    """Compare the counted next tokens of rows that share the token before with the distributions they could be."""
+def _compare_draws(out, table, step, contexts):
+    """Compare the counted tokens at `step`, in rows alike in context and token before, with what they should be."""
     before = out[0, step - 1]
     drawn = torch.bincount(out[:, step].long(), minlength=len(table)) / len(out)
     right = table[before].softmax(0)
     if not _unlikely(drawn, right, len(out)):
         return
     cause = "Draw with torch.multinomial from softmax(logits[:, -1, :])."
-    for words, other in _other_distributions(table, out, step, T):
+    for words, other in _other_distributions(table, out[0, :step], contexts):
         if not _unlikely(drawn, other, len(out)):
             cause = words
             break
@@ -94,26 +96,31 @@ def _compare_draws(out, table, step, T):
     )
 
 
-def _other_distributions(table, out, step, T):
-    """Pairs of a known mistake in sampling, in words, and the distribution that it leads to."""
-    before = out[0, step - 1]
-    logits = table[before]
-    top = torch.nn.functional.one_hot(logits.argmax(), len(table)).float()
+def _other_distributions(table, past, contexts):
+    """Pairs of a known mistake in sampling, in words, and the distribution that it leads to.
+
+    Args:
+        table: (V, V) logits of the next token.
+        past: (T,) the tokens before the one that is drawn.
+        contexts: (3, T) the contexts of the batch.
+    """
+    logits = table[past[-1]]
+    T = contexts.shape[1]
     uniform = torch.full_like(logits, 1 / len(table))
-    yield "the most probable token is always taken. Draw instead: torch.multinomial.", top
+    yield "the most probable token is always taken. Draw instead: torch.multinomial.", _one_hot(logits.argmax(), table)
     yield "all tokens are equally likely: the logits of the model aren't used.", uniform
-    yield "the least probable token is always taken.", torch.nn.functional.one_hot(logits.argmin(), len(table)).float()
-    if step > T:
-        origin = out[:, T - 1].unique()
-        if len(origin) == 1:
-            yield "each step sees only the first context. Append a token before the next step.", table[origin[0]].softmax(0)
-    seen = out[:, 0].unique()
-    if len(seen) == 1:
-        yield "the logits of the first position are used. The last one knows what comes next.", table[seen[0]].softmax(0)
-    if step >= 2 and len(out[:, step - 2].unique()) == 1:
-        yield "the logits of the last position but one are used.", table[out[0, step - 2]].softmax(0)
-    mean = torch.stack([table[token] for token in out[0, :step]]).mean(0).softmax(0)
-    yield "the logits of all positions are mixed. Take the last one only: logits[:, -1, :].", mean
+    yield "the least probable token is always taken.", _one_hot(logits.argmin(), table)
+    if len(past) > T:
+        yield "each step sees only the first context. Append a token before the next step.", table[past[T - 1]].softmax(0)
+    yield "the logits of the first position are used. The last one knows what comes next.", table[past[0]].softmax(0)
+    if len(past) > 1:
+        yield "the logits of the last position but one are used.", table[past[-2]].softmax(0)
+    yield "the logits of all positions are mixed. Take the last one: logits[:, -1, :].", table[past].mean(0).softmax(0)
+    over_batch = torch.stack((logits, *(table[context[-1]] for context in contexts if context[-1] != past[-1])))
+    yield "softmax runs over the batch, dim=0. The vocabulary is the last dimension.", _share(over_batch.softmax(0)[0])
+    yield "softmax runs over the positions. The vocabulary is the last dimension.", _share(table[past].softmax(0)[-1])
+    for context in contexts:
+        yield "the examples of the batch aren't kept apart: this is what another context gives.", table[context[-1]].softmax(0)
     for name, changed in (("negative", -logits), ("doubled", 2 * logits), ("halved", logits / 2)):
         yield f"the logits are {name} before the softmax.", changed.softmax(0)
     yield "softmax was taken twice.", logits.softmax(0).softmax(0)
@@ -122,11 +129,13 @@ def _other_distributions(table, out, step, T):
     yield "the logits were shifted and used as weights; softmax takes their exponential.", _share(logits - logits.min())
     yield "log-probabilities were used as weights; take softmax, not log_softmax.", _share(-logits.log_softmax(0))
     yield "sigmoid was used in place of softmax.", _share(logits.sigmoid())
-    over_tokens = table.softmax(0)[before]
-    yield "softmax runs over the wrong dimension. The vocabulary is the last one, dim=-1.", _share(over_tokens)
     for k in range(2, len(table)):
         kept = logits.masked_fill(logits < logits.topk(k).values[-1], float("-inf")).softmax(0)
         yield f"only the {k} most probable tokens are drawn; the others belong to the distribution too.", kept
+
+
+def _one_hot(token, table):
+    return torch.nn.functional.one_hot(token, len(table)).float()
 
 
 def _share(weights):
@@ -148,14 +157,13 @@ def _shares(distribution):
 
 
 def _draws_apart(out, T):
-    """Rows with one context must not all get the same draw; with thousands of rows chance can't do that."""
-    for before in out[:, T - 1].unique():
-        drawn = out[out[:, T - 1] == before][:, T]
-        if (drawn == drawn[0]).all():
-            raise CheckFailed(
-                f"All {len(drawn)} examples that end in token {before.item()} got the same next token, {drawn[0]}.\n"
-                "Draw for each example of the batch: torch.multinomial takes all rows at once."
-            )
+    """Examples must not all get the same draw; with thousands of them in three contexts chance can't do that."""
+    drawn = out[:, T]
+    if (drawn == drawn[0]).all():
+        raise CheckFailed(
+            f"All {len(drawn)} examples got the same next token, {drawn[0]}; expected a draw for each.\n"
+            "Likely cause: one draw is used for the whole batch. torch.multinomial takes all rows at once."
+        )
 
 
 def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):

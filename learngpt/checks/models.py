@@ -9,11 +9,14 @@ from learngpt.text import Text
 TINY = Text("to be, or not to be: that is the question.\n" * 20)
 
 
-class MeanHead:
-    """The mean of the past, so that a model can be checked without a learner's head."""
+class BentMeanHead:
+    """The mean of the past, so that a model can be checked without a learner's head.
+
+    It is bent by tanh: a plain mean and lm_head could change places unnoticed.
+    """
 
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
-        return x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
+        return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
 
 
 class MixingHead(nn.Module):
@@ -32,7 +35,7 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     """`logits` is lm_head of the head of the embedded tokens: (B, T) -> (B, T, V)."""
     torch.manual_seed(seed)
     name = GPT.__name__
-    model = run(f"{name}(head, ...)", GPT, MeanHead(), vocab_size, C, block_size)
+    model = run(f"{name}(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     out = run(f"{name}.logits(idx)", model.logits, idx)
     embed, head, to_logits = model.token_embedding_table, model.head, model.lm_head

@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from learngpt.checks.models import MeanHead
+from learngpt.checks.models import BentMeanHead
 from learngpt.checks.report import CheckFailed, brief, compare, run, seeded, tensor
 
 NAME = "pos_encodings(block_size, embed_size)"
@@ -86,7 +86,10 @@ def _known_encodings(T, C):
         return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
     half = torch.arange(C // 2, dtype=torch.float64)
-    for base in (2, 10, 100, 1000, 1e5, 1e6):
+    # 10000^(i/C) is 100^(2i/C)
+    hint = "your encoding is Vaswani's with base 100 instead of 10000. An exponent of i/C instead of 2i/C does the same."
+    yield hint, sinusoids(T, C, 100)
+    for base in (2, 10, 1000, 1e5, 1e6):
         yield f"your encoding is Vaswani's with base {base:g} instead of 10000.", sinusoids(T, C, base)
     yield (
         "sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
@@ -105,7 +108,6 @@ def _known_encodings(T, C):
         "the exponent of column j is 2j/C; it is 2i/C for the columns 2i and 2i + 1.",
         by_column(positions / 10000 ** (2 * columns / C)),
     )
-    yield "the exponent is i/C; it is 2i/C.", interleave(positions / 10000 ** (half / C))
     yield "the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", interleave(positions / 10000 ** (4 * half / C))
     yield "the position is multiplied by 10000^(2i/C); divide.", interleave(positions * 10000 ** (2 * half / C))
     yield "the exponent is divided by block_size; divide by embed_size.", interleave(positions / 10000 ** (2 * half / T))
@@ -147,7 +149,7 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed):
     torch.manual_seed(seed)
     table = torch.randn(64, C, generator=seeded(seed))
     with _with_encodings(GPT, table):
-        model = run("GPTVer3(head, ...)", GPT, MeanHead(), vocab_size, C, block_size)
+        model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size)
         B, T = idx.shape
         hint = f"T is {T} and block_size {block_size}: add the first T positions, pos_encodings(...)[:T]."
         out = run("GPTVer3.logits(idx)", model.logits, idx, hint=hint)

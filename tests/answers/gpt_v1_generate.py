@@ -1,0 +1,341 @@
+"""What goes into GPTVer1.generate."""
+
+import torch
+import torch.nn.functional as F
+
+from tests.answers import right, wrong
+
+KEEPS = "generate_keeps_context_and_appends_max_new_tokens"
+SAMPLES = "generate_samples_from_softmax_of_last_logits"
+CROPS = "generate_never_shows_more_than_block_size"
+TRAINED = "generate_writes_likelier_text_after_training"
+
+
+@wrong("takes the most probable token", SAMPLES, "the most probable token is always taken")
+def greedy(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, logits[:, -1].argmax(-1, keepdim=True)), 1)
+    return idx
+
+
+@wrong("draws without looking at the logits", SAMPLES, "all tokens are equally likely")
+def uniform(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.randint(logits.shape[-1], (len(idx), 1))
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("takes the logits of the first position", SAMPLES, "the logits of the first position are used")
+def first_position(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:, 0], -1), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("takes the logits of the last position but one", SAMPLES, "the last position but one")
+def last_but_one(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:, max(logits.shape[1] - 2, 0)], -1), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("averages the logits of all positions", SAMPLES, "the logits of all positions are mixed")
+def mean_of_positions(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits.mean(1), -1), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("softmax over the batch", SAMPLES, "softmax runs over the batch")
+def softmax_over_batch(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:, -1], dim=0), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("softmax over time", SAMPLES, "softmax runs over the positions")
+def softmax_over_time(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits, dim=1)[:, -1], 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("softmax twice", SAMPLES, "softmax was taken twice")
+def softmax_twice(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(F.softmax(logits[:, -1], -1), -1), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("logits as weights, negative ones cut off", SAMPLES, "used as weights")
+def relu_for_softmax(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(logits[:, -1].relu() + 1e-9, 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("logits go into multinomial as they are", SAMPLES, "stops with RuntimeError")
+def no_softmax(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(logits[:, -1], 1)), 1)
+    return idx
+
+
+@wrong("a temperature of 2", SAMPLES, "the logits are halved")
+def temperature(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:, -1] / 2, -1), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("draws only among the three best", SAMPLES, "only the 3 most probable tokens are drawn")
+def top_three(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        best = logits[:, -1].topk(min(3, logits.shape[-1]))
+        drawn = best.indices.gather(1, torch.multinomial(best.values.softmax(-1), 1))
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("one draw for the whole batch", SAMPLES, "got the same next token")
+def one_draw_for_all(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:1, -1], -1), 1).expand(len(idx), 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("never feeds the drawn token back", SAMPLES, "each step sees only the first context")
+def stale_context(self, idx, max_new_tokens):
+    out = idx
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        out = torch.cat((out, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return out
+
+
+@wrong("returns only the new tokens", KEEPS, "only the new tokens come back")
+def only_new(self, idx, max_new_tokens):
+    start = idx.shape[1]
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx[:, start:]
+
+
+@wrong("one token too few", KEEPS, "the loop runs once too often or once too few")
+def off_by_one(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens - 1):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("max_new_tokens as the total length", KEEPS, "expected (")
+def total_length(self, idx, max_new_tokens):
+    while idx.shape[1] < max_new_tokens:
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("keeps the cropped context", KEEPS, "the cropped context was kept")
+def keeps_the_crop(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        idx = idx[:, -self.block_size :]
+        logits, _ = self(idx)
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("puts new tokens in front", KEEPS, "should keep the context")
+def prepends(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((torch.multinomial(F.softmax(logits[:, -1], -1), 1), idx), 1)
+    return idx
+
+
+@wrong("appends below instead of behind", KEEPS, "stops with RuntimeError")
+def wrong_dimension(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 0)
+    return idx
+
+
+@wrong("forgets the return", KEEPS, "returned None")
+def no_return(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+
+
+@wrong("returns a list", KEEPS, "returned a list")
+def returns_list(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx.tolist()
+
+
+@wrong("returns probabilities behind the context", KEEPS, "token numbers are integers")
+def returns_floats(self, idx, max_new_tokens):
+    out = idx.float()
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        out = torch.cat((out, F.softmax(logits[:, -1], -1).amax(-1, keepdim=True)), 1)
+    return out
+
+
+@wrong("writes into the context it was given", KEEPS, "changed its input")
+def in_place(self, idx, max_new_tokens):
+    out = idx
+    for _ in range(max_new_tokens):
+        logits, _ = self(out[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:, -1], -1), 1)
+        out = torch.cat((out, drawn), 1)
+        idx[:, -1:] = drawn
+    return out
+
+
+@wrong("shows the model everything", CROPS, "block_size is 4, and more it can't take")
+def no_crop(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx)
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("shows the first block_size tokens", CROPS, "the first block_size tokens are shown")
+def crops_the_start(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, : self.block_size])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("shows one token too few", CROPS, "It never saw more than 3")
+def crops_too_much(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -max(1, self.block_size - 1) :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("shows only the last token", CROPS, "It never saw more than 1")
+def last_token_only(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -1:])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("reads the table itself", CROPS, "never asked the model")
+def reads_the_table(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self.token_embedding_table(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("a model of its own that never trains", TRAINED, "expected at least 1 less")
+def ignores_training(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = torch.zeros_like(self(idx[:, -self.block_size :])[0])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@right("asks `logits` instead of the model")
+def asks_logits(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        probabilities = torch.softmax(self.logits(idx[:, -self.block_size :])[:, -1], dim=1)
+        idx = torch.cat([idx, torch.multinomial(probabilities, num_samples=1)], dim=-1)
+    return idx
+
+
+@right("draws with torch.distributions")
+def categorical(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self.forward(idx[:, -self.block_size :])
+        drawn = torch.distributions.Categorical(logits=logits[:, -1]).sample()
+        idx = torch.hstack((idx, drawn[:, None]))
+    return idx
+
+
+@right("draws with the Gumbel trick")
+def gumbel(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        last = self(idx[:, -self.block_size :])[0][:, -1]
+        noise = -torch.log(torch.empty_like(last).exponential_())
+        idx = torch.cat((idx, (last + noise).argmax(-1, keepdim=True)), 1)
+    return idx
+
+
+@right("draws by the inverse of the cumulative distribution")
+def inverse_cdf(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        last = self(idx[:, -self.block_size :])[0][:, -1]
+        steps = last.softmax(-1).cumsum(-1)
+        drawn = (torch.rand(len(idx), 1) > steps).sum(-1, keepdim=True).clamp(max=last.shape[-1] - 1)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@right("fills a table of the final size")
+def preallocated(self, idx, max_new_tokens):
+    B, T = idx.shape
+    out = torch.empty(B, T + max_new_tokens, dtype=torch.long)
+    out[:, :T] = idx
+    with torch.no_grad():
+        for t in range(T, T + max_new_tokens):
+            logits, _ = self(out[:, max(0, t - self.block_size) : t])
+            out[:, t] = torch.multinomial(F.softmax(logits[:, -1, :], dim=-1), 1).squeeze(1)
+    return out
+
+
+@right("exponentials by hand, largest logit taken off, float64")
+def softmax_by_hand(self, idx, max_new_tokens):
+    self.eval()
+    for _ in range(max_new_tokens):
+        context = idx if idx.size(1) <= self.block_size else idx[:, -self.block_size :]
+        last = self(context)[0][:, -1].double()
+        weights = (last - last.amax(-1, keepdim=True)).exp()
+        idx = torch.cat((idx, torch.multinomial(weights, 1)), 1)
+    return idx
+
+
+@right("prints and warns on the way")
+def chatty(self, idx, max_new_tokens):
+    import sys
+    import warnings
+
+    warnings.warn("generating", stacklevel=1)
+    print("generating", file=sys.stderr)
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1]), 1)), 1)
+    return idx

@@ -1,0 +1,232 @@
+"""What goes into GPTVer3.pos_encodings."""
+
+import math
+
+import numpy as np
+import torch
+
+from tests.answers import right, wrong
+
+DIFFER = "pos_encodings_differ_for_every_position"
+DISTANCES = "pos_encodings_keep_equal_distances_equal"
+VASWANI = "pos_encodings_are_those_of_vaswani"
+TRAINS = "gpt_v3_trains_and_generates"
+
+
+
+
+@wrong("sine and cosine swapped", VASWANI, "sine and cosine are swapped")
+def swapped(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.cos(angles)
+    encodings[:, 1::2] = torch.sin(angles)
+    return encodings
+
+
+@wrong("sines left, cosines right", VASWANI, "all sines stand left and all cosines right")
+def blocked(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.cat((torch.sin(angles), torch.cos(angles)), dim=1)
+
+
+@wrong("base 100", VASWANI, "Vaswani's with base 100 instead of 10000")
+def base_100(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 100 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("base 1000", VASWANI, "Vaswani's with base 1000 instead of 10000")
+def base_1000(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 1000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("sines everywhere", VASWANI, "columns 1, 3, 5 are sines; the odd columns are cosines")
+def only_sines(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.sin()), -1).flatten(1)
+
+
+@wrong("a frequency for each column", VASWANI, "each column has a frequency of its own")
+def frequency_per_column(block_size, embed_size):
+    encodings = torch.zeros(block_size, embed_size)
+    for position in range(block_size):
+        for column in range(embed_size):
+            angle = position / 10000 ** (column / embed_size)
+            encodings[position, column] = math.sin(angle) if column % 2 == 0 else math.cos(angle)
+    return encodings
+
+
+@wrong("i instead of 2i", VASWANI, "An exponent of i/C instead of 2i/C does the same")
+def half_the_exponent(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size // 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("2 times 2i", VASWANI, "the exponent is 4i/C")
+def twice_the_exponent(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (2 * torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("divides the exponent by block_size", VASWANI, "divide by embed_size")
+def exponent_over_block_size(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / block_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("multiplies instead of dividing", VASWANI, "is multiplied by 10000^(2i/C); divide")
+def multiplied(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] * 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("counts positions from 1", VASWANI, "positions start at 1")
+def from_one(block_size, embed_size):
+    positions = torch.arange(1, block_size + 1)[:, None]
+    angles = positions / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("positions over the length", VASWANI, "was divided by block_size first")
+def over_the_length(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None] / block_size
+    angles = positions / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("whole-number division in the exponent", VASWANI, "every column has the same frequency")
+def integer_exponent(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) // embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("the angles themselves", VASWANI, "these are the angles")
+def angles_only(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return angles.repeat_interleave(2, dim=1)
+
+
+@wrong("cosines forgotten", VASWANI, "the cosine columns were left at 0")
+def cosines_forgotten(block_size, embed_size):
+    encodings = torch.zeros(block_size, embed_size)
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    return encodings
+
+
+@wrong("columns as positions", VASWANI, "turned by 90 degrees")
+def transposed(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).T
+
+
+@wrong("a batch dimension in front", VASWANI, "no batch in it")
+def with_batch(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)[None]
+
+
+@wrong("the same code everywhere", DIFFER, "have the same code")
+def zeros(block_size, embed_size):
+    return torch.zeros(block_size, embed_size)
+
+
+@wrong("a single sine that repeats", DIFFER, "have the same code")
+def single_sine(block_size, embed_size):
+    wave = torch.sin(2 * torch.pi * torch.arange(block_size) / 4)
+    return wave[:, None].expand(block_size, embed_size)
+
+
+@wrong("random codes", DISTANCES, "codes are")
+def random_codes(block_size, embed_size):
+    return torch.randn(block_size, embed_size)
+
+
+@wrong("sines of different frequencies without cosines", DISTANCES, "needs a sine and a cosine of the same frequency")
+def sines_of_many_frequencies(block_size, embed_size):
+    return torch.sin(torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size) / embed_size))
+
+
+@wrong("the index", VASWANI, "the index itself is no sine")
+def index(block_size, embed_size):
+    return torch.arange(block_size).float()[:, None].expand(block_size, embed_size)
+
+
+@wrong("the index over the length", VASWANI, "the index over the length is no sine")
+def index_over_length(block_size, embed_size):
+    return (torch.arange(block_size) / block_size)[:, None].expand(block_size, embed_size)
+
+
+@wrong("a numpy array", VASWANI, "is a ndarray, not a tensor")
+def numpy_array(block_size, embed_size):
+    angles = np.arange(block_size)[:, None] / 10000 ** (np.arange(0, embed_size, 2) / embed_size)
+    return np.stack((np.sin(angles), np.cos(angles)), -1).reshape(block_size, embed_size)
+
+
+@wrong("no return", VASWANI, "is None, not a tensor")
+def no_return(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("float64, which the layers after it don't take", TRAINS, "stops with RuntimeError")
+def float64(block_size, embed_size):
+    positions = torch.arange(block_size, dtype=torch.float64)[:, None]
+    angles = positions / 10000 ** (torch.arange(0, embed_size, 2, dtype=torch.float64) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@right("exponential of a logarithm, as in many tutorials")
+def by_logarithm(block_size, embed_size):
+    position = torch.arange(block_size).unsqueeze(1)
+    div_term = torch.exp(torch.arange(0, embed_size, 2) * (-math.log(10000.0) / embed_size))
+    pe = torch.zeros(block_size, embed_size)
+    pe[:, 0::2] = torch.sin(position * div_term)
+    pe[:, 1::2] = torch.cos(position * div_term)
+    return pe
+
+
+@right("two loops")
+def loops(block_size, embed_size):
+    encodings = torch.zeros(block_size, embed_size)
+    for pos in range(block_size):
+        for i in range(embed_size // 2):
+            angle = pos / 10000 ** (2 * i / embed_size)
+            encodings[pos, 2 * i] = math.sin(angle)
+            encodings[pos, 2 * i + 1] = math.cos(angle)
+    return encodings
+
+
+@right("numpy on the way")
+def through_numpy(block_size, embed_size):
+    columns = np.arange(embed_size)
+    angles = np.arange(block_size)[:, None] / np.power(10000, 2 * (columns // 2) / embed_size)
+    angles[:, 0::2] = np.sin(angles[:, 0::2])
+    angles[:, 1::2] = np.cos(angles[:, 1::2])
+    return torch.tensor(angles, dtype=torch.float32)
+
+
+@right("stacked pairs")
+def stacked(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).view(block_size, embed_size)
+
+
+@right("cosine as a shifted sine")
+def shifted_sine(block_size, embed_size):
+    columns = torch.arange(embed_size)
+    angles = torch.outer(torch.arange(block_size).float(), 10000.0 ** (-2 * (columns // 2) / embed_size))
+    return torch.sin(angles + (columns % 2) * torch.pi / 2)
+
+
+@right("a list of lists")
+def list_of_lists(block_size, embed_size):
+    return torch.tensor([
+        [
+            (math.cos if j % 2 else math.sin)(pos / 10000 ** ((j - j % 2) / embed_size))
+            for j in range(embed_size)
+        ]
+        for pos in range(block_size)
+    ])  # fmt: skip

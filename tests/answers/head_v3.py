@@ -1,0 +1,178 @@
+"""What goes into HeadVer3.__call__."""
+
+import torch
+import torch.nn.functional as F
+
+from tests.answers import right, wrong
+
+EQUAL = "head_v3_equals_the_loops"
+COUNT = "head_v3_needs_no_loop"
+FUTURE = "head_v3_future_weights_are_zero"
+ROWS = "head_v3_rows_sum_to_one"
+
+
+@wrong("no mask", FUTURE, "Position 0 looks at position 1")
+def no_mask(self, x, B, T, C):
+    self.wei = F.softmax(torch.zeros(T, T), dim=-1)
+    return self.wei @ x
+
+
+@wrong("mask after the softmax", ROWS, "the future was cut off after the softmax")
+def mask_after_softmax(self, x, B, T, C):
+    self.wei = F.softmax(torch.zeros(T, T), dim=-1).tril()
+    return self.wei @ x
+
+
+@wrong("0 instead of -inf", FUTURE, "isn't masked with -inf before the softmax")
+def zero_for_the_future(self, x, B, T, C):
+    scores = torch.ones(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, 0)
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("-10 instead of -inf", FUTURE, "the mask value isn't small enough")
+def small_mask(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -10)
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("masks the past", FUTURE, "Position 0 looks at position 1")
+def masks_the_past(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.triu(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("masks the visible part", EQUAL, "Likely cause")
+def mask_inverted(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 1, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("masks position t too", EQUAL, "position t itself is left out")
+def masks_the_diagonal(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T), -1) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("softmax down the columns", ROWS, "softmax must run along each row")
+def softmax_over_columns(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=0)
+    return self.wei @ x
+
+
+@wrong("keeps the scores", FUTURE, "self.wei holds the masked scores")
+def keeps_the_scores(self, x, B, T, C):
+    self.wei = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    return F.softmax(self.wei, dim=-1) @ x
+
+
+@wrong("keeps the triangle", ROWS, "no softmax was taken")
+def keeps_the_triangle(self, x, B, T, C):
+    self.wei = torch.tril(torch.ones(T, T))
+    return self.wei / self.wei.sum(1, keepdim=True) @ x
+
+
+@wrong("keeps nothing", FUTURE, "self.wei is not set")
+def keeps_nothing(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    return F.softmax(scores, dim=-1) @ x
+
+
+@wrong("keeps another tensor than it uses", FUTURE, "self.wei doesn't hold the weights that made it")
+def keeps_another(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = torch.eye(T)
+    return F.softmax(scores, dim=-1) @ x
+
+
+@wrong("keeps the output", FUTURE, "self.wei has shape")
+def keeps_the_output(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1) @ x
+    return self.wei
+
+
+@wrong("no softmax at all", EQUAL, "added up but not divided")
+def no_softmax(self, x, B, T, C):
+    self.wei = torch.tril(torch.ones(T, T))
+    return self.wei @ x
+
+
+@wrong("softmax over the triangle of ones", FUTURE, "isn't masked with -inf before the softmax")
+def softmax_of_the_triangle(self, x, B, T, C):
+    self.wei = F.softmax(torch.tril(torch.ones(T, T)), dim=-1)
+    return self.wei @ x
+
+
+@wrong("masked_fill without keeping its result", FUTURE, "isn't masked with -inf before the softmax")
+def result_of_masked_fill_lost(self, x, B, T, C):
+    scores = torch.zeros(T, T)
+    scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("loops over the rows", COUNT, "a Python loop still runs")
+def loops_over_rows(self, x, B, T, C):
+    scores = torch.zeros(T, T)
+    for t in range(T):
+        scores[t, t + 1 :] = float("-inf")
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("the averages of notebook 2 with weights beside them", COUNT, "a Python loop still runs")
+def loops_for_the_output(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return torch.stack([x[:, : t + 1].mean(1) for t in range(T)], 1)
+
+
+@right("-1e9 is low enough")
+def very_negative(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -1e9)
+    self.wei = torch.softmax(scores, dim=1)
+    return torch.matmul(self.wei, x)
+
+
+@right("adds a matrix of -inf")
+def additive_mask(self, x, B, T, C):
+    mask = torch.full((T, T), float("-inf")).triu(diagonal=1)
+    self.wei = (torch.zeros(T, T) + mask).softmax(dim=-1)
+    return self.wei @ x
+
+
+@right("torch.where, and the weights without their graph")
+def where(self, x, B, T, C):
+    visible = torch.arange(T)[:, None] >= torch.arange(T)
+    wei = torch.where(visible, 0.0, -torch.inf).softmax(-1)
+    self.wei = wei.detach()
+    return torch.einsum("ts,bsc->btc", wei, x)
+
+
+@right("the softmax by hand")
+def by_hand(self, x, B, T, C):
+    exponentials = torch.exp(torch.zeros(T, T).masked_fill(~torch.ones(T, T).tril().bool(), float("-inf")))
+    self.wei = exponentials / exponentials.sum(-1, keepdim=True)
+    return self.wei @ x
+
+
+@right("lowest finite number as mask, in place")
+def lowest_number(self, x, B, T, C):
+    scores = x.new_zeros(T, T)
+    scores.masked_fill_(torch.ones(T, T, dtype=torch.bool).triu(1), torch.finfo(x.dtype).min)
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@right("weights that could learn")
+def with_graph(self, x, B, T, C):
+    scores = torch.zeros(T, T, requires_grad=True)
+    scores = scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x

@@ -1,0 +1,403 @@
+"""What goes into HeadVer4.forward, after the given lines; q, k and v are those that `if debug:` may have drawn."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from tests.answers import right, wrong
+
+FUTURE = "head_v4_future_weights_are_zero"
+ROWS = "head_v4_rows_sum_to_one"
+VARIANCE = "head_v4_variance_is_1_after_scaling"
+WEIGHTS = "head_v4_weights_are_softmax_of_masked_scaled_scores"
+ORDER = "head_v4_ignores_the_order_of_the_past"
+TRAINS = "gpt_v2_with_head_v4_trains_and_generates"
+
+
+@wrong("doesn't divide", VARIANCE, "which is C: the scores were not divided by sqrt(C)")
+def not_divided(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("doesn't divide, seen in the weights", WEIGHTS, "the scores were not divided by sqrt(C)")
+def not_divided_in_the_weights(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    self.var = (scores / C**0.5).var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by C", VARIANCE, "divided by C, not by its square root")
+def divided_by_c(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("multiplies by sqrt(C)", WEIGHTS, "multiplied by sqrt(C), not divided")
+def multiplied(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) * C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by sqrt(T)", VARIANCE, "divided by sqrt(T)")
+def divided_by_root_t(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / T**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by sqrt(B)", WEIGHTS, "divided by sqrt(B)")
+def divided_by_root_b(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / B**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by 32, which is right for C = 1024 only", VARIANCE, "fits C = 1024 only")
+def divided_by_32(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / 32
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by the standard deviation, so that the variance is 1", VARIANCE, "self.var is 1; the variance of the scaled")
+def standardized(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    scores = scores / scores.std()
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("stores 1", VARIANCE, "Store what you measure")
+def stores_one(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = torch.tensor(1.0)
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("variance before scaling", VARIANCE, "which is C")
+def variance_before_scaling(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    self.var = scores.var()
+    scores = (scores / C**0.5).masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("variance after the mask", VARIANCE, "after the mask put -inf in")
+def variance_after_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.var = scores.var()
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("variance of the weights", VARIANCE, "after the softmax")
+def variance_after_softmax(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    self.var = self.wei.var()
+    return self.wei @ v
+
+
+@wrong("standard deviation", VARIANCE, "it is the standard deviation")
+def standard_deviation(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.std()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("variance along one dimension", VARIANCE, "expected one number")
+def variance_of_rows(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var(-1)
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("variance of the queries", VARIANCE, "it is the variance of the queries")
+def variance_of_queries(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = q.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("forgets self.var", VARIANCE, "self.var is not set")
+def no_variance(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("ignores debug", VARIANCE, "the variance of your own query(x) and key(x)")
+def ignores_debug(self, x, q, k, v, B, T, C):
+    q, k, v = self.query(x), self.key(x), self.value(x)
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("no mask", FUTURE, "looks at position 1, which comes after it")
+def no_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("masks the past", FUTURE, "isn't masked with -inf before the softmax")
+def masks_the_past(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T].T == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("multiplies by the mask instead of filling in -inf", FUTURE, "isn't masked with -inf before the softmax")
+def multiplies_by_the_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores * self.tril[:T, :T], dim=-1)
+    return self.wei @ v
+
+
+@wrong("-10 as mask", FUTURE, "the mask value isn't small enough")
+def small_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, -10), dim=-1)
+    return self.wei @ v
+
+
+@wrong("mask after the softmax", ROWS, "the future was cut off after the softmax")
+def mask_after_softmax(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores, dim=-1) * self.tril[:T, :T]
+    return self.wei @ v
+
+
+@wrong("softmax down the columns", ROWS, "softmax must run along each row")
+def softmax_over_columns(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=1)
+    return self.wei @ v
+
+
+@wrong("softmax over the batch", ROWS, "softmax ran over the batch")
+def softmax_over_batch(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, -1e9), dim=0)
+    return self.wei @ v
+
+
+@wrong("keeps the scores as weights", FUTURE, "self.wei holds the masked scores")
+def keeps_the_scores(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    return F.softmax(self.wei, dim=-1) @ v
+
+
+@wrong("keeps no weights", FUTURE, "self.wei is not set")
+def keeps_nothing(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    return F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1) @ v
+
+
+@wrong("keeps the weights of the first example", FUTURE, "self.wei has shape")
+def keeps_one_example(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    self.wei = wei[0]
+    return wei @ v
+
+
+@wrong("weighs x instead of v", WEIGHTS, "x was weighed; weigh v")
+def x_for_v(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ x
+
+
+@wrong("weighs k instead of v", TRAINS, "No gradient reaches head.value.weight")
+def k_for_v(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ k
+
+
+@wrong("swaps q and k", WEIGHTS, "q and k are swapped")
+def q_and_k_swapped(self, x, q, k, v, B, T, C):
+    scores = k @ q.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("queries ask queries", WEIGHTS, "the queries ask the queries")
+def q_asks_q(self, x, q, k, v, B, T, C):
+    scores = q @ q.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("x asks x", WEIGHTS, "x asks x; use query(x) and key(x)")
+def x_asks_x(self, x, q, k, v, B, T, C):
+    scores = x @ x.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("averages as before", WEIGHTS, "all of the past weighs the same")
+def averages(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax((0 * scores).masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("scales after the softmax", WEIGHTS, "softmax came before the division")
+def scales_after_softmax(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    self.var = (scores / C**0.5).var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1) / C**0.5
+    return self.wei @ v
+
+
+@wrong("mask of the whole block", FUTURE, "self.tril[:T, :T]")
+def whole_block_only(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("transposes the wrong dimensions", FUTURE, "stops with RuntimeError")
+def transposes_batch(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(0, 1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("the nearer, the heavier: positions sneak in", ORDER, "when the past was put in another order")
+def prefers_the_near(self, x, q, k, v, B, T, C):
+    near = torch.arange(T) - torch.arange(T)[:, None]
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax((scores + near).masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("looks only at itself", ORDER, "it doesn't look at its past at all")
+def looks_at_itself(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = torch.eye(T).expand(B, T, T)
+    return self.wei @ v
+
+
+@wrong("cuts the weights off the graph", TRAINS, "No gradient reaches head.query.weight")
+def weights_detached(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1).detach()
+    return self.wei @ v
+
+
+@wrong("returns the pair of output and weights", FUTURE, "is a tuple, not a tensor")
+def returns_pair(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v, self.wei
+
+
+@right("divides before the product, weights with their graph")
+def divided_before(self, x, q, k, v, B, T, C):
+    wei = (q * C**-0.5) @ k.transpose(-2, -1)
+    self.var = wei.var()
+    wei = wei.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = torch.softmax(wei, dim=2)
+    return torch.bmm(self.wei, v)
+
+
+@right("einsum, math.sqrt, the variance as a float")
+def einsum(self, x, q, k, v, B, T, C):
+    scores = torch.einsum("btc,bsc->bts", q, k) / math.sqrt(k.size(-1))
+    self.var = scores.var().item()
+    scores = scores + torch.full((T, T), float("-inf")).triu(1)
+    self.wei = F.softmax(scores, dim=-1)
+    return torch.einsum("bts,bsc->btc", self.wei, v)
+
+
+@right("example by example")
+def by_example(self, x, q, k, v, B, T, C):
+    scores = torch.stack([q[b] @ k[b].T for b in range(B)]) / torch.tensor(C).sqrt()
+    self.var = torch.var(scores.detach(), unbiased=False)
+    mask = ~self.tril[:T, :T].bool()
+    self.wei = scores.masked_fill(mask, torch.finfo(scores.dtype).min).softmax(-1)
+    return torch.stack([self.wei[b] @ v[b] for b in range(B)])
+
+
+@right("PyTorch's own attention for the output")
+def fused(self, x, q, k, v, B, T, C):
+    with torch.no_grad():
+        scores = q @ k.mT / C**0.5
+        self.var = scores.var(correction=0)
+        self.wei = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")).softmax(-1)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+@right("a mask of its own, the softmax by hand")
+def by_hand(self, x, q, k, v, B, T, C):
+    scores = torch.matmul(q, k.permute(0, 2, 1)) * (1.0 / C) ** 0.5
+    self.var = ((scores - scores.mean()) ** 2).mean().detach()
+    hidden = torch.arange(T)[None, :] > torch.arange(T)[:, None]
+    scores = torch.where(hidden, torch.tensor(-1e20), scores)
+    exponentials = (scores - scores.amax(-1, keepdim=True)).exp()
+    self.wei = exponentials / exponentials.sum(-1, keepdim=True)
+    return self.wei.matmul(v)
+
+
+@right("scores in float64")
+def double(self, x, q, k, v, B, T, C):
+    scores = q.double() @ k.double().transpose(1, 2) / C**0.5
+    self.var = scores.var()
+    self.wei = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")).softmax(-1)
+    return (self.wei @ v.double()).to(x.dtype)
+
+
+@right("in place on the scores")
+def in_place(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-1, -2)
+    scores /= C**0.5
+    self.var = scores.detach().clone().var()
+    self.wei = scores.masked_fill_(self.tril[:T, :T].logical_not(), -torch.inf).softmax(dim=-1)
+    return self.wei @ v

@@ -1,0 +1,100 @@
+"""Every wrong answer loses the check that names its mistake, and every right answer gets full marks."""
+
+import importlib
+import os
+
+import nbformat
+import pytest
+from tests.conftest import ROOT
+
+from tests.answers import Answer
+
+# The files of answers, the notebook that each belongs to, and the class and the part of its cell that it fills.
+PLACES = {
+    "gpt_v1_generate": ("1-bigram", "gpt_v1", 0),
+    "head_v1": ("2-averaging", "head_v1", 0),
+    "gpt_v2_logits": ("2-averaging", "gpt_v2", 0),
+    "head_v2": ("3-vectorizing", "head_v2", 0),
+    "head_v3": ("4-masking", "head_v3", 0),
+    "head_v4_forward": ("5-self-attention", "head_v4", 0),
+    "gpt_v3_pos_encodings": ("6-positions", "gpt_v3", 0),
+    "gpt_v3_logits": ("6-positions", "gpt_v3", 1),
+}
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+def answers(kind):
+    for file in PLACES:
+        for value in vars(importlib.import_module(f"tests.answers.{file}")).values():
+            if isinstance(value, Answer) and bool(value.check) == (kind == "wrong"):
+                yield pytest.param(file, value, id=value.name)
+
+
+def with_body(source, part, body):
+    """The source of a solution cell with one of its solutions replaced."""
+    pieces = source.split(BEGIN)
+    rest = pieces[part + 1].partition(END)[2]
+    indented = "\n".join(" " * 8 + line if line else "" for line in body.split("\n"))
+    pieces[part + 1] = "\n" + indented.lstrip("\n") + "\n" + rest
+    return BEGIN.join(pieces)
+
+
+@pytest.fixture(scope="module")
+def run():
+    """`run(file, answer, checks)`: what each graded cell of a notebook says to an answer, None where it passes."""
+    prepared = {}
+
+    def given(name):
+        if name not in prepared:
+            namespace = {}
+            folder = os.getcwd()
+            os.chdir(ROOT / "notebooks" / "week1")
+            try:
+                cells = nbformat.read(ROOT / "source" / "week1" / f"{name}.ipynb", 4).cells
+                exec(cells[next(i for i, c in enumerate(cells) if grade_id(c, "locked"))].source, namespace)
+            finally:
+                os.chdir(folder)
+            prepared[name] = namespace, [cell for cell in cells if cell.cell_type == "code" and grade_id(cell)]
+        return prepared[name]
+
+    def run(file, answer, only=None):
+        name, cell_id, part = PLACES[file]
+        namespace, cells = given(name)
+        namespace = dict(namespace)
+        verdicts = {}
+        for cell in cells:
+            if cell.metadata.nbgrader.solution:
+                mine = grade_id(cell) == cell_id
+                exec(answer.imports + with_body(cell.source, part, answer.body) if mine else cell.source, namespace)
+            elif cell.metadata.nbgrader.grade and only in (None, grade_id(cell)):
+                try:
+                    exec(cell.source, namespace)
+                    verdicts[grade_id(cell)] = None
+                except Exception as error:
+                    verdicts[grade_id(cell)] = f"{type(error).__name__}: {error}"
+        return verdicts
+
+    return run
+
+
+def grade_id(cell, key="grade_id"):
+    return cell.metadata.get("nbgrader", {}).get(key)
+
+
+@pytest.mark.parametrize(("file", "answer"), answers("wrong"))
+def test_wrong_answers_fail_the_check_that_names_their_mistake(run, file, answer):
+    said = run(file, answer, only=answer.check)[answer.check]
+    assert said is not None, f"{answer.why}: passed"
+    assert said.startswith("CheckFailed: "), said
+    assert answer.phrase in said
+
+
+@pytest.mark.parametrize(("file", "answer"), answers("right"))
+def test_right_answers_get_full_marks(run, file, answer, capsys):
+    assert [said for said in run(file, answer).values() if said] == []
+    assert capsys.readouterr().err == "" or "generating" not in capsys.readouterr().err
+
+
+def test_there_are_enough_answers():
+    assert len(list(answers("wrong"))) >= 80
+    assert len(list(answers("right"))) >= 40
