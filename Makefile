@@ -19,6 +19,8 @@ help:
 	@echo "Making .venv. This takes a few minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@# JupyterLab would begin with a question about news.
+	@$(BIN)/jupyter labextension disable @jupyterlab/apputils-extension:announcements > .venv/news.log 2>&1
 	@touch $@
 
 # Copies what is missing, and never overwrites: what lies in work/ is the learner's.

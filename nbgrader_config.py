@@ -2,14 +2,22 @@
 
 from pathlib import Path
 
+from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
     Execute,
+    IgnorePattern,
     IncludeHeaderFooter,
+    LimitOutput,
     LockCells,
+    SaveAutoGrades,
 )
+
+from learngpt.executing import ExecuteAhead, fill_gaps
 
 
 class ExecuteAll(Execute):
@@ -19,7 +27,8 @@ class ExecuteAll(Execute):
 c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "learngpt"
-c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+root = Path(__file__).resolve().parent
+c.CourseDirectory.root = str(root)
 c.CourseDirectory.solution_directory = "notebooks"
 
 # The solved notebooks are executed as they are published: without hidden tests.
@@ -32,12 +41,27 @@ c.GenerateSolution.preprocessors = [
     ExecuteAll,
 ]
 
-# Seconds for one cell, the same for autograde and for Validate.
-c.Execute.timeout = 60
+# nbgrader's own steps, with kernels that start ahead.
+c.Autograde.autograde_preprocessors = [
+    ExecuteAhead,
+    IgnorePattern,
+    ClearMetadataPreprocessor,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]
+
+# What follows holds for autograde and for Validate alike.
+c.Execute.on_notebook_start = fill_gaps(root / "release" / "week1")
+c.Execute.timeout = 60  # seconds for one cell; the checks stop a call of the learner's code after 10 of computing
+said = "This cell took more than 60 seconds and was stopped. Is there a loop that never ends?"
+c.Execute.error_on_timeout = {"ename": "Timeout", "evalue": said, "traceback": [f"✗ {said}"]}
 # Cells that only demonstrate, training for show and pictures, prove nothing: they don't run when graded or validated.
 c.Execute.skip_cells_with_tag = "demo"
 c.ExecuteAll.skip_cells_with_tag = "skip-execution"
 # Times of a run would change the published notebooks at each build.
 c.Execute.record_timing = False
-# A kernel warns on the terminal that its local connection isn't encrypted.
+# A kernel need not say goodbye, nor warn that its connection on this machine isn't encrypted.
+c.Execute.shutdown_kernel = "immediate"
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=ERROR"]

@@ -2,15 +2,23 @@
 
 import base64
 import io
+from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import torch
 from IPython.display import display
-from matplotlib.ticker import MaxNLocator
 
 STYLE = str(Path(__file__).with_name("learngpt.mplstyle"))
 _MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
+
+
+@contextmanager
+def _styled():
+    """pyplot in the course's style. It takes most of a second to import, and a graded notebook may not need it."""
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(STYLE):
+        yield plt
 
 
 def visible(chars):
@@ -35,11 +43,11 @@ def heatmap(matrix, title, rows=None, cols=None, row_name="position", col_name="
 def heatmaps(matrices, title, rows=None, cols=None, row_name="position", col_name="position", values=False, **limits):
     """Draw matrices of one shape side by side in one range of colours; `matrices` is a dict of names to matrices."""
     matrices = {name: torch.as_tensor(matrix).detach().float() for name, matrix in matrices.items()}
-    finite = torch.cat([matrix[matrix.isfinite()] for matrix in matrices.values()])
+    finite = torch.cat([matrix[matrix.isfinite()] for matrix in matrices.values()] + [torch.zeros(1)])
     limits = {"vmin": finite.min().item(), "vmax": finite.max().item()} | limits
     rows, cols = visible(rows or ""), visible(cols or "")
     height, width = next(iter(matrices.values())).shape
-    with plt.style.context(STYLE):
+    with _styled() as plt:
         panel = max(4.6 if len(matrices) == 1 else 3.2, 0.24 * width if cols else 0)
         tall = min(max(2.8, 0.24 * height if rows else panel * height / width), 8) + 0.7
         fig, axes = plt.subplots(1, len(matrices), figsize=(min(panel * len(matrices) + 1.2, 11), tall), squeeze=False)
@@ -55,7 +63,7 @@ def heatmaps(matrices, title, rows=None, cols=None, row_name="position", col_nam
                 if labels:
                     axis.set_ticks(range(len(labels)), labels, fontsize=9)
                 else:
-                    axis.set_major_locator(MaxNLocator(integer=True))
+                    axis.get_major_locator().set_params(integer=True)
             if values:
                 _write_values(ax, matrix, limits)
         fig.colorbar(picture, ax=list(axes[0]), shrink=0.9)
@@ -90,6 +98,8 @@ def _matrix_in_words(name, matrix, rows, cols):
 
 def _range(matrix):
     finite = matrix[matrix.isfinite()]
+    if not len(finite):
+        return "no numbers"
     masked = "minus infinity, then " if matrix.isinf().any() else ""
     return f"{masked}{finite.min():.1f} to {finite.max():.1f}"
 
@@ -102,7 +112,7 @@ def losses(histories, title, floors=None):
         floors: dict of names to losses, drawn as lines that no model of a kind can pass.
     """
     words = []
-    with plt.style.context(STYLE):
+    with _styled() as plt:
         fig, ax = plt.subplots()
         for name, history in histories.items():
             values = torch.tensor(history.losses)
@@ -131,7 +141,7 @@ def curves(x, ys, title, xlabel, ylabel, log=False, words=None, marker=""):
         log: both axes logarithmic.
         words: the text twin's sentence about the curves, where their numbers differ from run to run.
     """
-    with plt.style.context(STYLE):
+    with _styled() as plt:
         fig, ax = plt.subplots()
         for name, y in ys.items():
             ax.plot(x, torch.as_tensor(y).tolist(), label=name, marker=marker)
@@ -150,7 +160,7 @@ def curves(x, ys, title, xlabel, ylabel, log=False, words=None, marker=""):
 
 def bars(groups, labels, title, ylabel, xlabel):
     """Draw groups of bars side by side: `groups` is a dict of names to values, one value for each label."""
-    with plt.style.context(STYLE):
+    with _styled() as plt:
         fig, ax = plt.subplots()
         width = 0.8 / len(groups)
         words = []
@@ -167,7 +177,7 @@ def bars(groups, labels, title, ylabel, xlabel):
 
 def ladder(rungs, floors, title):
     """Draw the loss of each model as a rung, with the floors as lines: dicts of names to losses in nats."""
-    with plt.style.context(STYLE):
+    with _styled() as plt:
         fig, ax = plt.subplots(figsize=(7.2, 0.4 * len(rungs) + 1.6))
         places = range(len(rungs))
         ax.plot(list(rungs.values()), places, "o", markersize=9)
@@ -185,10 +195,10 @@ def ladder(rungs, floors, title):
 
 def show(fig, alt):
     """Show a figure as a PNG with alternative text, and close it."""
-    with plt.style.context(STYLE):
+    with _styled() as plt:
         buffer = io.BytesIO()
         fig.savefig(buffer, format="png", dpi=140, metadata={"Software": None})
+        plt.close(fig)
     width = round(fig.get_figwidth() * 100)
-    plt.close(fig)
     data = {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt, "width": width}}, raw=True)

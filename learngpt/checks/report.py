@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from pathlib import Path
@@ -10,8 +12,13 @@ from pathlib import Path
 import torch
 from IPython import get_ipython
 
+from learngpt import plots
+from learngpt.carrying import HOME
+
 PACKAGE = Path(__file__).resolve().parent.parent
 NOT_WRITTEN = "This part of the TODO isn't written yet: replace `raise NotImplementedError()` in the class above."
+
+CPU_SECONDS = 10  # for one call of the learner's code; the right ones take milliseconds
 
 
 class CheckFailed(AssertionError):
@@ -41,7 +48,7 @@ def passed(points):
 
 
 def set_up_notebook():
-    """Show an unfinished TODO as one line, and, when nbgrader runs the notebook, keep stderr empty.
+    """Show what fails because of an unfinished or a renamed class in one line, and keep stderr empty when graded.
 
     nbgrader gives 0 points to a graded cell that writes to stderr, so a warning or a print of the learner's would
     cost the points of a right answer.
@@ -52,12 +59,53 @@ def set_up_notebook():
     if os.environ.get("NBGRADER_EXECUTION"):
         sys.stderr = sys.stdout
 
-    def one_line(shell, kind, error, trace, tb_offset=None):
-        lines = [f"✗ {error if str(error) else NOT_WRITTEN}"]
+    def explain(shell, kind, error, trace, tb_offset=None):
+        lines = _in_short(error) or shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
         shell._showtraceback(kind, error, lines)
         return lines
 
-    shell.set_custom_exc((NotImplementedError,), one_line)
+    shell.set_custom_exc((Exception,), explain)
+
+
+def _in_short(error):
+    """What to show instead of a traceback, as lines, or None where the traceback helps."""
+    if isinstance(error, CheckFailed):
+        return error._render_traceback_()
+    if isinstance(error, NotImplementedError) and not str(error):
+        return CheckFailed(NOT_WRITTEN)._render_traceback_()
+    if isinstance(error, NameError) and error.name in HOME:
+        said = f"{error.name} is not defined. Run the cell with your class first. Is it still called {error.name}?"
+        return CheckFailed(said)._render_traceback_()
+    frames = traceback.extract_tb(error.__traceback__)
+    if any(str(PACKAGE / "checks") in frame.filename for frame in frames):
+        said = [f"The check stops with {type(error).__name__}: {error}", *_learners_lines(frames[1:])]
+        said.append("Does your class still have all that its cell was given with?")
+        return CheckFailed("\n".join(said))._render_traceback_()
+    return None
+
+
+class _OutOfTime(BaseException):
+    """Raised in the learner's code; not an Exception, so that their own `except` doesn't catch it by chance."""
+
+
+@contextlib.contextmanager
+def _limited():
+    """End the learner's code after CPU_SECONDS of computing; elsewhere than on Unix nbgrader's own limit has to do."""
+
+    def stop(signum, frame):
+        raise _OutOfTime
+
+    unix = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not unix or signal.getitimer(signal.ITIMER_PROF)[0]:  # or a call further out is limited already
+        yield
+        return
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def run(what, function, *arguments, hint="", **options):
@@ -69,14 +117,17 @@ def run(what, function, *arguments, hint="", **options):
     """
     before = [argument.clone() if isinstance(argument, torch.Tensor) else None for argument in arguments]
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(sys.stdout):
+        with _limited(), warnings.catch_warnings(), contextlib.redirect_stderr(sys.stdout):
             result = function(*arguments, **options)
     except NotImplementedError:
         raise CheckFailed(f"{what}: {NOT_WRITTEN}") from None
     except CheckFailed:
         raise
+    except _OutOfTime:
+        raise CheckFailed(f"{what} still runs after {CPU_SECONDS} seconds. Is there a loop that never ends?") from None
     except Exception as error:
-        lines = [f"{what} stops with {type(error).__name__}: {error}", *_learners_lines(error)]
+        lines = [f"{what} stops with {type(error).__name__}: {error}"]
+        lines += _learners_lines(traceback.extract_tb(error.__traceback__))
         raise CheckFailed("\n".join(lines + [hint] * bool(hint))) from None
     for argument, copy in zip(arguments, before):
         if copy is not None and not torch.equal(argument.detach(), copy):
@@ -87,9 +138,8 @@ def run(what, function, *arguments, hint="", **options):
     return result
 
 
-def _learners_lines(error):
-    """The lines of the learner's own code on the way to an error."""
-    frames = traceback.extract_tb(error.__traceback__)
+def _learners_lines(frames):
+    """The lines of the learner's own code among the frames of an error."""
     own = [frame for frame in frames if not _is_library(frame.filename)]
     return [f"in {frame.name}, line {frame.lineno}: {frame.line}" for frame in own[-3:]]
 
@@ -138,6 +188,7 @@ def compare(fact, yours, expected, suspects=(), axes=("example", "position", "ch
     if same.all():
         return
     place = (~same).nonzero()[0].tolist()
+    _picture(yours, expected, place, axes)
     where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place))
     value, right = yours[tuple(place)].item(), expected[tuple(place)].item()
     cause = likely_cause(yours, suspects, tolerance)
@@ -147,6 +198,16 @@ def compare(fact, yours, expected, suspects=(), axes=("example", "position", "ch
         f"{fact}\nThe first difference is at {where}: yours is {value:.4g}, expected {right:.4g}."
         + (f"\nLikely cause: {cause}" if cause else "")
     )
+
+
+def _picture(yours, expected, place, axes):
+    """In a notebook, draw expected, yours and difference: the matrix in which the first difference is."""
+    if get_ipython() is None:
+        return
+    yours, expected = yours[tuple(place[:-2])].float(), expected[tuple(place[:-2])].float()
+    which = f" of {axes[0]} {place[0]}" if len(place) == 3 else ""
+    matrices = {"expected": expected, "yours": yours, "difference": yours - expected}
+    plots.heatmaps(matrices, f"Expected and yours{which}", row_name=axes[-2], col_name=axes[-1])
 
 
 def likely_cause(yours, suspects, tolerance=1e-4):
