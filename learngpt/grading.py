@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import nbformat
+from nbconvert.filters import strip_ansi
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
@@ -85,7 +86,11 @@ def _messages(path):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-                messages[grade_id] = output.evalue or output.ename
+                lines = strip_ansi("\n".join(output.traceback)).split("\n")
+                explained = lines[0].startswith("✗ ")
+                messages[grade_id] = (
+                    "\n".join(lines).removeprefix("✗ ") if explained else f"{output.ename}: {output.evalue}"
+                )
     return messages
 
 

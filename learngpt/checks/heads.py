@@ -14,9 +14,13 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
     """
     x = torch.as_tensor(x) if x is not None else torch.randn(B, T, C, generator=seeded(seed))
     x = x if x.dim() == 3 else x[None]
-    out = tensor(run(f"{Head.__name__}()(x)", Head(), x), f"The output of {Head.__name__}", x.shape)
+    out = tensor(run(f"{Head.__name__}()(x)", _make(Head), x), f"The output of {Head.__name__}", x.shape)
     fact = f"Row t of {Head.__name__}'s output is not the mean of rows 0 to t of the input."
     compare(fact, out, _mean_of_past(x), _suspects(x))
+
+
+def _make(Head):
+    return run(f"{Head.__name__}()", Head)
 
 
 def _mean_of_past(x):
@@ -73,14 +77,14 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
     """The output of an example at a position depends on that example up to that position, on nothing else."""
     x = torch.randn(B, T, C, generator=seeded(seed))
     what = f"{Head.__name__}()(x)"
-    out = tensor(run(what, Head(), x), f"The output of {Head.__name__}", x.shape)
+    out = tensor(run(what, _make(Head), x), f"The output of {Head.__name__}", x.shape)
     if out[0].isnan().any():
         raise CheckFailed(f"{what} has nan at example 0. Is there a division by 0, or a softmax over nothing?")
     changes = []  # for each edited position s of example 0, how much each position of each example changed, (B, T)
     for s in range(T):
         edited = x.clone()
         edited[0, s] += 1.0
-        changes.append((tensor(run(what, Head(), edited), what, x.shape) - out).abs().amax(-1))
+        changes.append((tensor(run(what, _make(Head), edited), what, x.shape) - out).abs().amax(-1))
     changes = torch.stack(changes)  # (T, B, T)
     if (changes[:, 1:] > 1e-6).any():
         s, b, t = (changes[:, 1:] > 1e-6).nonzero()[0].tolist()
@@ -147,8 +151,9 @@ def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
     counts = []
     for shape in (small, large):
         x = torch.randn(shape, generator=seeded(seed), requires_grad=True)
+        head = _make(Head)
         with operations() as counted:
-            out = run(f"{name}()(x)", Head(), x)
+            out = run(f"{name}()(x)", head, x)
         tensor(out, f"The output of {name}", shape)
         _lets_gradients_through(name, x, out)
         counts.append(counted.count)
@@ -177,7 +182,7 @@ def _weights(Head, B, T, C, seed):
     """The output (B, T, C), the kept weights (T, T) and the input of a HeadVer3."""
     name = Head.__name__
     x = torch.randn(B, T, C, generator=seeded(seed))
-    head = Head()
+    head = _make(Head)
     out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
     return out, kept(head, "wei", f"{name}()(x)", (T, T)), x
 

@@ -1,0 +1,97 @@
+"""What goes wrong in a notebook is one clear sentence, costs its own checks, and nothing else."""
+
+import shutil
+
+import nbformat
+import pytest
+from nbgrader.validator import Validator
+from traitlets.config import PyFileConfigLoader
+
+from learngpt.grading import grade
+from tests.conftest import ROOT
+
+
+def edit(path, *changes):
+    """Replace texts in the cells of a notebook; each of them must be there."""
+    notebook = nbformat.read(path, 4)
+    for old, new in changes:
+        assert any(old in cell.source for cell in notebook.cells), old
+        for cell in notebook.cells:
+            cell.source = cell.source.replace(old, new)
+    nbformat.write(notebook, path)
+
+
+def delete(path, grade_id):
+    notebook = nbformat.read(path, 4)
+    cells = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") != grade_id]
+    assert len(cells) == len(notebook.cells) - 1
+    notebook.cells = cells
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The grade of a submission with another fault in each notebook: {check: (points, message)}."""
+    folder = tmp_path_factory.mktemp("faults")
+    shutil.copytree(ROOT / "notebooks" / "week1", folder, dirs_exist_ok=True)
+    edit(folder / "1-bigram.ipynb", ("def generate(self", "def generate(self,,"))
+    edit(folder / "2-averaging.ipynb", ("        out = torch.zeros(B, T, C)", "        while True:\n            pass"))
+    edit(folder / "3-vectorizing.ipynb", ("class HeadVer2", "class HeadTwo"))
+    edit(folder / "4-masking.ipynb", ("self.wei", "wei"))
+    loud = "scores = q @ k"
+    edit(folder / "5-self-attention.ipynb", (loud, f"import sys, warnings\n        warnings.warn('loud')\n        {loud}"))
+    delete(folder / "5-self-attention.ipynb", "head_v4_rows_sum_to_one")
+    edit(folder / "6-positions.ipynb", ("pos_encodings(block_size, embed_size)", "pos_encodings(block_size)"))
+    return {check: (points, message) for _, check, points, _, message in grade(folder)}
+
+
+def lost(graded, *checks):
+    return all(graded[check][0] == 0 for check in checks)
+
+
+def test_a_syntax_error_is_said_to_leave_no_class(graded):
+    points, message = graded["generate_keeps_context_and_appends_max_new_tokens"]
+    assert points == 0
+    assert message.startswith("GPTVer1 is not defined. Run the cell with your class first.")
+
+
+def test_an_infinite_loop_is_stopped_and_costs_only_its_own_checks(graded):
+    points, message = graded["head_v1_averages_the_past"]
+    assert points == 0
+    assert message == "HeadVer1()(x) still runs after 10 seconds. Is there a loop that never ends?"
+    assert graded["gpt_v2_makes_logits_from_table_head_and_lm_head"] == (5, "")
+
+
+def test_a_renamed_class_is_named(graded):
+    assert "Is it still called HeadVer2?" in graded["head_v2_equals_the_loops"][1]
+
+
+def test_missing_weights_cost_their_own_checks(graded):
+    assert lost(graded, "head_v3_future_weights_are_zero", "head_v3_rows_sum_to_one")
+    assert "self.wei is not set after HeadVer3()(x)" in graded["head_v3_rows_sum_to_one"][1]
+    assert graded["head_v3_equals_the_loops"] == (4, "")
+    assert graded["head_v3_needs_no_loop"] == (3, "")
+
+
+def test_warnings_cost_nothing_and_a_deleted_check_only_itself(graded):
+    attention = {check: result for check, result in graded.items() if "head_v4" in check}
+    points, message = attention.pop("head_v4_rows_sum_to_one")
+    assert points == 0
+    assert message.startswith("The check head_v4_rows_sum_to_one is missing from this notebook. Copy its cell from")
+    assert {message for _, message in attention.values()} == {""}
+
+
+def test_a_changed_signature_is_named(graded):
+    points, message = graded["pos_encodings_differ_for_every_position"]
+    assert points == 0
+    assert "TypeError" in message
+    assert "takes 1 positional argument but 2 were given" in message
+
+
+def test_validate_says_which_deleted_check_to_bring_back(tmp_path):
+    path = tmp_path / "4-masking.ipynb"
+    shutil.copy(ROOT / "notebooks" / "week1" / path.name, path)
+    delete(path, "head_v3_needs_no_loop")
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
+    [failed] = Validator(config=config).validate(str(path))["failed"]
+    assert "The check head_v3_needs_no_loop is missing from this notebook" in failed["raw_error"]
