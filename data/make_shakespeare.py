@@ -31,7 +31,7 @@ def speeches(raw):
     Text that stands between a stage direction and the next speaker goes on with the speech before it.
     """
     raw = raw.replace("\r\n", "\n")
-    raw = raw[re.search(r"^ACT (I|1|FIRST)\b", raw, re.MULTILINE).start():]
+    raw = raw[re.search(r"^ACT (I|1|FIRST)\b", raw, re.MULTILINE).start() :]
     raw = BROKEN_DIRECTION.sub("", DIRECTION.sub("", raw))
     speaker, lines = None, []
     for paragraph in re.split(r"\n\s*\n", raw):

@@ -32,7 +32,9 @@ def draw(name, steps, new):
     for number, step in enumerate(steps):
         width = 0.55 + 0.085 * max(map(len, step.split("\n")))
         colour, ink = (NEW, "white") if number in new else (OLD, "black")
-        ax.add_patch(FancyBboxPatch((left, 0), width, 1, boxstyle="round,pad=0.02", facecolor=colour, edgecolor="#555555"))
+        ax.add_patch(
+            FancyBboxPatch((left, 0), width, 1, boxstyle="round,pad=0.02", facecolor=colour, edgecolor="#555555")
+        )
         ax.text(left + width / 2, 0.5, step, ha="center", va="center", color=ink, fontsize=10)
         if number:
             ax.add_patch(FancyArrowPatch((left - 0.4, 0.5), (left - 0.03, 0.5), arrowstyle="-|>", mutation_scale=14))

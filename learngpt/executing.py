@@ -20,7 +20,8 @@ class ExecuteAhead(Execute):
 
     def preprocess(self, nb, resources, km=None):
         folder = resources["metadata"]["path"]
-        submission = [Path(notebook).stem for notebook in self.parent.parent.notebooks]  # of the converter, in its order
+        converter = self.parent.parent
+        submission = [Path(notebook).stem for notebook in converter.notebooks]
         follow = len(submission) - 1 - submission.index(resources["nbgrader"]["notebook"])
         manager = self._ahead.pop(0) if self._ahead else self._start(folder)
         while len(self._ahead) < min(follow, 2):

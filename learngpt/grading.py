@@ -1,6 +1,6 @@
 """Grade the notebooks of a folder the way an instructor does, and leave the folder as it is.
 
-    python -m learngpt.grading work/week1
+python -m learngpt.grading work/week1
 """
 
 import logging
@@ -75,7 +75,9 @@ def _results(coursedir, autograded):
             path = autograded / f"{notebook.name}.ipynb"
             messages = _messages(path) if path.is_file() else None
             for points in notebook.grades:
-                message = "there is no such notebook in the folder" if messages is None else messages.get(points.name, "")
+                message = (
+                    "there is no such notebook in the folder" if messages is None else messages.get(points.name, "")
+                )
                 yield notebook.name, points.name, points.score, points.max_score, message
 
 

@@ -5,9 +5,9 @@ import os
 
 import nbformat
 import pytest
-from tests.conftest import ROOT
 
 from tests.answers import Answer
+from tests.conftest import ROOT
 
 # The files of answers, the notebook that each belongs to, and the class and the part of its cell that it fills.
 PLACES = {
@@ -39,9 +39,18 @@ def with_body(source, part, body):
     return BEGIN.join(pieces)
 
 
+def changed(source, part, answer):
+    """A solution cell with an answer in it, or with a text replaced."""
+    if isinstance(answer, Answer):
+        return answer.imports + with_body(source, part, answer.body)
+    old, new = answer
+    assert old in source
+    return source.replace(old, new)
+
+
 @pytest.fixture(scope="module")
 def run():
-    """`run(file, answer, checks)`: what each graded cell of a notebook says to an answer, None where it passes."""
+    """`run(file, answer)`: what each graded cell of a notebook says to an answer, None where it passes."""
     prepared = {}
 
     def given(name):
@@ -64,8 +73,8 @@ def run():
         verdicts = {}
         for cell in cells:
             if cell.metadata.nbgrader.solution:
-                mine = grade_id(cell) == cell_id
-                exec(answer.imports + with_body(cell.source, part, answer.body) if mine else cell.source, namespace)
+                source = changed(cell.source, part, answer) if grade_id(cell) == cell_id else cell.source
+                exec(source, namespace)
             elif cell.metadata.nbgrader.grade and only in (None, grade_id(cell)):
                 try:
                     exec(cell.source, namespace)
@@ -93,6 +102,32 @@ def test_wrong_answers_fail_the_check_that_names_their_mistake(run, file, answer
 def test_right_answers_get_full_marks(run, file, answer, capsys):
     assert [said for said in run(file, answer).values() if said] == []
     assert capsys.readouterr().err == "" or "generating" not in capsys.readouterr().err
+
+
+# What a learner may change in the given parts of a class: cell, old, new, the check that must catch it, its words.
+EDITS = [
+    ("gpt_v1_generate", "self.token_embedding_table(idx)", "self.token_embedding_table(idx).softmax(-1)",
+     "generate_samples_from_softmax_of_last_logits", "Leave `logits` as it was given"),
+    ("gpt_v1_generate", "vocab_size, block_size):", "block_size, vocab_size):",
+     "generate_samples_from_softmax_of_last_logits", "token_embedding_table has shape"),
+    ("gpt_v1_generate", "return logits, F.cross_entropy", "return F.cross_entropy",
+     "generate_writes_likelier_text_after_training", "Leave `forward` as it was given"),
+    ("gpt_v2_logits", "self.head = head", "self.head = HeadVer1()",
+     "gpt_v2_makes_logits_from_table_head_and_lm_head", "not the head that the model was made with"),
+    ("gpt_v2_logits", "nn.Embedding(vocab_size, embed_size)", "nn.Embedding(vocab_size, 6)",
+     "gpt_v2_makes_logits_from_table_head_and_lm_head", "token_embedding_table has shape"),
+    ("gpt_v2_logits", "nn.Linear(embed_size, vocab_size)", "nn.Sequential(nn.Linear(embed_size, vocab_size), nn.ReLU())",
+     "gpt_v2_makes_logits_from_table_head_and_lm_head", "expected nn.Linear"),
+    ("head_v1", "class HeadVer1:", "class HeadVer1:\n    def __init__(self, block_size):\n        pass\n",
+     "head_v1_averages_the_past", "HeadVer1() stops with TypeError"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "check", "phrase"), EDITS)
+def test_changes_of_given_parts_are_named(run, file, old, new, check, phrase):
+    said = run(file, (old, new), only=check)[check]
+    assert said.startswith("CheckFailed: "), said
+    assert phrase in said
 
 
 def test_there_are_enough_answers():

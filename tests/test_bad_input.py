@@ -39,7 +39,10 @@ def graded(tmp_path_factory):
     edit(folder / "3-vectorizing.ipynb", ("class HeadVer2", "class HeadTwo"))
     edit(folder / "4-masking.ipynb", ("self.wei", "wei"))
     loud = "scores = q @ k"
-    edit(folder / "5-self-attention.ipynb", (loud, f"import sys, warnings\n        warnings.warn('loud')\n        {loud}"))
+    edit(
+        folder / "5-self-attention.ipynb",
+        (loud, f"import sys, warnings\n        warnings.warn('loud')\n        {loud}"),
+    )
     delete(folder / "5-self-attention.ipynb", "head_v4_rows_sum_to_one")
     edit(folder / "6-positions.ipynb", ("pos_encodings(block_size, embed_size)", "pos_encodings(block_size)"))
     return {check: (points, message) for _, check, points, _, message in grade(folder)}

@@ -9,8 +9,9 @@ import sys
 
 import nbformat
 import pytest
-from tests.conftest import ROOT
 from nbgrader.preprocessors import ClearHiddenTests
+
+from tests.conftest import ROOT
 
 NAMES = ["1-bigram", "2-averaging", "3-vectorizing", "4-masking", "5-self-attention", "6-positions"]
 

@@ -4,10 +4,10 @@ import shutil
 
 import nbformat
 import pytest
-from tests.conftest import ROOT
 
 from learngpt import carry
 from learngpt.carrying import CarryError, take
+from tests.conftest import ROOT
 
 SOLVED = ROOT / "notebooks" / "week1"
 RELEASE = ROOT / "release" / "week1"

@@ -6,6 +6,7 @@ import sys
 import tomllib
 
 import yaml
+
 from tests.conftest import ROOT
 
 

@@ -7,9 +7,9 @@ import sys
 
 import nbformat
 import pytest
-from tests.conftest import ROOT
 
 from learngpt.grading import grade
+from tests.conftest import ROOT
 
 SOLVED = ROOT / "notebooks" / "week1"
 RELEASE = ROOT / "release" / "week1"

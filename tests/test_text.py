@@ -7,9 +7,9 @@ import sys
 
 import pytest
 import torch
-from tests.conftest import ROOT
 
 from learngpt import Text, load_text
+from tests.conftest import ROOT
 
 
 def test_the_corpus_is_the_one_that_its_readme_describes(text):
@@ -86,7 +86,8 @@ def test_a_wheel_brings_the_corpus(tmp_path):
     [wheel] = tmp_path.glob("learngpt-*.whl")
     run = "import learngpt; print(len(learngpt.load_text().content), learngpt.__file__)"
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "site", wheel], check=True
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "site", wheel],
+        check=True,
     )
     done = subprocess.run(
         [sys.executable, "-c", run], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}, check=True,

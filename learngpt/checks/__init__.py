@@ -8,8 +8,8 @@ from learngpt.checks.attention import (
     attention_ignores_the_order_of_the_past,
     attention_never_looks_ahead,
     attention_rows_sum_to_one,
-    attention_variance_is_one,
     attention_variance_is_kept,
+    attention_variance_is_one,
     attention_weights_are_scaled_softmax,
 )
 from learngpt.checks.generating import (

@@ -78,24 +78,22 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
         (own, "which is the variance of your own query(x) and key(x): use the q and k that `if debug:` drew."),
         (own * C, "which comes from your own query(x) and key(x), not from the q and k that `if debug:` drew."),
     ]
-    for value, words in known:
-        if abs(yours - value) < 0.1 * value:
-            break
-    else:
-        words = "expected 1."
+    words = next((words for value, words in known if abs(yours - value) < 0.1 * value), None)
+    if words is None:
+        words = "expected 1. Take the variance of all scores, right after dividing by sqrt(C)."
         if yours != yours or math.isinf(yours):
             words = "expected 1. It was taken after the mask put -inf in. Take it right after scaling."
         elif yours < 1e-2:
             words = "expected 1. Likely cause: it was taken after the softmax. Take it right after scaling."
-        elif 0.02 < yours < 0.98 or yours > 1.02:
-            words = "expected 1. Take the variance of all scores, right after dividing by sqrt(C)."
     raise CheckFailed(f"The variance of the scores is {yours:.4g}, {words}")
 
 
 def _variance(ran):
     value = getattr(ran.head, "var", None)
     if value is None:
-        raise CheckFailed(f"self.var is not set after {ran.what}. Store it right after scaling: self.var = wei.var().")
+        raise CheckFailed(
+            f"self.var is not set after {ran.what}. Store it right after scaling: self.var = scores.var()."
+        )
     try:
         return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
@@ -140,7 +138,7 @@ def attention_variance_is_kept(Head, B=3, T=7, C=16, block_size=7, seed=0):
         raise CheckFailed(f"{said}\nLikely cause: it is the mean. Use .var().")
     if _near(yours, 1.0):
         raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
-    raise CheckFailed(f"{said}\nTake wei.var() right after dividing by sqrt(C).")
+    raise CheckFailed(f"{said}\nTake scores.var() right after dividing by sqrt(C).")
 
 
 def _near(a, b):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from learngpt.checks.models import descend
+from learngpt.checks.models import descend, loss_of, step_back
 from learngpt.checks.report import CheckFailed, brief, run, seeded
 
 NAME = "generate(idx, max_new_tokens)"
@@ -13,14 +13,21 @@ NAME = "generate(idx, max_new_tokens)"
 def _generated(model, idx, new):
     """What a model's generate gives, if it is integers of shape (B, T + new) that begin with idx."""
     B, T = idx.shape
-    out = run(f"generate(idx, {new})", model.generate, idx, new)
+    if not hasattr(model, "generate"):
+        raise CheckFailed("GPTVer1 has no generate. Is it indented, so that it stands inside of the class?")
+    try:
+        out = run(f"generate(idx, {new})", model.generate, idx, new)
+        if not torch.is_grad_enabled():
+            raise CheckFailed("generate turns gradients off for everything after it. Use `with torch.no_grad():`.")
+    finally:
+        torch.set_grad_enabled(True)
     if out is None:
         raise CheckFailed(f"{NAME} returned None. Is a `return` missing?")
     if not isinstance(out, torch.Tensor):
         raise CheckFailed(f"{NAME} returned a {type(out).__name__}; expected a tensor of token numbers, (B, T).")
     if tuple(out.shape) != (B, T + new):
-        raise CheckFailed(_wrong_shape(out, B, T, new))
-    if out.is_floating_point() or out.is_complex() or out.dtype == torch.bool:
+        raise CheckFailed(_wrong_shape(out, idx, new))
+    if out.dtype not in (torch.int32, torch.int64):
         raise CheckFailed(f"{NAME} returned {out.dtype}; token numbers are integers, torch.int64.")
     if not torch.equal(out[:, :T], idx.to(out.dtype)):
         raise CheckFailed(
@@ -30,16 +37,19 @@ def _generated(model, idx, new):
     return out
 
 
-def _wrong_shape(out, B, T, new):
+def _wrong_shape(out, idx, new):
+    B, T = idx.shape
     said = f"{NAME} gave shape {tuple(out.shape)} for idx {(B, T)} and {new} new tokens; expected {(B, T + new)}."
     if out.shape == (B, new):
         return f"{said}\nLikely cause: only the new tokens come back. Return the context and the new tokens."
     if out.shape == (B, T):
-        return f"{said}\nLikely cause: idx comes back without the new tokens. Keep what torch.cat returns."
+        return f"{said}\nLikely cause: the loop ends at once, or idx comes back without the new tokens: keep what torch.cat returns."
     if out.dim() == 2 and out.shape[0] != B:
         return f"{said}\nLikely cause: the new tokens were put below the context, dim=0. Time is dim=1."
     if out.dim() == 2 and out.shape[1] in (T + new - 1, T + new + 1):
         return f"{said}\nLikely cause: the loop runs once too often or once too few."
+    if out.dim() == 2 and T <= out.shape[1] < T + new and torch.equal(out[:, :T], idx.to(out.dtype)):
+        return f"{said}\nLikely cause: the loop ends too early."
     if out.dim() == 2 and out.shape[1] < T + new:
         return f"{said}\nLikely cause: the cropped context was kept. Crop only what the model is shown."
     return f"{said}\nEach step appends one token of shape (B, 1) along dim=1."
@@ -57,20 +67,47 @@ def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
 def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     """The next token is drawn from the softmax of the logits of the last position, for each example on its own.
 
-    By a Chernoff bound, a right answer fails with a probability below 1e-8 for each distribution that is compared.
+    A right answer fails with a probability below 1e-8 for each distribution that is compared.
     """
     model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, 8)
     table = 1 + 1.2 * torch.randn(vocab_size, vocab_size, generator=seeded(seed + 1))
+    weight = model.token_embedding_table.weight
+    if tuple(weight.shape) != (vocab_size, vocab_size):
+        raise CheckFailed(
+            f"token_embedding_table has shape {tuple(weight.shape)}, expected {(vocab_size, vocab_size)}."
+        )
     with torch.no_grad():
-        model.token_embedding_table.weight.copy_(table)
+        weight.copy_(table)
     # Three contexts, each of them many times, so that draws for one context can be counted.
     contexts = torch.stack([torch.randperm(vocab_size, generator=seeded(seed + k))[:T] for k in (2, 3, 4)])
     idx = contexts.repeat(rows // 3, 1)
+    if not torch.equal(run("logits(idx)", model.logits, contexts), table[contexts]):
+        raise CheckFailed("logits(idx) must be the rows of the table. Leave `logits` as it was given.")
     torch.manual_seed(seed)
     out = _generated(model, idx, new)
     _draws_apart(out, T)
+    again = _generated(model.eval(), idx, new)
+    if torch.equal(out, again):
+        _explain_sameness(out, table, T)
+    _compare_all_draws(out, table, T, contexts)
+    _compare_all_draws(again, table, T, contexts)
+
+
+def _explain_sameness(out, table, T):
+    """Two calls wrote the same: because nothing is drawn, or because a seed is set."""
+    if torch.equal(out[:, T], table[out[:, T - 1]].argmax(1)):
+        return  # the comparison of the draws says so, with numbers
+    raise CheckFailed(
+        f"Two calls drew the same {len(out)} tokens; expected new draws.\n"
+        "Likely cause: a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."
+    )
+
+
+def _compare_all_draws(out, table, T, contexts):
+    """Compare the draws of each context, step and token before with the distribution they should come from."""
+    new, vocab_size = out.shape[1] - T, len(table)
     for step in range(T, T + new):
-        for rows_of_context in torch.arange(len(idx)).view(-1, 3).T:
+        for rows_of_context in torch.arange(len(out)).view(-1, 3).T:
             same_context = out[rows_of_context]
             for before in range(vocab_size):
                 alike = same_context[same_context[:, step - 1] == before]
@@ -111,7 +148,10 @@ def _other_distributions(table, past, contexts):
     yield "all tokens are equally likely: the logits of the model aren't used.", uniform
     yield "the least probable token is always taken.", _one_hot(logits.argmin(), table)
     if len(past) > T:
-        yield "each step sees only the first context. Append a token before the next step.", table[past[T - 1]].softmax(0)
+        yield (
+            "each step sees only the first context. Append a token before the next step.",
+            table[past[T - 1]].softmax(0),
+        )
     yield "the logits of the first position are used. The last one knows what comes next.", table[past[0]].softmax(0)
     if len(past) > 1:
         yield "the logits of the last position but one are used.", table[past[-2]].softmax(0)
@@ -120,7 +160,10 @@ def _other_distributions(table, past, contexts):
     yield "softmax runs over the batch, dim=0. The vocabulary is the last dimension.", _share(over_batch.softmax(0)[0])
     yield "softmax runs over the positions. The vocabulary is the last dimension.", _share(table[past].softmax(0)[-1])
     for context in contexts:
-        yield "the examples of the batch aren't kept apart: this is what another context gives.", table[context[-1]].softmax(0)
+        yield (
+            "the examples of the batch aren't kept apart: this is what another context gives.",
+            table[context[-1]].softmax(0),
+        )
     for name, changed in (("negative", -logits), ("doubled", 2 * logits), ("halved", logits / 2)):
         yield f"the logits are {name} before the softmax.", changed.softmax(0)
     yield "softmax was taken twice.", logits.softmax(0).softmax(0)
@@ -145,9 +188,16 @@ def _share(weights):
 def _unlikely(drawn, distribution, draws):
     """Whether counted shares are too far from a distribution for chance.
 
-    For a share q drawn n times from probability p, P(KL(q, p) >= e) <= 2 exp(-n e) (Chernoff).
+    Each share: for q drawn n times from probability p, P(KL(q, p) >= e) <= 2 exp(-n e) (Chernoff).
+    All shares: G = 2 n sum q ln(q / p) is chi-squared; its cube root is nearly normal (Wilson and Hilferty 1931),
+    and 6.5 standard deviations are passed with a probability below 1e-10.
     """
     q, p = drawn.double(), distribution.double().clamp(1e-12, 1 - 1e-12)
+    freedom = len(q) - 1
+    g = 2 * draws * torch.special.xlogy(q, q / p).sum().clamp(min=0)
+    deviations = ((g / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
+    if deviations > 6.5:
+        return True
     divergence = torch.special.xlogy(q, q / p) + torch.special.xlogy(1 - q, (1 - q) / (1 - p))
     return bool((divergence > math.log(2 * len(q) / 1e-9) / draws).any())
 
@@ -189,6 +239,11 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
             f"The model was shown {max(lengths)} tokens at once; block_size is {block_size}, and more it can't take.\n"
             "Crop what it is shown to the last block_size tokens: idx[:, -self.block_size:]."
         )
+    if any(seen.shape[-1] > T + turn for turn, seen in enumerate(shown[:new])):
+        raise CheckFailed(
+            f"The first step was shown {lengths[0]} tokens; the context has {T}.\n"
+            "It saw tokens that aren't there yet. Show what is there, without padding."
+        )
     for step in range(T, T + new):
         window = out[:, max(0, step - block_size) : step]
         if not any(torch.equal(seen, window) for seen in shown):
@@ -198,7 +253,7 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
 def _not_shown(shown, out, step, block_size):
     expected = min(step, block_size)
     said = f"To write token {step}, the model should be shown the {expected} tokens before it; it wasn't."
-    if step > block_size and any(torch.equal(seen, out[:, :block_size]) for seen in shown[1:]):
+    if step > block_size and torch.equal(shown[-1], out[:, :block_size]):
         return f"{said}\nLikely cause: the first block_size tokens are shown, not the last: idx[:, -self.block_size:]."
     longest = max(seen.shape[-1] for seen in shown)
     if longest < expected:
@@ -227,7 +282,7 @@ def generate_writes_likelier_text(GPT, text, steps=80, length=300, seed=0):
     draws = seeded(seed)
     for _ in range(steps):
         model.zero_grad()
-        model(*text.batch(64, 8, draws))[1].backward()
+        step_back(loss_of(model, *text.batch(64, 8, draws)))
         descend(model, 0.05)
     after = surprise()
     # Over many seeds untrained text costs 8 to 9 nats a character, trained text 3 to 4, and the fall is above 4.

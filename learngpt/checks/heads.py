@@ -3,7 +3,7 @@
 import torch
 from torch.overrides import TorchFunctionMode
 
-from learngpt.checks.report import CheckFailed, compare, kept, run, seeded, tensor
+from learngpt.checks.report import CheckFailed, agree, compare, kept, run, seeded, tensor
 
 
 def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
@@ -14,9 +14,20 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
     """
     x = torch.as_tensor(x) if x is not None else torch.randn(B, T, C, generator=seeded(seed))
     x = x if x.dim() == 3 else x[None]
-    out = tensor(run(f"{Head.__name__}()(x)", _make(Head), x), f"The output of {Head.__name__}", x.shape)
-    fact = f"Row t of {Head.__name__}'s output is not the mean of rows 0 to t of the input."
+    name, head = Head.__name__, _make(Head)
+    out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
+    fact = f"Row t of {name}'s output is not the mean of rows 0 to t of the input."
     compare(fact, out, _mean_of_past(x), _suspects(x))
+    if out.dtype != x.dtype:
+        raise CheckFailed(
+            f"The output of {name} is {out.dtype}, expected {x.dtype}: the layers after it take no other."
+        )
+    # The same head again, on a shorter text and on the first one.
+    fact = f"{name} gives something else when it is called again: it remembers something of an earlier call."
+    hint = "The head was called before with a longer text. Make what depends on T anew in each call."
+    for again in (x[:, : max(1, x.shape[1] - 1)], x):
+        out = tensor(run(f"{name}()(x)", head, again.clone(), hint=hint), f"The output of {name}", again.shape)
+        compare(fact, out, _mean_of_past(again))
 
 
 def _make(Head):
@@ -145,7 +156,7 @@ def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
     """The number of tensor operations is the same for small and large inputs, and gradients reach the input.
 
     Args:
-        small, large: sizes (B, T, C) to compare; both B and T grow.
+        small, large: sizes (B, T, C) to compare; B, T and perhaps C grow.
     """
     name = Head.__name__
     counts = []
@@ -158,19 +169,22 @@ def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
         _lets_gradients_through(name, x, out)
         counts.append(counted.count)
     # One operation a step is the least a loop can do.
-    if counts[1] - counts[0] >= min(large[0] - small[0], large[1] - small[1]):
+    if counts[1] - counts[0] >= min(big - little for little, big in zip(small, large) if big > little):
         raise CheckFailed(
-            f"{name} took {counts[0]} tensor operations for B, T = {small[:2]} and {counts[1]} for {large[:2]}; "
+            f"{name} took {counts[0]} tensor operations for B, T, C = {small} and {counts[1]} for {large}; "
             "expected about the same number.\n"
-            "Somewhere a Python loop still runs over examples or positions. "
+            "Somewhere a Python loop still runs over examples, positions or channels. "
             "One product of a (T, T) matrix with x does them all."
         )
 
 
 def _lets_gradients_through(name, x, out):
+    if out.isnan().any():
+        raise CheckFailed(f"{name} gives nan. A division by 0, 0 times infinity, or a softmax over a row of -inf?")
     out = out.sum()
     if out.requires_grad:
-        [gradient] = torch.autograd.grad(out, x, allow_unused=True)
+        hint = "A tensor was changed in place after it was used. Make a new one instead."
+        [gradient] = run(f"the gradient of {name}", torch.autograd.grad, out, x, allow_unused=True, hint=hint)
     if not out.requires_grad or gradient is None or not gradient.abs().sum() > 0:
         raise CheckFailed(
             f"No gradient reaches the input of {name}: the embeddings before it could never learn.\n"
@@ -191,6 +205,11 @@ def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
     """Above the diagonal `self.wei` is exactly 0, and the output is what these weights make of the input."""
     out, wei, x = _weights(Head, B, T, C, seed)
     ahead = wei.triu(1) != 0
+    transposed = wei.isfinite().all() and not wei.tril(-1).any() and agree(out, wei.T.to(x.dtype) @ x).all()
+    if ahead.any() and transposed:
+        raise CheckFailed(
+            "self.wei is transposed: row t must hold what position t takes, and 0 for what comes after it."
+        )
     if ahead.any():
         t, s = ahead.nonzero()[0].tolist()
         raise CheckFailed(_looks_ahead(t, s, wei[t, s].item()))
@@ -200,6 +219,8 @@ def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
 
 def _looks_ahead(t, s, weight):
     said = f"Position {t} looks at position {s}, which comes after it (weight {weight:.2g}, expected exactly 0)."
+    if weight != weight:
+        return f"{said}\nLikely cause: nan comes from 0 times infinity, or from a softmax over a row that is all -inf."
     if weight == float("-inf"):
         return f"{said}\nLikely cause: self.wei holds the masked scores. Keep what comes out of the softmax."
     if abs(weight) < 0.01:

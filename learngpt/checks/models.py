@@ -35,7 +35,9 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     """`logits` is lm_head of the head of the embedded tokens: (B, T) -> (B, T, V)."""
     torch.manual_seed(seed)
     name = GPT.__name__
-    model = run(f"{name}(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size)
+    given = BentMeanHead()
+    model = run(f"{name}(head, ...)", GPT, given, vocab_size, C, block_size)
+    _has_its_parts(model, given, vocab_size, C)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     out = run(f"{name}.logits(idx)", model.logits, idx)
     embed, head, to_logits = model.token_embedding_table, model.head, model.lm_head
@@ -53,6 +55,18 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         ]  # fmt: skip
     axes = ("example", "position", "token")
     compare(f"{name}.logits is not lm_head(head(token_embedding_table(idx))).", out, right, suspects, axes)
+
+
+def _has_its_parts(model, head, vocab_size, C):
+    """The parts that the cell was given with are there: the head it got, the table (V, C) and lm_head."""
+    if getattr(model, "head", None) is not head:
+        raise CheckFailed("self.head is not the head that the model was made with. Leave __init__ as it was given.")
+    table, lm_head = model.token_embedding_table, model.lm_head
+    if tuple(table.weight.shape) != (vocab_size, C):
+        shape = tuple(table.weight.shape)
+        raise CheckFailed(f"token_embedding_table has shape {shape}, expected (V, C) = {(vocab_size, C)}.")
+    if not isinstance(lm_head, nn.Linear) or tuple(lm_head.weight.shape) != (vocab_size, C):
+        raise CheckFailed(f"lm_head is {lm_head}, expected nn.Linear({C}, {vocab_size}).")
 
 
 class _WithHead(nn.Module):
@@ -78,9 +92,9 @@ def head_trains_and_generates(Head, C=16, seed=0):
     trains_and_generates(lambda V, T: _WithHead(run("HeadVer4(...)", Head, T, C), V, C, T), seed=seed)
 
 
-def model_trains_and_generates(GPT, head=None, C=16, seed=0):
-    """The same for a GPTVer2 or GPTVer3 class; without `head`, with an attention head of the checks' own."""
-    trains_and_generates(lambda V, T: GPT(head or MixingHead(C), V, C, T), seed=seed)
+def model_trains_and_generates(GPT, Head=None, C=16, seed=0):
+    """The same for a GPTVer2 or GPTVer3; without a `Head` to make, with an attention head of the checks' own."""
+    trains_and_generates(lambda V, T: GPT(Head() if Head else MixingHead(C), V, C, T), seed=seed)
 
 
 def trains_and_generates(build, steps=60, seed=0):
@@ -95,13 +109,11 @@ def trains_and_generates(build, steps=60, seed=0):
     losses = []
     for _ in range(steps):
         inputs, targets = TINY.batch(4, block_size, draws)
-        _, loss = run("model(idx, targets)", model, inputs, targets)
+        loss = loss_of(model, inputs, targets)
         if not torch.isfinite(loss):
             raise CheckFailed(f"The loss is {loss.item()} after {len(losses)} steps. Is there a 0 / 0 or -inf - inf?")
-        if not loss.requires_grad:
-            raise CheckFailed("The loss has no gradient, so nothing can learn. Stay with tensors all the way to it.")
         model.zero_grad()
-        loss.backward()
+        step_back(loss)
         if not losses:
             _gradients_reach_all(model)
         descend(model, 0.02)
@@ -114,6 +126,22 @@ def trains_and_generates(build, steps=60, seed=0):
             "Do the logits depend on the tokens, each position on its own past?"
         )
     _writes(model, block_size)
+
+
+def loss_of(model, inputs, targets):
+    """The loss that a model's forward gives beside the logits."""
+    pair = run("model(idx, targets)", model, inputs, targets)
+    if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], torch.Tensor):
+        raise CheckFailed("model(idx, targets) must give logits and loss. Leave `forward` as it was given.")
+    return pair[1]
+
+
+def step_back(loss):
+    """Compute the gradients of a loss."""
+    if not loss.requires_grad:
+        raise CheckFailed("The loss has no gradient, so nothing can learn. Stay with tensors all the way to it.")
+    hint = "Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one."
+    run("loss.backward()", loss.backward, hint=hint)
 
 
 @torch.no_grad()

@@ -25,7 +25,9 @@ def _angles(block_size, embed_size, base=10000.0, start=0):
 def _encodings(GPT, block_size, embed_size):
     table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size)
     if isinstance(table, torch.Tensor) and table.dim() == 3 and table.shape[0] == 1:
-        raise CheckFailed(f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: no batch in it.")
+        raise CheckFailed(
+            f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: no batch in it."
+        )
     if isinstance(table, torch.Tensor) and tuple(table.shape) == (embed_size, block_size):
         raise CheckFailed(
             f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: it is turned by 90 degrees. "
@@ -87,7 +89,9 @@ def _known_encodings(T, C):
 
     half = torch.arange(C // 2, dtype=torch.float64)
     # 10000^(i/C) is 100^(2i/C)
-    hint = "your encoding is Vaswani's with base 100 instead of 10000. An exponent of i/C instead of 2i/C does the same."
+    hint = (
+        "your encoding is Vaswani's with base 100 instead of 10000. An exponent of i/C instead of 2i/C does the same."
+    )
     yield hint, sinusoids(T, C, 100)
     for base in (2, 10, 1000, 1e5, 1e6):
         yield f"your encoding is Vaswani's with base {base:g} instead of 10000.", sinusoids(T, C, base)
@@ -110,10 +114,14 @@ def _known_encodings(T, C):
     )
     yield "the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", interleave(positions / 10000 ** (4 * half / C))
     yield "the position is multiplied by 10000^(2i/C); divide.", interleave(positions * 10000 ** (2 * half / C))
-    yield "the exponent is divided by block_size; divide by embed_size.", interleave(positions / 10000 ** (2 * half / T))
+    yield (
+        "the exponent is divided by block_size; divide by embed_size.",
+        interleave(positions / 10000 ** (2 * half / T)),
+    )
     yield "every column has the same frequency; the exponent 2i/C is missing.", interleave(positions.expand(T, C // 2))
-    yield "every pair of columns divides by 10000; the exponent 2i/C is missing.", interleave(
-        positions.expand(T, C // 2) / 10000
+    yield (
+        "every pair of columns divides by 10000; the exponent 2i/C is missing.",
+        interleave(positions.expand(T, C // 2) / 10000),
     )
     yield "the columns are in the reverse order: the first pair has the highest frequency.", interleave(angles.flip(1))
     yield "the positions are in the reverse order.", right.flip(0)
@@ -166,7 +174,9 @@ def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
     out, model, _ = _logits(GPT, idx, C, vocab_size, block_size, seed)
     without = model.lm_head(model.head(model.token_embedding_table(idx)))  # what GPTVer2 makes of it
     if not torch.allclose(without, without[:, :1].expand_as(without), atol=1e-5):
-        raise CheckFailed("Without positions a repeated token must get the same logits everywhere. Is the head changed?")
+        raise CheckFailed(
+            "Without positions a repeated token must get the same logits everywhere. Is the head changed?"
+        )
     distances = torch.cdist(out[0], out[0]) + 1e9 * torch.eye(T)
     if distances.min() < 1e-4:
         i, j = divmod(distances.argmin().item(), T)

@@ -269,6 +269,70 @@ def ignores_training(self, idx, max_new_tokens):
     return idx
 
 
+@wrong("sets a seed", SAMPLES, "a seed is set inside of generate")
+def seeded(self, idx, max_new_tokens):
+    torch.manual_seed(1337)
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("a temperature of 0.9", SAMPLES, "softmax of the last logits gives")
+def mild_temperature(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1] / 0.9, -1), 1)), 1)
+    return idx
+
+
+@wrong("draws only among the ten best", SAMPLES, "only the 10 most probable tokens are drawn")
+def top_ten(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        best = logits[:, -1].topk(min(10, logits.shape[-1]))
+        idx = torch.cat((idx, best.indices.gather(1, torch.multinomial(best.values.softmax(-1), 1))), 1)
+    return idx
+
+
+@wrong("draws while training only", SAMPLES, "the most probable token is always taken")
+def greedy_in_eval(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        probabilities = F.softmax(self(idx[:, -self.block_size :])[0][:, -1], -1)
+        drawn = torch.multinomial(probabilities, 1) if self.training else probabilities.argmax(-1, keepdim=True)
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("pads short contexts", CROPS, "without padding")
+def padded(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        context = F.pad(idx, (max(0, self.block_size - idx.shape[1]), 0))[:, -self.block_size :]
+        logits, _ = self(context)
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("stops at token 0", KEEPS, "comes back without the new tokens")
+def stops_early(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.multinomial(F.softmax(logits[:, -1], -1), 1)
+        if (drawn == 0).all():
+            break
+        idx = torch.cat((idx, drawn), 1)
+    return idx
+
+
+@wrong("turns gradients off for good", KEEPS, "Use `with torch.no_grad():`")
+def gradients_off(self, idx, max_new_tokens):
+    torch.set_grad_enabled(False)
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
 @right("asks `logits` instead of the model")
 def asks_logits(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):

@@ -68,7 +68,9 @@ def added_twice(self, idx):
     return self.lm_head(self.head(x + positions + positions))
 
 
-@wrong("adds them in place to a detached table", "gpt_v3_trains_and_generates", "No gradient reaches token_embedding_table")
+@wrong(
+    "adds them in place to a detached table", "gpt_v3_trains_and_generates", "No gradient reaches token_embedding_table"
+)
 def detached(self, idx):
     x = self.token_embedding_table(idx).detach()
     return self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))

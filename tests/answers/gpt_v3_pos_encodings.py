@@ -13,8 +13,6 @@ VASWANI = "pos_encodings_are_those_of_vaswani"
 TRAINS = "gpt_v3_trains_and_generates"
 
 
-
-
 @wrong("sine and cosine swapped", VASWANI, "sine and cosine are swapped")
 def swapped(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)

@@ -170,6 +170,18 @@ def no_gradient(x, B, T, C):
     return torch.tensor([[x[b, : t + 1].mean(0).tolist() for t in range(T)] for b in range(B)])
 
 
+@wrong("keeps the result of the last call", TRAINS, "kept on self")
+def kept_result(self, x, B, T, C):
+    if not hasattr(self, "out"):
+        self.out = torch.zeros(B, T, C)
+    if self.out.shape != x.shape:
+        self.out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            self.out[b, t] = x[b, : t + 1].mean(0)
+    return self.out
+
+
 @wrong("is still a syntax of another language", MEANS, "stops with TypeError")
 def slice_as_list(x, B, T, C):
     out = torch.zeros(B, T, C)

@@ -101,6 +101,37 @@ def numpy_product(x, B, T, C):
     return torch.from_numpy(weights / weights.sum(1, keepdims=True) @ x.numpy())
 
 
+@wrong("keeps the weights of the first call", EQUAL, "it remembers something of an earlier call")
+def cached(self, x, B, T, C):
+    if not hasattr(self, "wei") or self.wei.shape[0] < T:
+        weights = torch.tril(torch.ones(T, T))
+        self.wei = weights / weights.sum(1, keepdim=True)
+        self.calls = getattr(self, "calls", 0)
+    self.calls += 1
+    return self.wei[:T, :T] @ x * self.calls
+
+
+@wrong("crashes when the length changes", EQUAL, "Make what depends on T anew in each call")
+def cached_for_one_length(self, x, B, T, C):
+    if not hasattr(self, "wei"):
+        weights = torch.tril(torch.ones(T, T))
+        self.wei = weights / weights.sum(1, keepdim=True)
+    return self.wei @ x
+
+
+@wrong("returns float64", EQUAL, "is torch.float64, expected torch.float32")
+def float64(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T, dtype=torch.float64))
+    return weights / weights.sum(1, keepdim=True) @ x.double()
+
+
+@wrong("loops over the channels", COUNT, "a Python loop still runs")
+def loops_over_channels(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    weights = weights / weights.sum(1, keepdim=True)
+    return torch.stack([x[:, :, c] @ weights.T for c in range(C)], -1)
+
+
 @wrong("cuts the gradient", COUNT, "No gradient reaches the input")
 def detached(x, B, T, C):
     weights = torch.tril(torch.ones(T, T))

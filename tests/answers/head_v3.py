@@ -117,6 +117,36 @@ def result_of_masked_fill_lost(self, x, B, T, C):
     return self.wei @ x
 
 
+@wrong("keeps the weights of the first call", EQUAL, "Make what depends on T anew in each call")
+def cached(self, x, B, T, C):
+    if not hasattr(self, "wei"):
+        scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+        self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("0 times infinity", FUTURE, "0 times infinity")
+def nan_mask(self, x, B, T, C):
+    scores = (1 - torch.tril(torch.ones(T, T))) * float("-inf")
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("whole numbers for scores", EQUAL, "not implemented for 'Long'")
+def integer_scores(self, x, B, T, C):
+    scores = torch.zeros(T, T, dtype=torch.long).masked_fill(torch.tril(torch.ones(T, T)) == 0, -(10**9))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("keeps the weights transposed", FUTURE, "self.wei is transposed")
+def keeps_transposed(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    wei = F.softmax(scores, dim=-1)
+    self.wei = wei.T
+    return wei @ x
+
+
 @wrong("loops over the rows", COUNT, "a Python loop still runs")
 def loops_over_rows(self, x, B, T, C):
     scores = torch.zeros(T, T)

@@ -71,7 +71,11 @@ def divided_by_32(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("divides by the standard deviation, so that the variance is 1", VARIANCE, "self.var is 1; the variance of the scaled")
+@wrong(
+    "divides by the standard deviation, so that the variance is 1",
+    VARIANCE,
+    "self.var is 1; the variance of the scaled",
+)
 def standardized(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     scores = scores / scores.std()
