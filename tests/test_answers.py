@@ -116,7 +116,7 @@ EDITS = [
      "gpt_v2_makes_logits_from_table_head_and_lm_head", "not the head that the model was made with"),
     ("gpt_v2_logits", "nn.Embedding(vocab_size, embed_size)", "nn.Embedding(vocab_size, 6)",
      "gpt_v2_makes_logits_from_table_head_and_lm_head", "token_embedding_table has shape"),
-    ("gpt_v2_logits", "nn.Linear(embed_size, vocab_size)", "nn.Sequential(nn.Linear(embed_size, vocab_size), nn.ReLU())",
+    ("gpt_v2_logits", "nn.Linear(embed_size, vocab_size)", "nn.Sequential(nn.Linear(embed_size, vocab_size))",
      "gpt_v2_makes_logits_from_table_head_and_lm_head", "expected nn.Linear"),
     ("head_v1", "class HeadVer1:", "class HeadVer1:\n    def __init__(self, block_size):\n        pass\n",
      "head_v1_averages_the_past", "HeadVer1() stops with TypeError"),

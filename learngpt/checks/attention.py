@@ -5,55 +5,80 @@ import math
 import torch
 
 from learngpt.checks.heads import _looks_ahead, rows_sum_to_one, softmax_of
-from learngpt.checks.report import CheckFailed, brief, compare, kept, run, seeded, tensor
+from learngpt.checks.report import CheckFailed, agree, brief, compare, kept, likely_cause, run, seeded, tensor
 
 
 class _Run:
-    """One call of a learner's head, with the query, key, value and scores that its layers give."""
+    """One call of a learner's head, with the query, key, value and scores that its layers give.
 
-    def __init__(self, Head, B, T, C, block_size, seed, debug=False):
+    The head was called before, with one position, so that nothing it remembers of an earlier call goes unnoticed.
+    """
+
+    def __init__(self, Head, B, T, C, block_size, seed, debug=False, training=True):
         torch.manual_seed(seed)
-        self.head = run("HeadVer4(block_size, embed_size)", Head, block_size, C)
+        self.head = run("HeadVer4(block_size, embed_size)", Head, block_size, C).train(training)
+        for layer in ("query", "key", "value"):
+            if not hasattr(self.head, layer):
+                raise CheckFailed(f"The head has no layer self.{layer}. Leave __init__ as it was given.")
         self.x = 2 * torch.randn(B, T, C, generator=seeded(seed))
         self.what = "head(x, debug=True)" if debug else "head(x)"
-        hint = ""
-        if T < block_size:
-            hint = f"T is {T} and block_size {block_size}: take the part of the mask that fits, self.tril[:T, :T]."
-        out = run(self.what, self.head, self.x, hint=hint, **({"debug": True} if debug else {}))
-        self.out = tensor(out, f"{self.what} of an x of shape {(B, T, C)}", (B, T, C))
+        self.block_size = block_size
+        if not debug:
+            self.call(torch.ones(B, 1, C))
+        self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
             self.q, self.k, self.v = (layer(self.x) for layer in (self.head.query, self.head.key, self.head.value))
         self.raw = self.q @ self.k.transpose(1, 2)  # (B, T, T)
         self.scores = self.raw / math.sqrt(C)
         self.future = torch.ones(T, T).triu(1).bool()
 
+    def call(self, x, **options):
+        T = x.shape[1]
+        hint = ""
+        if T < self.block_size:
+            hint = f"T is {T} and block_size {self.block_size}: take the part of the mask that fits, self.tril[:T, :T]."
+        out = run(self.what, self.head, x, hint=hint, **options)
+        return tensor(out, f"{self.what} of an x of shape {tuple(x.shape)}", x.shape)
+
     def wei(self):
         B, T, _ = self.x.shape
-        return kept(self.head, "wei", self.what, (B, T, T))
+        wei = kept(self.head, "wei", self.what, (B, T, T))
+        if wei.isnan().any():
+            cause = self.cause_of(wei) or "0 times infinity, or a softmax over a row that is -inf everywhere."
+            raise CheckFailed(f"self.wei has nan, expected weights.\nLikely cause: {cause}")
+        return wei
+
+    def cause_of(self, wei):
+        """The known mistake that gives these weights, in words, or None."""
+        return likely_cause(wei, _weight_suspects(self, self.block_size))
 
 
 def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """The weights of the future are exactly 0, and editing the future changes nothing before it."""
     ran = _Run(Head, B, T, C, block_size, seed)
-    ahead = ran.wei().masked_fill(~ran.future, 0) != 0
+    wei = ran.wei()
+    ahead = wei.masked_fill(~ran.future, 0) != 0
     if ahead.any():
         b, t, s = ahead.nonzero()[0].tolist()
-        raise CheckFailed(_looks_ahead(t, s, ran.wei()[b, t, s].item()))
+        raise CheckFailed(_looks_ahead(t, s, wei[b, t, s].item(), ran.cause_of(wei)))
+    if not agree(ran.call(ran.x), ran.out).all():
+        raise CheckFailed("head(x) gave two different outputs for the same x; expected the same. Is there a dropout?")
     for s in range(1, T):
         edited = ran.x.clone()
         edited[:, s] += 1.0
-        change = (tensor(run("head(x)", ran.head, edited), "head(x)", ran.out.shape) - ran.out).abs().amax((0, 2))
+        change = (ran.call(edited) - ran.out).abs().amax((0, 2))
         if not (change[:s] < 1e-5).all():
             t = (~(change[:s] < 1e-5)).nonzero()[0].item()
             raise CheckFailed(
                 f"The output at position {t} changed by {change[t]:.2g} when position {s} was edited; expected 0.\n"
-                "The output must be made with the masked weights: self.wei @ v."
+                "Something of another position leaks in: the output is self.wei @ v, the weights softmax of q @ k^T."
             )
 
 
 def attention_rows_sum_to_one(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """Each row of `self.wei` sums to 1."""
-    rows_sum_to_one(_Run(Head, B, T, C, block_size, seed).wei())
+    ran = _Run(Head, B, T, C, block_size, seed)
+    rows_sum_to_one(ran.wei(), ran.cause_of(ran.wei()))
 
 
 def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
@@ -72,18 +97,21 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
         (C * C, "which is C squared: the scores were multiplied by sqrt(C) instead of divided."),
         (C / T, "which is C / T: the scores were divided by sqrt(T). The sum in q @ k runs over C, so C it is."),
         (C / B, "which is C / B: the scores were divided by sqrt(B). The sum in q @ k runs over C, so C it is."),
+        (C / (B * T), "which is C / (B T): the scores were divided by sqrt(B T). The sum in q @ k runs over C."),
+        (1 / (4 * C), "which is 1 / (4 C): `C ** 1/2` is half of C. Write C ** 0.5."),
         (C / T**2, "which is C / T²: the scores were divided by T, not by sqrt(C)."),
         (1 / math.sqrt(C), "which is 1 / sqrt(C): the scores were divided by more than sqrt(C)."),
         (math.sqrt(C), "which is sqrt(C): the scores were divided by the fourth root of C, or it is not the variance."),
-        (own, "which is the variance of your own query(x) and key(x): use the q and k that `if debug:` drew."),
-        (own * C, "which comes from your own query(x) and key(x), not from the q and k that `if debug:` drew."),
     ]
+    debug = "which is that of your own query(x) and key(x). With debug=True, use the q and k that `if debug:` drew."
+    if _near(yours, own) or _near(yours, own * C):
+        raise CheckFailed(f"The variance of the scores is {yours:.4g}, {debug}")
     words = next((words for value, words in known if abs(yours - value) < 0.1 * value), None)
     if words is None:
         words = "expected 1. Take the variance of all scores, right after dividing by sqrt(C)."
         if yours != yours or math.isinf(yours):
             words = "expected 1. It was taken after the mask put -inf in. Take it right after scaling."
-        elif yours < 1e-2:
+        elif _near(yours, ran.wei().var().item()):
             words = "expected 1. Likely cause: it was taken after the softmax. Take it right after scaling."
     raise CheckFailed(f"The variance of the scores is {yours:.4g}, {words}")
 
@@ -95,6 +123,8 @@ def _variance(ran):
             f"self.var is not set after {ran.what}. Store it right after scaling: self.var = scores.var()."
         )
     try:
+        if isinstance(value, str):
+            raise TypeError
         return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
         shape = tuple(getattr(value, "shape", ()))
@@ -102,7 +132,7 @@ def _variance(ran):
         raise CheckFailed(f"self.var is {kind}, expected one number: the variance of all scores together.") from None
 
 
-def attention_variance_is_kept(Head, B=3, T=7, C=16, block_size=7, seed=0):
+def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     """`self.var` is the variance of the scaled scores, before the mask; counted with n or n - 1, both are right."""
     ran = _Run(Head, B, T, C, block_size, seed)
     yours = _variance(ran)
@@ -117,6 +147,8 @@ def attention_variance_is_kept(Head, B=3, T=7, C=16, block_size=7, seed=0):
         ("the scores were not divided by sqrt(C).", ran.raw),
         ("the scores were divided by C, not by sqrt(C).", ran.raw / C),
         ("the scores were multiplied by sqrt(C).", ran.raw * math.sqrt(C)),
+        ("`C ** 1/2` is half of C. Write C ** 0.5.", ran.raw / C / 2),
+        ("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5.", ran.raw / C * 2),
         ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", ran.raw / math.sqrt(T)),
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", ran.raw / math.sqrt(B)),
         ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(block_size)),
@@ -146,12 +178,17 @@ def _near(a, b):
 
 
 def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed=0):
-    """`self.wei` is softmax(mask(q k^T / sqrt(C))), and the output is `self.wei` times v."""
-    ran = _Run(Head, B, T, C, block_size, seed)
+    """`self.wei` is softmax(mask(q k^T / sqrt(C))), and the output `self.wei` times v, in training and after it."""
+    for training in (True, False):
+        _weights_are_scaled_softmax(_Run(Head, B, T, C, block_size, seed, training=training))
+
+
+def _weights_are_scaled_softmax(ran):
     wei = ran.wei()
     right = softmax_of(ran.scores, ran.future)
     axes = ("example", "row", "column")
-    compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, _weight_suspects(ran, block_size), axes)
+    suspects = _weight_suspects(ran, ran.block_size)
+    compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, suspects, axes)
     values = [
         ("x was weighed; weigh v, which is value(x).", right @ ran.x),
         ("the queries were weighed; weigh v, which is value(x).", right @ ran.q),
@@ -184,6 +221,13 @@ def _weight_suspects(ran, block_size):
         ("the scores were not divided by sqrt(C).", masked(raw)),
         ("the scores were divided by C, not by sqrt(C).", masked(raw / C)),
         ("the scores were multiplied by sqrt(C), not divided.", masked(raw * root)),
+        ("`C ** 1/2` is half of C. Write C ** 0.5.", masked(raw / C / 2)),
+        ("`C ** 1/2` is half of C. Write C ** 0.5.", masked(raw / C * 2)),
+        ("self.wei is transposed: row t must hold what position t takes.", masked(scores).transpose(1, 2)),
+        (
+            "k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.",
+            masked(ran.q @ ran.k.reshape(B, C, T) / root),
+        ),
         ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", masked(raw / math.sqrt(T))),
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", masked(raw / math.sqrt(B))),
         ("the scores were divided by sqrt(block_size).", masked(raw / math.sqrt(block_size))),
@@ -196,11 +240,12 @@ def _weight_suspects(ran, block_size):
         ("x asks x; use query(x) and key(x).", masked(ran.x @ ran.x.transpose(1, 2) / root)),
         ("the future isn't masked.", plain),
         ("the past was masked instead of the future.", softmax_of(scores, ~future & ~torch.eye(T).bool())),
-        ("position t itself is masked too; it may look at itself.", softmax_of(scores, past_only)),
+        ("position t itself is masked too; it must see itself.", softmax_of(scores, past_only)),
+        ("0 times infinity is nan: the mask was multiplied with -inf. Use masked_fill.", zeros * float("nan")),
         ("position t + 1 is let in.", softmax_of(scores, torch.ones(T, T).triu(2).bool())),
         ("the future got the score 0 instead of -inf.", softmax_of(scores, future, 0.0)),
         ("the future got the score -1 instead of -inf.", softmax_of(scores, future, -1.0)),
-        ("the mask came after the softmax; the rows no longer sum to 1.", plain * ~future),
+        ("the mask came after the softmax: the future was cut off after the softmax.", plain * ~future),
         ("softmax ran over the rows, dim=1. It must run along each row, dim=-1.", softmax_of(scores, future, dim=1)),
         ("softmax ran over the batch, dim=0. It must run along each row, dim=-1.", softmax_of(scores, future, dim=0)),
         ("these are the masked scores, before the softmax.", minus_inf),
@@ -218,7 +263,7 @@ def attention_ignores_the_order_of_the_past(Head, B=2, T=6, C=8, block_size=6, s
     ran = _Run(Head, B, T, C, block_size, seed)
     order = torch.arange(T)
     order[: T - 1] = order[: T - 1].roll(1)
-    shuffled = tensor(run("head(x)", ran.head, ran.x[:, order].clone()), "head(x)", ran.out.shape)
+    shuffled = ran.call(ran.x[:, order].clone())
     change = (shuffled[:, -1] - ran.out[:, -1]).abs().max().item()
     if not change < 1e-4:
         raise CheckFailed(
@@ -228,7 +273,7 @@ def attention_ignores_the_order_of_the_past(Head, B=2, T=6, C=8, block_size=6, s
         )
     other = ran.x.clone()
     other[:, : T - 1] += torch.randn(B, T - 1, C, generator=seeded(seed + 1))
-    changed = tensor(run("head(x)", ran.head, other), "head(x)", ran.out.shape)
+    changed = ran.call(other)
     if not (changed[:, -1] - ran.out[:, -1]).abs().max().item() > 1e-6:
         raise CheckFailed(
             "The last output didn't change when the contents of the past did: it doesn't look at its past at all."

@@ -43,7 +43,7 @@ def _wrong_shape(out, idx, new):
     if out.shape == (B, new):
         return f"{said}\nLikely cause: only the new tokens come back. Return the context and the new tokens."
     if out.shape == (B, T):
-        return f"{said}\nLikely cause: the loop ends at once, or idx comes back without the new tokens: keep what torch.cat returns."
+        return f"{said}\nLikely cause: idx comes back without the new tokens. Keep what torch.cat returns."
     if out.dim() == 2 and out.shape[0] != B:
         return f"{said}\nLikely cause: the new tokens were put below the context, dim=0. Time is dim=1."
     if out.dim() == 2 and out.shape[1] in (T + new - 1, T + new + 1):

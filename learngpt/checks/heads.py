@@ -217,8 +217,10 @@ def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
     compare(fact, out, wei.to(x.dtype) @ x)
 
 
-def _looks_ahead(t, s, weight):
+def _looks_ahead(t, s, weight, cause=None):
     said = f"Position {t} looks at position {s}, which comes after it (weight {weight:.2g}, expected exactly 0)."
+    if cause:
+        return f"{said}\nLikely cause: {cause}"
     if weight != weight:
         return f"{said}\nLikely cause: nan comes from 0 times infinity, or from a softmax over a row that is all -inf."
     if weight == float("-inf"):
@@ -234,14 +236,16 @@ def weight_rows_sum_to_one(Head, B=2, T=5, C=3, seed=0):
     rows_sum_to_one(wei[None])
 
 
-def rows_sum_to_one(wei):
-    """Each row of weights (B, T, T) sums to 1, and none of them is negative."""
+def rows_sum_to_one(wei, known=None):
+    """Each row of weights (B, T, T) sums to 1, and none is negative; `known` is the cause, where it is known."""
     sums = wei.sum(-1)
     wrong = ~((sums - 1).abs() < 1e-4)
     if wrong.any():
         b, t = wrong.nonzero()[0].tolist()
         value = sums[b, t].item()
-        if wei.isinf().any():
+        if known:
+            cause = known
+        elif wei.isinf().any():
             cause = "self.wei holds scores with -inf. Keep what comes out of the softmax."
         elif value != value:
             cause = "nan comes from a softmax over a row that is -inf everywhere: position t must see itself."

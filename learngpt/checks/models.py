@@ -48,7 +48,7 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         suspects = [
             ("the head isn't used: the embeddings go straight into lm_head.", to_logits(x)),
             ("the head is used twice.", to_logits(head(head(x)))),
-            ("the embeddings are added to the head's output; here the head's output stands alone.", to_logits(head(x) + x)),
+            ("the embeddings are added to the head's output; it stands alone.", to_logits(head(x) + x)),
             ("the head runs after lm_head; it works on the (B, T, C) embeddings.", head(to_logits(x))),
             ("softmax was taken already. Logits are the raw numbers.", right.softmax(-1)),
             ("log_softmax was taken already. Logits are the raw numbers.", right.log_softmax(-1)),
@@ -155,8 +155,14 @@ def descend(model, rate):
             parameter -= rate * parameter.grad.sign()
 
 
+# The parameters that the cells are given with, at the end of their full names.
+GIVEN = ("token_embedding_table.weight", "query.weight", "key.weight", "value.weight", "lm_head.weight", "lm_head.bias")
+
+
 def _gradients_reach_all(model):
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad and not name.endswith(GIVEN):
+            continue  # something of the learner's own that isn't meant to learn
         if parameter.grad is None or not parameter.grad.abs().sum() > 0:
             raise CheckFailed(
                 f"No gradient reaches {name}, so it can't learn.\n"

@@ -1,12 +1,13 @@
 """Checks of GPTVer3: sinusoidal positions (Vaswani et al. 2017, section 3.5), and where they are added."""
 
 import contextlib
+import inspect
 import math
 
 import torch
 
 from learngpt.checks.models import BentMeanHead
-from learngpt.checks.report import CheckFailed, brief, compare, run, seeded, tensor
+from learngpt.checks.report import CheckFailed, agree, brief, compare, run, seeded, tensor
 
 NAME = "pos_encodings(block_size, embed_size)"
 
@@ -23,7 +24,9 @@ def _angles(block_size, embed_size, base=10000.0, start=0):
 
 
 def _encodings(GPT, block_size, embed_size):
-    table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size)
+    static = isinstance(inspect.getattr_static(GPT, "pos_encodings"), staticmethod)
+    hint = "" if static else "Keep @staticmethod above pos_encodings: it has no self."
+    table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size, hint=hint)
     if isinstance(table, torch.Tensor) and table.dim() == 3 and table.shape[0] == 1:
         raise CheckFailed(
             f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: no batch in it."
@@ -33,14 +36,17 @@ def _encodings(GPT, block_size, embed_size):
             f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: it is turned by 90 degrees. "
             "Rows are positions, columns are channels."
         )
-    return tensor(table, NAME, (block_size, embed_size)).double()
+    table = tensor(table, NAME, (block_size, embed_size))
+    if table.dtype not in (torch.float32, torch.float64):
+        raise CheckFailed(f"{NAME} is {table.dtype}, expected torch.float32.")
+    if not table.isfinite().all():
+        raise CheckFailed(f"{NAME} has values that aren't numbers, like {table[~table.isfinite()][0].item()}.")
+    return table.double()
 
 
 def encodings_differ(GPT, block_size=32, embed_size=8):
     """No two positions have the same code."""
     table = _encodings(GPT, block_size, embed_size)
-    if not table.isfinite().all():
-        raise CheckFailed(f"{NAME} has values that aren't numbers, like {table[~table.isfinite()][0].item()}.")
     distances = torch.cdist(table, table) + 1e9 * torch.eye(block_size)
     if distances.min() < 1e-3:
         i, j = divmod(distances.argmin().item(), block_size)
@@ -93,6 +99,15 @@ def _known_encodings(T, C):
         "your encoding is Vaswani's with base 100 instead of 10000. An exponent of i/C instead of 2i/C does the same."
     )
     yield hint, sinusoids(T, C, 100)
+    if C != 8:
+        yield (
+            "the exponent is divided by 8, which fits embed_size = 8 only.",
+            interleave(positions / 10000 ** (half / 4)),
+        )
+    yield (
+        "brackets are missing: the base is raised first, 10000 ** (2i / C).",
+        interleave(positions * C / 1e4 ** (2 * half)),
+    )
     for base in (2, 10, 1000, 1e5, 1e6):
         yield f"your encoding is Vaswani's with base {base:g} instead of 10000.", sinusoids(T, C, base)
     yield (
@@ -142,7 +157,12 @@ def _known_encodings(T, C):
 def _with_encodings(GPT, table):
     """Lend a class known positions, so that `logits` is judged apart from `pos_encodings`."""
     own = GPT.__dict__.get("pos_encodings")
-    GPT.pos_encodings = staticmethod(lambda block_size, embed_size: table[:block_size, :embed_size].clone())
+
+    def lent(*sizes, **named):
+        block_size, embed_size = [*sizes, *(named[size] for size in ("block_size", "embed_size") if size in named)][:2]
+        return table[:block_size, :embed_size].clone()
+
+    GPT.pos_encodings = staticmethod(lent)
     try:
         yield
     finally:
@@ -152,14 +172,22 @@ def _with_encodings(GPT, table):
             GPT.pos_encodings = own
 
 
-def _logits(GPT, idx, C, vocab_size, block_size, seed):
+def _first_positions(T, block_size):
+    if block_size > T:
+        return f"T is {T} and block_size {block_size}: add the first T positions, pos_encodings(...)[:T]."
+    return "pos_encodings takes block_size and embed_size, which is x.shape[-1], and gives (block_size, embed_size)."
+
+
+def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
     """The logits of a model with known positions, its three layers and those positions, (64, C)."""
     torch.manual_seed(seed)
     table = torch.randn(64, C, generator=seeded(seed))
     with _with_encodings(GPT, table):
         model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size)
         B, T = idx.shape
-        hint = f"T is {T} and block_size {block_size}: add the first T positions, pos_encodings(...)[:T]."
+        hint = _first_positions(T, block_size)
+        model.train(training)
+        run("GPTVer3.logits(idx)", model.logits, idx[:, :1], hint=_first_positions(1, block_size))  # is it remembered?
         out = run("GPTVer3.logits(idx)", model.logits, idx, hint=hint)
     if isinstance(out, torch.Tensor) and out.dim() == 3 and T < block_size == out.shape[1]:
         raise CheckFailed(f"GPTVer3.logits(idx) has shape {tuple(out.shape)}, expected {(B, T, vocab_size)}.\n{hint}")
@@ -180,9 +208,12 @@ def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
     distances = torch.cdist(out[0], out[0]) + 1e9 * torch.eye(T)
     if distances.min() < 1e-4:
         i, j = divmod(distances.argmin().item(), T)
+        cause = "every position gets the same code. Take row t of the table for position t."
+        if torch.allclose(out, without, atol=1e-5):
+            cause = "pos_encodings is not added to the embeddings before the head."
         raise CheckFailed(
             f"For the same character {T} times over, positions {i} and {j} get the same logits, {brief(out[0, i])}; "
-            "expected different ones.\nLikely cause: pos_encodings is not added to the embeddings before the head."
+            f"expected different ones.\nLikely cause: {cause}"
         )
 
 
@@ -190,9 +221,15 @@ def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
 def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
     """The positions are added to the embeddings before the head, for sequences of any length up to block_size."""
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
-    out, model, table = _logits(GPT, idx, C, vocab_size, block_size, seed)
+    for training in (True, False):
+        _adds_positions(idx, *_logits(GPT, idx, C, vocab_size, block_size, seed, training), block_size)
+
+
+def _adds_positions(idx, out, model, table, block_size):
+    T, C = idx.shape[1], table.shape[1]
     x, places = model.token_embedding_table(idx), table[:T]
     head, lm_head = model.head, model.lm_head
+    last = table[block_size - T : block_size]
     suspects = [
         ("no positions are added.", lm_head(head(x))),
         ("the positions are added after the head; add them before it.", lm_head(head(x) + places)),
@@ -200,16 +237,21 @@ def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
         ("the positions are added twice.", lm_head(head(x + 2 * places))),
         ("the positions are multiplied with the embeddings; add them.", lm_head(head(x * places))),
         ("the positions are subtracted; add them.", lm_head(head(x - places))),
-        ("the last T positions are added; the sequence starts at position 0.", lm_head(head(x + table[block_size - T : block_size]))),
+        ("the last T positions are added; the sequence starts at position 0.", lm_head(head(x + last))),
         ("every position gets the code of position 0.", lm_head(head(x + places[0]))),
+        ("the table was indexed by the characters; index it by position.", lm_head(head(x + table[idx]))),
+        ("the codes go down the batch; they go along the positions.", lm_head(head(x + table[: len(x)][:, None]))),
+        ("the positions are in the reverse order.", lm_head(head(x + places.flip(0)))),
         ("every position gets the code of the last one.", lm_head(head(x + places[-1]))),
         ("the positions start at 1; the first one is 0.", lm_head(head(x + table[1 : T + 1]))),
         ("the head isn't used.", lm_head(x + places)),
         ("only the positions go into the head; add them to the embeddings.", lm_head(head(places.expand_as(x)))),
-        ("the positions are added to the output of the head without the head seeing them.", lm_head(x + head(places[None]))),
+        ("the head sees only the positions; add them to the embeddings before it.", lm_head(x + head(places[None]))),
         ("the embeddings are scaled by sqrt(C); here they aren't.", lm_head(head(x * math.sqrt(C) + places))),
         ("softmax was taken already. Logits are the raw numbers.", lm_head(head(x + places)).softmax(-1)),
     ]  # fmt: skip
     suspects = [(words, wrong) for words, wrong in suspects if wrong.shape == out.shape]
+    if agree(out, lm_head(head(x + sinusoids(T, C).to(x.dtype)))).all():
+        return  # made by a helper that pos_encodings shares; its values have a check of their own
     fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
     compare(fact, out, lm_head(head(x + places)), suspects, ("example", "position", "token"))

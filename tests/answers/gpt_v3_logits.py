@@ -76,6 +76,35 @@ def detached(self, idx):
     return self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))
 
 
+@wrong("remembers the codes of the first call", ADDS, "every position gets the code of position 0")
+def remembered(self, idx):
+    x = self.token_embedding_table(idx)
+    if not hasattr(self, "codes"):
+        self.codes = self.pos_encodings(idx.shape[1], x.shape[-1])
+    return self.lm_head(self.head(x + self.codes[: x.shape[1]]))
+
+
+@wrong("adds positions in training only", ADDS, "no positions are added")
+def training_only(self, idx):
+    x = self.token_embedding_table(idx)
+    if self.training:
+        x = x + self.pos_encodings(idx.shape[1], x.shape[-1])
+    return self.lm_head(self.head(x))
+
+
+@wrong("picks codes by character", ADDS, "index it by position")
+def by_character(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(64, x.shape[-1])[idx]))
+
+
+@right("by keywords")
+def by_keywords(self, idx):
+    x = self.token_embedding_table(idx)
+    codes = self.pos_encodings(embed_size=x.shape[-1], block_size=self.block_size)
+    return self.lm_head(self.head(x + codes[: idx.shape[1]]))
+
+
 @right("as many codes as characters")
 def just_enough(self, idx):
     x = self.token_embedding_table(idx)

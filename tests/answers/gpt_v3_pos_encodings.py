@@ -126,6 +126,18 @@ def with_batch(block_size, embed_size):
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)[None]
 
 
+@wrong("half precision", VASWANI, "is torch.float16, expected torch.float32")
+def half(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).half()
+
+
+@wrong("divides by the embed_size of the example", VASWANI, "divided by 8, which fits embed_size = 8 only")
+def fitted_to_the_example(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / 8)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
 @wrong("the same code everywhere", DIFFER, "have the same code")
 def zeros(block_size, embed_size):
     return torch.zeros(block_size, embed_size)

@@ -149,7 +149,7 @@ def no_variance(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("ignores debug", VARIANCE, "the variance of your own query(x) and key(x)")
+@wrong("ignores debug", VARIANCE, "that of your own query(x) and key(x)")
 def ignores_debug(self, x, q, k, v, B, T, C):
     q, k, v = self.query(x), self.key(x), self.value(x)
     scores = q @ k.transpose(-2, -1) / C**0.5
@@ -166,7 +166,7 @@ def no_mask(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("masks the past", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("masks the past", FUTURE, "the past was masked instead of the future")
 def masks_the_past(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -174,7 +174,7 @@ def masks_the_past(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("multiplies by the mask instead of filling in -inf", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("multiplies by the mask instead of filling in -inf", FUTURE, "the future got the score 0 instead of -inf")
 def multiplies_by_the_mask(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -198,7 +198,7 @@ def mask_after_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("softmax down the columns", ROWS, "softmax must run along each row")
+@wrong("softmax down the columns", ROWS, "It must run along each row")
 def softmax_over_columns(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -214,7 +214,7 @@ def softmax_over_batch(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("keeps the scores as weights", FUTURE, "self.wei holds the masked scores")
+@wrong("keeps the scores as weights", FUTURE, "these are the masked scores, before the softmax")
 def keeps_the_scores(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -341,6 +341,94 @@ def returns_pair(self, x, q, k, v, B, T, C):
     self.var = scores.var()
     self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
     return self.wei @ v, self.wei
+
+
+@wrong("half of C for its root", VARIANCE, "Write C ** 0.5")
+def operator_precedence(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**1 / 2
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("cuts the mask down for good", FUTURE, "looks at position 1, which comes after it")
+def mask_shrinks(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.tril = self.tril[:T, :T]
+    self.wei = F.softmax(scores.masked_fill(self.tril == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps the weights of the first call", FUTURE, "self.wei has shape")
+def first_weights_only(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    if self.wei is None:
+        self.wei = wei
+    return wei @ v
+
+
+@wrong("masks in training only", WEIGHTS, "the future isn't masked")
+def no_mask_in_eval(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    if self.training:
+        scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("view for transpose", WEIGHTS, "doesn't swap dimensions")
+def view_for_transpose(self, x, q, k, v, B, T, C):
+    scores = q @ k.view(B, C, T) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("dropout on the weights", FUTURE, "Is there a dropout?")
+def dropout(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return F.dropout(self.wei, 0.5) @ v
+
+
+@wrong("0 times infinity", FUTURE, "self.wei has nan")
+def zero_times_infinity(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores + (1 - self.tril[:T, :T]) * float("-inf"), dim=-1)
+    return self.wei @ v
+
+
+@wrong("position t + 1 is let in", FUTURE, "position t + 1 is let in")
+def diagonal_too_far(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(torch.ones(T, T).tril(1) == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps the weights transposed", FUTURE, "self.wei is transposed")
+def keeps_transposed(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    self.wei = wei.transpose(1, 2)
+    return wei @ v
+
+
+@wrong("writes into the weights", TRAINS, "changed in place after it was used")
+def writes_into_weights(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    out = self.wei @ v
+    self.wei *= self.tril[:T, :T]
+    return out
 
 
 @right("divides before the product, weights with their graph")
