@@ -16,16 +16,18 @@ class ExecuteAhead(Execute):
     Importing PyTorch takes longer than the checks of a notebook; this way it happens on another core.
     """
 
-    _ahead = []  # managers of kernels that were started for the next notebooks of the same folder
+    _ahead = []  # (folder, manager) of kernels that were started for the next notebooks of a submission
 
     def preprocess(self, nb, resources, km=None):
         folder = resources["metadata"]["path"]
+        while self._ahead and self._ahead[0][0] != folder:  # of a submission that broke off
+            run_sync(self._ahead.pop(0)[1].shutdown_kernel)(now=True)
         converter = self.parent.parent
         submission = [Path(notebook).stem for notebook in converter.notebooks]
         follow = len(submission) - 1 - submission.index(resources["nbgrader"]["notebook"])
-        manager = self._ahead.pop(0) if self._ahead else self._start(folder)
+        manager = self._ahead.pop(0)[1] if self._ahead else self._start(folder)
         while len(self._ahead) < min(follow, 2):
-            self._ahead.append(self._start(folder))
+            self._ahead.append((folder, self._start(folder)))
         try:
             return super().preprocess(nb, resources, manager)
         finally:
@@ -48,11 +50,11 @@ def fill_gaps(release):
     """
 
     def on_notebook_start(notebook):
-        have = {_grade_id(cell) for cell in notebook.cells}
+        have = {_grade_id(cell) for cell in notebook.cells} - {None}
         for path in sorted(Path(release).glob("*.ipynb")):
-            graded = [cell for cell in nbformat.read(path, 4).cells if cell.metadata.get("nbgrader", {}).get("grade")]
-            lost = [cell for cell in graded if _grade_id(cell) not in have]
-            if len(lost) < len(graded):  # the notebook has some checks of this one, so it is this one
+            cells = [cell for cell in nbformat.read(path, 4).cells if _grade_id(cell)]
+            if have & {_grade_id(cell) for cell in cells}:  # it is this one
+                lost = [cell for cell in cells if cell.metadata.nbgrader.grade and _grade_id(cell) not in have]
                 notebook.cells += [_lost(cell, path) for cell in lost]
 
     return on_notebook_start
