@@ -35,7 +35,8 @@ class ExecuteAhead(Execute):
 
     def _start(self, folder):
         manager = AsyncKernelManager(config=self.config)
-        options = [*self.extra_arguments, "--IPKernelApp.exec_lines=__import__('learngpt.checks')"]
+        history = f"--HistoryManager.hist_file={self.ipython_hist_file}"
+        options = [*self.extra_arguments, history, "--IPKernelApp.exec_lines=__import__('learngpt.checks')"]
         run_sync(manager.start_kernel)(cwd=folder, env=dict(os.environ), extra_arguments=options)
         return manager
 
