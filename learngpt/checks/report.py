@@ -211,7 +211,8 @@ def _picture(yours, expected, place, axes):
     yours, expected = yours[tuple(place[:-2])].float(), expected[tuple(place[:-2])].float()
     which = f" of {axes[0]} {place[0]}" if len(place) == 3 else ""
     matrices = {"expected": expected, "yours": yours, "difference": yours - expected}
-    plots.heatmaps(matrices, f"Expected and yours{which}", row_name=axes[-2], col_name=axes[-1])
+    small = expected.numel() <= 64
+    plots.heatmaps(matrices, f"Expected and yours{which}", row_name=axes[-2], col_name=axes[-1], values=small)
 
 
 def likely_cause(yours, suspects, tolerance=1e-4):
