@@ -1,6 +1,8 @@
 """Kernels for students' code: forked from a warmed parent inside bubblewrap, and watched from outside."""
 
+import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -14,6 +16,7 @@ import threading
 from pathlib import Path
 
 import psutil
+import zmq
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
@@ -31,6 +34,7 @@ LIMITS = {
     "nproc": 64,
     "nofile": 256,
 }
+MESSAGE_BYTES = 32 << 20  # of one message from a kernel; a larger one closes the connection
 WHY_NOT = (
     "Students' code can't be contained here: {reason}. On Debian or Ubuntu, `apt-get install bubblewrap`. "
     "Where there is no bubblewrap, as on macOS and Windows, grade in a virtual machine or a container that holds "
@@ -54,6 +58,7 @@ class Sandbox:
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self.pids, self.ended = {}, set()  # number of a kernel -> its pid, as the warmed parent sees it
+        self._seen = {}  # number of a kernel -> its process, as it is seen from here
         self.folder = Path(tempfile.mkdtemp(prefix="lg-"))
         os.chmod(self.folder, 0o711)
         ours, theirs = socket.socketpair()
@@ -123,15 +128,15 @@ class Sandbox:
         with self._changed:
             self._channel.sendall(json.dumps(what).encode() + b"\n")
 
-    def fork(self, connection, limits):
-        """Start a kernel; its number."""
+    def fork(self, connection, limits, files):
+        """Start a kernel that finds files, {path: text}, above its folder; its number."""
         number = next(self._numbers)
         folder = self.folder / str(number)
         folder.mkdir(mode=0o700)
         if self.contain and os.geteuid() == 0:
             os.chown(folder, 65534, 65534)
         here = "/run/kernel" if self.contain else str(folder)
-        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, limits=limits)
+        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, limits=limits, files=files)
         with self._changed:
             self._changed.wait_for(lambda: number in self.pids or self.process.poll() is not None, timeout=60)
         if number not in self.pids:
@@ -157,20 +162,26 @@ class Sandbox:
         return seconds, memory
 
     def _tree(self, number):
-        """The processes of a kernel; the number that it has inside bubblewrap tells which they are."""
-        if not self.contain:
-            with contextlib.suppress(psutil.Error):
-                kernel = psutil.Process(self.pids[number])
-                return [kernel, *kernel.children(recursive=True)]
+        """The processes of a kernel and all that it started."""
+        try:
+            if number not in self._seen:
+                self._seen[number] = self._find(self.pids[number])
+            kernel = self._seen[number]
+            return [kernel, *kernel.children(recursive=True)]
+        except psutil.Error:
             return []
-        with contextlib.suppress(psutil.Error):
-            for process in psutil.Process(self.process.pid).children(recursive=True):
-                with contextlib.suppress(OSError, psutil.Error):
-                    status = Path(f"/proc/{process.pid}/status").read_text()
-                    inside = next(line for line in status.split("\n") if line.startswith("NSpid:")).split()
-                    if len(inside) > 3 and int(inside[2]) == self.pids[number]:
-                        return [process, *process.children(recursive=True)]
-        return []
+
+    def _find(self, pid):
+        """The process that has this number for the warmed parent; seen from here it has another one."""
+        if not self.contain:
+            return psutil.Process(pid)
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                inside = next(line for line in status.split("\n") if line.startswith("NSpid:")).split()
+                if len(inside) > 3 and int(inside[2]) == pid:
+                    return process
+        raise psutil.NoSuchProcess(pid)
 
     def close(self):
         """End the warmed parent and all its kernels."""
@@ -187,31 +198,29 @@ class Sandbox:
 class Provisioner(KernelProvisionerBase):
     """Jupyter's way to start, watch and end a kernel, for kernels of a Sandbox."""
 
-    sandbox, limits, number = None, LIMITS, None
+    sandbox, limits, files, number = None, None, None, None
 
     @property
     def has_process(self):
         return self.number is not None
 
     async def pre_launch(self, **kwargs):
-        manager = self.parent
-        manager.transport, manager.ip = "ipc", ""
         return await super().pre_launch(cmd=["kernel"], **kwargs)
 
     async def launch_kernel(self, cmd, **kwargs):
-        manager = self.parent
+        session = self.parent.session
         ports = {f"{name}_port": port for port, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
-        key = manager.session.key.decode()
-        connection = {"transport": "ipc", "key": key, "signature_scheme": manager.session.signature_scheme, **ports}
-        self.number = self.sandbox.fork(connection, self.limits)
-        return connection | {"ip": str(self.sandbox.folder / str(self.number) / "k"), "key": key.encode()}
+        connection = {"transport": "ipc", "signature_scheme": session.signature_scheme, **ports}
+        fork = functools.partial(self.sandbox.fork, connection | {"key": session.key.decode()}, self.limits, self.files)
+        self.number = await asyncio.get_running_loop().run_in_executor(None, fork)
+        return connection | {"ip": str(self.sandbox.folder / str(self.number) / "k"), "key": session.key}
 
     async def poll(self):
         return None if self.number is not None and self.number not in self.sandbox.ended else 0
 
     async def wait(self):
-        with self.sandbox._changed:
-            self.sandbox._changed.wait_for(lambda: self.number in self.sandbox.ended, timeout=30)
+        while await self.poll() is None:
+            await asyncio.sleep(0.02)
         self.sandbox.forget(self.number)
         self.number = None
 
@@ -221,17 +230,24 @@ class Provisioner(KernelProvisionerBase):
     async def kill(self, restart=False):
         await self.send_signal(signal.SIGKILL)
 
-    terminate = kill
+    async def terminate(self, restart=False):
+        await self.kill()
 
     async def cleanup(self, restart=False):
         pass
 
 
 class ContainedKernelManager(AsyncKernelManager):
-    """A kernel manager whose kernels come from a Sandbox."""
+    """A kernel manager whose kernels come from a Sandbox.
 
-    def __init__(self, sandbox, **options):
-        super().__init__(**options)
+    Args:
+        limits: like LIMITS.
+        files: {path: text} that a kernel finds above the folder in which it runs.
+    """
+
+    def __init__(self, sandbox, limits=LIMITS, files=None):
+        super().__init__(transport="ipc", shutdown_wait_time=0)
+        self.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self._kernel_spec = KernelSpec(display_name="contained", language="python")
         self.provisioner = Provisioner(kernel_id="contained", kernel_spec=self._kernel_spec, parent=self)
-        self.provisioner.sandbox = sandbox
+        self.provisioner.sandbox, self.provisioner.limits, self.provisioner.files = sandbox, limits, files or {}

@@ -28,7 +28,6 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x100000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38  # linux/prctl.h
 NOBODY = 65534
-WORK = "/tmp/week1"  # where a contained kernel runs
 HERE = "/run/kernel"  # where it finds its sockets
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +36,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def serve(channel, folder, contained):
     """Answer requests until the other end of the channel is closed; then end all kernels.
 
-    {"fork": n, "connection": {...}, "limits": {...}} -> {"forked": n, "pid": p}, later {"ended": n, "status": s}
+    {"fork": n, "connection": {...}, "limits": {...}, "files": {...}} -> {"forked": n, "pid": p}, later {"ended": n, "status": s}
     {"signal": n, "number": s} sends a signal to kernel n.
     """
     kernels = {}  # n -> (the process that waits for the kernel, the kernel)
@@ -101,7 +100,7 @@ def _fork(request, folder, contained):
             os._exit(os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1]) & 0xFF)
         _die_with_parent()
         os.closerange(3, 256)
-        _become_kernel(request["connection"], request["limits"], folder, contained)
+        _become_kernel(request, folder, contained)
     except BaseException:
         traceback.print_exc()
     os._exit(1)
@@ -126,27 +125,28 @@ def _enter_namespaces():
             file.write(value)
 
 
-def _become_kernel(connection, limits, folder, contained):
+def _become_kernel(request, folder, contained):
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if contained:
-        _mount(folder, limits)
-        os.makedirs(WORK)
-        os.chdir(WORK)
-    else:
-        os.makedirs(os.path.join(folder, "week1"))
-        os.chdir(os.path.join(folder, "week1"))
+        _mount(folder, request["limits"])
+    base = "/tmp" if contained else folder
+    for name, text in request["files"].items():
+        os.makedirs(os.path.dirname(os.path.join(base, name)), exist_ok=True)
+        with open(os.path.join(base, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    os.makedirs(os.path.join(base, "work"))
+    os.chdir(os.path.join(base, "work"))
     os.environ.pop("JPY_PARENT_PID", None)
     os.environ["NBGRADER_EXECUTION"] = "autograde"
-    file = os.path.join("/tmp" if contained else folder, "connection.json")
-    with open(file, "w") as out:
-        json.dump(connection, out)
-    app = IPKernelApp.instance(connection_file=file, log_level=50)
+    with open("../connection.json", "w") as file:
+        json.dump(request["connection"], file)
+    app = IPKernelApp.instance(connection_file=os.path.abspath("../connection.json"), log_level=50)
     app.initialize(["--HistoryManager.enabled=False"])
-    os.unlink(file)
+    os.unlink("../connection.json")
     learngpt.checks.set_up_notebook()
     if contained:
-        _give_up_rights(limits)
+        _give_up_rights(request["limits"])
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # until here it told the parent why a kernel doesn't start
     app.start()
     os._exit(0)
