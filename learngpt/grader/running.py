@@ -16,7 +16,7 @@ from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_output
 
 from learngpt.checks.report import EVIDENCE, passed
-from learngpt.grader.rebuilding import Unreadable, grade_id_of, grade_ids, read, rebuild
+from learngpt.grader.rebuilding import Unreadable, grade_id_of, read, rebuild
 from learngpt.grader.sandbox import LIMITS, ContainedKernelManager
 from learngpt.grader.tripwires import draw
 
