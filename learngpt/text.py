@@ -8,6 +8,9 @@ import torch
 
 PACKAGE = Path(__file__).resolve().parent
 
+# Models this small lose more by waiting for a second thread than they gain from it.
+torch.set_num_threads(1)
+
 
 def shakespeare_path():
     """Where shakespeare.txt lies: inside an installed package, or in `data/` of a clone.

@@ -18,8 +18,6 @@ from learngpt.carrying import HOME
 PACKAGE = Path(__file__).resolve().parent.parent
 NOT_WRITTEN = "This part of the TODO isn't written yet: replace `raise NotImplementedError()` in the class above."
 
-EVIDENCE = "application/vnd.learngpt.evidence"  # the media type of a grader's token
-
 CPU_SECONDS = 10  # for one call of the learner's code; the right ones take milliseconds
 
 
@@ -28,29 +26,6 @@ class CheckFailed(AssertionError):
 
     def _render_traceback_(self):
         return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(str(self).split("\n"))]
-
-
-class _Passed:
-    """Evidence that a graded cell ran to its end: nbgrader reads the points, a person sees a green line."""
-
-    def __init__(self, points, token):
-        self.points, self.token = points, token
-
-    def __repr__(self):
-        return str(self.points)
-
-    def _repr_html_(self):
-        unit = "point" if self.points == 1 else "points"
-        return f'<span style="color: #007a3d; font-weight: bold">✓ {self.points} {unit}</span>'
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        return bundle | ({EVIDENCE: self.token} if self.token else {})
-
-
-def passed(points, token=None):
-    """The last line of a graded cell; a grader gives it a token that it must see again."""
-    return _Passed(points, token)
 
 
 def set_up_notebook():

@@ -15,7 +15,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_output
 
-from learngpt.checks.report import EVIDENCE, passed
+from learngpt.evidence import TOKEN, passed
 from learngpt.grader.rebuilding import Unreadable, grade_id_of, read, rebuild
 from learngpt.grader.sandbox import LIMITS, ContainedKernelManager
 from learngpt.grader.tripwires import draw
@@ -246,7 +246,7 @@ class _Run:
         if reply["status"] == "error":
             shown = next((output for output in into.outputs if output.output_type == "error"), None)
             return False, _message(shown or reply)
-        return any(data.get(EVIDENCE) == token for data in results), None
+        return any(data.get(TOKEN) == token for data in results), None
 
     async def _quietly(self, source):
         """Run code of ours that leaves no trace in the notebook; its error or None."""

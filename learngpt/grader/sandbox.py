@@ -22,7 +22,6 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
 import learngpt
-from learngpt.text import shakespeare_path
 
 # For one kernel and all that it starts. Bytes, seconds, numbers.
 LIMITS = {
@@ -44,6 +43,22 @@ WHY_NOT = (
 
 class NoContainment(Exception):
     """Containment isn't to be had on this machine. The message says what to install or to set."""
+
+
+@functools.cache
+def must_contain():
+    """The path of a bubblewrap that works.
+
+    Raises:
+        NoContainment: there is none.
+    """
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise NoContainment(WHY_NOT.format(reason="there is no bubblewrap (`bwrap`)"))
+    tried = subprocess.run([bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise NoContainment(WHY_NOT.format(reason=f"bubblewrap says «{tried.stderr.strip()}»"))
+    return bwrap
 
 
 class Sandbox:
@@ -84,20 +99,14 @@ class Sandbox:
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace").strip().split("\n")[-1]
             self.close()
-            if contain:
-                raise NoContainment(WHY_NOT.format(reason=f"bubblewrap says «{said}»"))
             raise RuntimeError(f"The parent of the kernels doesn't start: {said}")
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _bubblewrap(self):
-        bwrap = shutil.which("bwrap")
-        if bwrap is None:
-            raise NoContainment(WHY_NOT.format(reason="there is no bubblewrap (`bwrap`)"))
         package = Path(learngpt.__file__).resolve().parent
-        text = shakespeare_path()
         read = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"]
-        read += [sys.base_prefix, sys.prefix, str(package), str(text)]
-        command = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        read += [sys.base_prefix, sys.prefix, str(package), str(package.parent / "data")]
+        command = [must_contain(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
         command += ["--die-with-parent", "--new-session"]
         if os.geteuid() == 0:  # the children become nobody
             command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]

@@ -17,7 +17,7 @@ from traitlets import Bool, Dict, Integer
 from traitlets.config import LoggingConfigurable
 
 from learngpt.grader.running import CELL
-from learngpt.grader.sandbox import LIMITS, NoContainment, Sandbox
+from learngpt.grader.sandbox import LIMITS, NoContainment, Sandbox, must_contain
 from learngpt.grader.submissions import Course, Kept, harmless, to_text
 
 
@@ -40,9 +40,11 @@ class GradedExporter(NotebookExporter):
 
     def __init__(self, **options):
         super().__init__(**options)
+        self._jobs = {}  # folder -> its jobs, of the submission at hand
         try:
-            sandbox(Contained(parent=self).contain)
-        except NoContainment as error:  # before nbgrader has touched any submission
+            if Contained(parent=self).contain:
+                must_contain()  # before nbgrader touches any submission
+        except NoContainment as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
 
@@ -62,8 +64,12 @@ class GradedExporter(NotebookExporter):
     def _result(self, folder, name, source, kept):
         """The result of one notebook; those of the same submission are begun with the first one."""
         settings = Contained(parent=self)
-        course = self._courses.setdefault(source, Course(source))
-        jobs = course.jobs(folder, settings.limits, settings.cell_limits)
+        if source not in self._courses:
+            self._courses[source] = Course(source)
+        course = self._courses[source]
+        if folder not in self._jobs:
+            self._jobs = {folder: course.jobs(folder, settings.limits, settings.cell_limits)}
+        jobs = self._jobs[folder]
         for job in jobs.values():
             if job.key not in self._running and kept.get(course, job) is None:
                 pool = self._pools.setdefault(settings.at_once(), ThreadPoolExecutor(settings.at_once()))

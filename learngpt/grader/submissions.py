@@ -30,25 +30,21 @@ class Job:
     missing: str  # why there is none
     limits: dict
     cell_limits: dict
-
-    @property
-    def key(self):
-        """What the result depends on, in one number; the same job has the same result."""
-        content = json.dumps([asdict(self), _code()], sort_keys=True).encode()
-        return hashlib.sha256(content).hexdigest()
+    key: str  # made of all that the result depends on: jobs of the same key have the same result
 
     def run(self, sandbox):
         raw = base64.b64decode(self.raw) if self.raw else self.missing
         return grade_notebook(self.course, raw, self.before, sandbox, self.limits, self.cell_limits)
 
 
+def _digest(*parts):
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
 @functools.cache
 def _code():
     """A number that changes with the code of the course."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(learngpt.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return _digest(*[path.read_text(encoding="utf-8") for path in sorted(Path(learngpt.__file__).parent.rglob("*.py"))])
 
 
 class Course:
@@ -62,6 +58,7 @@ class Course:
         self.notebooks = {path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(source).glob("*.ipynb"))}
         self._parsed = {name: nbformat.reads(text, as_version=4) for name, text in self.notebooks.items()}
         self._ids = {name: grade_ids(notebook) for name, notebook in self._parsed.items()}
+        self._digest = _digest(_code(), *self.notebooks.values())
         self._solved = {name: self._without_checks(notebook) for name, notebook in self._parsed.items()}
 
     @staticmethod
@@ -83,7 +80,8 @@ class Course:
             raw = files.get(name, f"There is no file {name}.ipynb in the submission.")
             missing = raw if isinstance(raw, str) else ""
             raw = "" if missing else base64.b64encode(raw).decode()
-            jobs[name] = Job(name, self.notebooks[name], before, raw, missing, limits, cell_limits)
+            key = _digest(raw, missing, name, self._digest, json.dumps([limits, cell_limits]))
+            jobs[name] = Job(name, self.notebooks[name], before, raw, missing, limits, cell_limits, key)
         return jobs
 
     def _files(self, folder):
