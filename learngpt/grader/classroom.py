@@ -103,12 +103,10 @@ class GradeClass(NbGrader):
                 )
 
     def _submitted(self, student):
-        return self.coursedir.format_path(
-            self.coursedir.submitted_directory, student, self.coursedir.assignment_id
-        )
+        return self.coursedir.format_path(self.coursedir.submitted_directory, student, self.coursedir.assignment_id)
 
     def _submissions(self):
-        """The students who submitted anything."""
+        """The students who submitted something."""
         found = glob.glob(self._submitted(self.coursedir.student_id))
         return sorted(Path(folder).parent.name for folder in found if os.path.isdir(folder))
 
@@ -134,12 +132,15 @@ class GradeClass(NbGrader):
         report = Report(self.course)
         open_jobs = {student: set() for student in students}  # names of notebooks that are still being graded
         with self._cluster() as client, tqdm(total=len(students), unit=" submissions", disable=None) as progress:
-            for student, name, text in self._results(client, students, open_jobs):
-                if text is not None:
-                    self.kept.put(self._jobs(student)[name], text)
+            for student, name, outcome in self._results(client, students, open_jobs):
+                if isinstance(outcome, Exception):
+                    report.failed[student] = f"{name} failed with {outcome!r}. Grade again to try it once more."
+                elif outcome is not None:
+                    self.kept.put(self._jobs(student)[name], outcome)
                 open_jobs[student].discard(name)
                 if not open_jobs[student]:
-                    self._write(student, report)
+                    if student not in report.failed:
+                        self._write(student, report)
                     progress.update()
         return report
 
@@ -155,17 +156,22 @@ class GradeClass(NbGrader):
             must_contain()  # before anything begins
         count = self.settings.at_once()
         workers = {"n_workers": count, "threads_per_worker": 1, "memory_limit": 0}
-        with LocalCluster(**workers, dashboard_address=None, silence_logs=logging.ERROR) as cluster:
-            with Client(cluster) as client:
-                yield client
+        options = {"dashboard_address": None, "silence_logs": logging.ERROR}
+        with LocalCluster(**workers, **options) as cluster, Client(cluster) as client:
+            yield client
 
     def _results(self, client, students, open_jobs):
-        """Go through all jobs, a few ahead; (student, notebook, JSON text, or None where the result was kept)."""
+        """Go through all jobs, a few ahead.
+
+        Yields:
+            (student, notebook, JSON text); None instead of the text of a result that was kept, an exception where a
+            job has killed several workers.
+        """
         from distributed import as_completed
 
         waiting, running, done = iter(students), {}, as_completed()
         while True:
-            while len(running) < AHEAD * max(1, len(client.scheduler_info()["workers"])):
+            while len(running) < AHEAD * max(1, sum(client.nthreads().values())):
                 student = next(waiting, None)
                 if student is None:
                     break
@@ -174,27 +180,20 @@ class GradeClass(NbGrader):
                 for name, job in jobs.items():
                     if not self.force and self.kept.get(self.course, job):
                         yield student, name, None
-                        continue
-                    text = json.dumps(vars(job))
-                    future = client.submit(grade_job, text, self.settings.contain, key=job.key, pure=False, retries=2)
-                    running.setdefault(future.key, (future, []))[1].append((student, name))
-                    if len(running[future.key][1]) == 1:
-                        done.add(future)
+                    elif job.key in running:  # two have submitted the same
+                        running[job.key].append((student, name))
+                    else:
+                        running[job.key] = [(student, name)]
+                        text = json.dumps(vars(job))
+                        done.add(client.submit(grade_job, text, self.settings.contain, key=job.key, pure=False))
             if not running:
                 return
             future = next(done)
-            _, wanted = running.pop(future.key)
-            text = self._text_of(future)
-            for student, name in wanted:
-                yield student, name, text
-
-    def _text_of(self, future):
-        if future.status == "finished":
-            return future.result()
-        error = future.exception()
-        if isinstance(error, NoContainment):
-            raise error
-        raise RuntimeError(f"A worker failed: {error!r}") from error
+            outcome = future.result() if future.status == "finished" else future.exception()
+            if isinstance(outcome, NoContainment):
+                raise outcome
+            for student, name in running.pop(future.key):
+                yield student, name, outcome
 
     def _write(self, student, report):
         """Hand one submission to nbgrader, which finds the results and writes marks and notebooks."""

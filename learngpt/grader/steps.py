@@ -1,7 +1,7 @@
 """Where nbgrader's autograde meets the contained kernels: its exporter gets notebooks that are graded already.
 
-`nbgrader autograde`, formgrader's button, `make grade` and `make check` all come this way. nbgrader keeps its part: which
-submissions there are, the gradebook, late penalties, the folders.
+`nbgrader autograde`, formgrader's button, `make grade` and `make check` all come this way. nbgrader keeps its part:
+which submissions there are, the gradebook, late penalties, the folders.
 """
 
 import atexit
@@ -15,10 +15,11 @@ from nbgrader.converters import NbGraderException
 from nbgrader.preprocessors import SaveAutoGrades
 from traitlets import Bool, Dict, Integer
 from traitlets.config import LoggingConfigurable
+from traitlets.log import get_logger
 
 from learngpt.grader.running import CELL
 from learngpt.grader.sandbox import LIMITS, NoContainment, Sandbox, must_contain
-from learngpt.grader.submissions import Course, Kept, harmless, to_text
+from learngpt.grader.submissions import Course, Kept, set_aside, to_text
 
 
 class Contained(LoggingConfigurable):
@@ -103,13 +104,13 @@ def sandbox(contain):
 
 
 def bring_all(assignment, student, notebooks):
-    """nbgrader's hook before a submission: have it convert every notebook of the course, submitted or not, and nothing
-    of a submission that can't be copied safely."""
-    if not notebooks:
-        return
+    """nbgrader's hook before a submission: set aside what it must not copy, and have it convert every notebook of the
+    course, submitted or not."""
     folder = Path(notebooks[0]).parent
-    names = {path.stem for path in (Path("source") / folder.name).glob("*.ipynb")}
-    notebooks[:] = [str(folder / f"{name}.ipynb") for name in sorted(names)] if harmless(folder) else []
+    if moved := set_aside(folder):
+        get_logger().warning("%s: set aside, as links, devices or too large: %s", folder, ", ".join(moved))
+    names = sorted(path.name for path in (Path("source") / folder.name).glob("*.ipynb"))
+    notebooks[:] = [str(folder / name) for name in names]
 
 
 class SaveMarks(SaveAutoGrades):

@@ -16,7 +16,7 @@ from learngpt.grader.rebuilding import MOST_BYTES, Unreadable, grade_ids, read
 from learngpt.grader.running import CELL, Result, grade_notebook
 from learngpt.grader.sandbox import LIMITS
 
-MOST_FOLDER_BYTES = 200_000_000  # of all files of one submission
+MOST_FOLDER_BYTES = 200_000_000  # of all files of one submission, which nbgrader copies
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Course:
 
     @staticmethod
     def _without_checks(notebook):
-        """The solved notebook, for the notebooks after it to carry classes from."""
-        kept = [cell for cell in notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade")]
+        """What the notebooks after this one carry from it: its imports and its classes, solved."""
+        kept = [cell for cell in notebook.cells if not cell.metadata.get("nbgrader", {"grade": True})["grade"]]
         return nbformat.writes(nbformat.v4.new_notebook(cells=kept))
 
     def jobs(self, folder, limits=LIMITS, cell_limits=CELL):
@@ -85,7 +85,7 @@ class Course:
         return jobs
 
     def _files(self, folder):
-        """The submitted file for each notebook, known by its grade ids and else by its name: {name: bytes or why not}."""
+        """The file for each notebook, known by its grade ids, else by its name: {name: bytes or why not}."""
         candidates = {}
         for path in sorted(folder.glob("*.ipynb")):
             raw = _read_file(path)
@@ -132,16 +132,27 @@ def _read_file(path):
         return f"{path.name} can't be read: it is a link, or no ordinary file."
 
 
-def harmless(folder):
-    """Whether a submission can be copied: ordinary files and folders only, and not too much of them."""
-    total = 0
+def set_aside(folder):
+    """Move what must not be copied out of the folder of a submission, to "set aside" beside it.
+
+    Links, devices and pipes, which nbgrader would follow or read for ever, and files beyond MOST_FOLDER_BYTES in all.
+
+    Returns:
+        list of the names of what was moved.
+    """
+    folder, total, moved = Path(folder), 0, []
     for root, folders, files in os.walk(folder):
-        for name in [*folders, *files]:
-            found = os.lstat(os.path.join(root, name))
-            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-                return False
+        for name in sorted([*folders, *files]):
+            path = Path(root, name)
+            found = path.lstat()
             total += found.st_size
-    return total <= MOST_FOLDER_BYTES
+            if stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and total <= MOST_FOLDER_BYTES):
+                continue
+            target = folder.parent / "set aside" / path.relative_to(folder.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)  # of a link, the link itself
+            moved.append(str(path.relative_to(folder)))
+    return moved
 
 
 class Kept:
