@@ -88,7 +88,7 @@ def test_make_check_grades_a_copy(tmp_path):
         "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
     }  # fmt: skip
     assert sum(row[3] for row in results) == 100
-    assert results[-1][4] == "there is no such notebook in the folder"
+    assert results[-1][4] == "There is no file 6-positions.ipynb in the submission."
 
 
 def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
