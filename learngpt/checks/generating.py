@@ -222,7 +222,7 @@ def _other_distributions(table, past, contexts, drawn, factor):
     yield "the token before is never drawn again; it may be.", _share(right.index_fill(0, past[-1], 0))
     never = (drawn == 0).nonzero().flatten()
     yield (
-        f"tokens like {never[:1].tolist()} are never drawn; all of them may come.",
+        f"some tokens are never drawn; all of them may come (never seen: {never.tolist()[:5]}).",
         _share(right.index_fill(0, never, 0)),
     )
 
