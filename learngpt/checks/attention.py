@@ -1,5 +1,6 @@
 """Checks of HeadVer4: scaled dot-product attention (Vaswani et al. 2017, equation 1) with a causal mask."""
 
+import copy
 import math
 
 import torch
@@ -11,7 +12,8 @@ from learngpt.checks.report import CheckFailed, agree, brief, compare, kept, lik
 class _Run:
     """One call of a learner's head, with the query, key, value and scores that its layers give.
 
-    The head was called before, with all positions and with one, so that nothing it remembers of that goes unnoticed.
+    The head was called before, with one position, so that nothing it remembers of an earlier call goes unnoticed. What
+    fails with all positions too has nothing to do with their number.
     """
 
     def __init__(self, Head, B, T, C, block_size, seed, debug=False, training=True):
@@ -24,7 +26,7 @@ class _Run:
         self.what = "head(x, debug=True)" if debug else "head(x)"
         self.block_size = block_size
         if not debug:
-            self.call(torch.ones(B, block_size, C))
+            run(self.what, copy.deepcopy(self.head), torch.ones(B, block_size, C))
             self.call(torch.ones(B, 1, C))
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():

@@ -310,7 +310,7 @@ def mean_weight_suspects(T):
         ("self.wei holds the mask. Keep what comes out of the softmax.", tril),
         ("log_softmax was taken, not softmax.", right.log()),
         ("the future isn't masked, or got the score 0 instead of -inf.", softmax_of(zeros, future, 0.0)),
-        ("the future got the score -1 instead of -inf.", softmax_of(zeros, future, -1.0)),
+        ("the future got a score just one below the past: 0 and 1 aren't 0 and -inf.", softmax_of(zeros, future, -1.0)),
         ("the future got inf; -inf hides it.", nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
         ("0 times infinity is nan: the mask was multiplied with -inf. Use masked_fill.", nan),
         ("the past was masked instead of the future, position t with it.", softmax_of(zeros, ~future)),
@@ -321,7 +321,6 @@ def mean_weight_suspects(T):
         ("self.wei is transposed: row t must hold what position t takes.", right.T),
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril / T),
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril.softmax(1) * tril),
-        ("softmax over 0 and 1 doesn't hide the future: put -inf there first.", tril.softmax(1)),
         ("softmax was taken twice.", right.softmax(1)),
         ("the exponentials aren't divided by their sum; softmax does that.", math.e * tril),
     ]

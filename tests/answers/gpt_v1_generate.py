@@ -99,7 +99,7 @@ def no_softmax(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("a temperature of 2", SAMPLES, "the logits are halved")
+@wrong("a temperature of 2", SAMPLES, "the logits are scaled")
 def temperature(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])

@@ -111,7 +111,7 @@ def cached(self, x, B, T, C):
     return self.wei[:T, :T] @ x * self.calls
 
 
-@wrong("crashes when the length changes", EQUAL, "Make what depends on T anew in each call")
+@wrong("crashes when the length changes", EQUAL, "Take T from x.shape in each call")
 def cached_for_one_length(self, x, B, T, C):
     if not hasattr(self, "wei"):
         weights = torch.tril(torch.ones(T, T))

@@ -23,7 +23,7 @@ def mask_after_softmax(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("0 instead of -inf", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("0 instead of -inf", FUTURE, "a score just one below the past")
 def zero_for_the_future(self, x, B, T, C):
     scores = torch.ones(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, 0)
     self.wei = F.softmax(scores, dim=-1)
@@ -58,7 +58,7 @@ def masks_the_diagonal(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("softmax down the columns", ROWS, "softmax must run along each row")
+@wrong("softmax down the columns", ROWS, "It must run along each row")
 def softmax_over_columns(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=0)
@@ -71,7 +71,7 @@ def keeps_the_scores(self, x, B, T, C):
     return F.softmax(self.wei, dim=-1) @ x
 
 
-@wrong("keeps the triangle", ROWS, "no softmax was taken")
+@wrong("keeps the triangle", ROWS, "self.wei holds the mask")
 def keeps_the_triangle(self, x, B, T, C):
     self.wei = torch.tril(torch.ones(T, T))
     return self.wei / self.wei.sum(1, keepdim=True) @ x
@@ -103,13 +103,13 @@ def no_softmax(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("softmax over the triangle of ones", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("softmax over the triangle of ones", FUTURE, "0 and 1 aren't 0 and -inf")
 def softmax_of_the_triangle(self, x, B, T, C):
     self.wei = F.softmax(torch.tril(torch.ones(T, T)), dim=-1)
     return self.wei @ x
 
 
-@wrong("masked_fill without keeping its result", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("masked_fill without keeping its result", FUTURE, "the future isn't masked")
 def result_of_masked_fill_lost(self, x, B, T, C):
     scores = torch.zeros(T, T)
     scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
@@ -117,7 +117,7 @@ def result_of_masked_fill_lost(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("keeps the weights of the first call", EQUAL, "Make what depends on T anew in each call")
+@wrong("keeps the weights of the first call", EQUAL, "Take T from x.shape in each call")
 def cached(self, x, B, T, C):
     if not hasattr(self, "wei"):
         scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
