@@ -106,7 +106,7 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
     ran = _Run(Head, B, T, C, T, seed, debug=True)
     yours = _variance(ran)
     if abs(yours - 1) < 0.1:
-        return
+        return _depends_on_what_debug_draws(ran)
     own = ran.scores.var().item()
     known = [
         (C, f"which is C: the scores were not divided by sqrt(C) = {math.sqrt(C):.4g}."),
@@ -131,6 +131,20 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
         elif _near(yours, ran.wei().var().item()):
             words = "expected 1. Likely cause: it was taken after the softmax. Take it right after scaling."
     raise CheckFailed(f"The variance of the scores is {yours:.4g}, {words}")
+
+
+def _depends_on_what_debug_draws(ran):
+    """With debug=True and the same seed, x is of no importance."""
+    outputs = []
+    for x in (ran.x, -ran.x):
+        torch.manual_seed(0)
+        outputs.append(ran.call(x, debug=True))
+    if not agree(*outputs).all():
+        change = (outputs[0] - outputs[1]).abs().max().item()
+        raise CheckFailed(
+            f"With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.\n"
+            "Likely cause: query(x), key(x) or value(x) is used. Use the q, k and v that `if debug:` drew."
+        )
 
 
 def _variance(ran):

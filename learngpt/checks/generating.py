@@ -104,18 +104,17 @@ def _contexts(vocab_size, T, generator):
 
 def _draws_apart(out, again, table, T):
     """Examples that are alike must not all get the same draw; with thousands of them chance can't do that."""
-    if not _all_alike(out[:, T]):
-        return
-    for pick in (torch.argmax, torch.argmin):
-        if all(
-            not _all_alike(text[:, T]) or torch.equal(text[:, T], pick(table[text[:, T - 1]], 1))
-            for text in (out, again)
-        ):
-            return  # nothing is drawn at all; the comparison of the draws says so
-    raise CheckFailed(
-        f"All {len(out) // 3} copies of a context got the same next token, {out[0, T]}; expected a draw for each.\n"
-        "Likely cause: one draw is used for the whole batch (torch.multinomial takes all rows at once), or none at all."
-    )
+    for text in (out, again):
+        for step in range(T, text.shape[1]):
+            drawn, logits = text[:, step], table[text[:, step - 1]]
+            if not _all_alike(drawn):
+                break
+            if torch.equal(drawn, logits.argmax(1)) or torch.equal(drawn, logits.argmin(1)):
+                continue  # nothing is drawn at all; the comparison of the draws says so
+            raise CheckFailed(
+                f"All {len(out) // 3} copies of a context got the same next token, {drawn[0]}; expected a draw for "
+                "each.\nLikely cause: one draw is used for the whole batch, or none. torch.multinomial takes all rows at once."
+            )
 
 
 def _all_alike(drawn):

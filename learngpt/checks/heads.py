@@ -307,7 +307,7 @@ def mean_weight_suspects(T):
     right = softmax_of(zeros, future)
     return [
         ("self.wei holds the masked scores. Keep what comes out of the softmax.", zeros.masked_fill(future, -math.inf)),
-        ("self.wei holds the mask. Keep what comes out of the softmax.", tril),
+        ("each seen position weighs 1: this is the mask, or exponentials that weren't divided by their sum.", tril),
         ("log_softmax was taken, not softmax.", right.log()),
         ("the future isn't masked, or got the score 0 instead of -inf.", softmax_of(zeros, future, 0.0)),
         ("the future got a score just one below the past: 0 and 1 aren't 0 and -inf.", softmax_of(zeros, future, -1.0)),
