@@ -113,7 +113,7 @@ def _draws_apart(out, again, table, T):
                 continue  # nothing is drawn at all; the comparison of the draws says so
             raise CheckFailed(
                 f"All {len(out) // 3} copies of a context got the same next token, {drawn[0]}; expected a draw for "
-                "each.\nLikely cause: one draw is used for the whole batch, or none. torch.multinomial takes all rows at once."
+                "each.\nLikely cause: one draw is used for the whole batch, or none. torch.multinomial takes all rows."
             )
 
 
@@ -134,7 +134,7 @@ def _compare_all_draws(out, table, T, contexts):
                 if len(alike) >= 200 and _unlikely(drawn, table[before].softmax(0), len(alike)):
                     wrong.append((before, drawn, alike[0, :step], len(alike)))
     if not wrong:
-        return
+        return _compare_scale(out, table, T)
     before, drawn, _, draws = wrong[0]
     cause = _cause_of_draws(wrong, table, contexts)
     raise CheckFailed(
@@ -144,15 +144,34 @@ def _compare_all_draws(out, table, T, contexts):
     )
 
 
+def _compare_scale(out, table, T):
+    """All draws together fit the logits as they are, not times a factor: finer than one group of draws can tell."""
+    V = len(table)
+    pairs = out[:, T - 1 : -1] * V + out[:, T:]  # (token before, token drawn) as one number
+    counts = torch.bincount(pairs.flatten().long(), minlength=V * V).view(V, V)
+    factor, ratio = _fitting_factor(counts, table)
+    if ratio > 40:  # chi-squared with one degree of freedom: by chance with a probability below 1e-9
+        raise CheckFailed(
+            f"{counts.sum()} draws fit softmax of the logits times {factor:.3g}, expected times 1.\n"
+            "Likely cause: the logits are scaled before the softmax, by a temperature perhaps. Leave them as they are."
+        )
+
+
+def _fitting_factor(counts, table):
+    """The factor on the logits with which softmax fits the counts (V, V) best, and its likelihood ratio to 1."""
+    factors = torch.logspace(-1.5, 1, 501, dtype=torch.float64)
+    fits = torch.stack([(counts * (factor * table.double()).log_softmax(1)).sum() for factor in factors])
+    best = fits.argmax()
+    return factors[best].item(), 2 * (fits[best] - (counts * table.double().log_softmax(1)).sum()).item()
+
+
 def _cause_of_draws(wrong, table, contexts):
     """The first known mistake that explains all wrong draws of a step, in words, or None."""
     first_step = [group for group in wrong if len(group[2]) == len(wrong[0][2])]
-    factors = torch.logspace(-1.5, 1, 251)  # on the logits; which one fits all draws best?
-    likelihoods = [
-        n * torch.special.xlogy(drawn, (factors[:, None] * table[before]).softmax(1)).sum(1)
-        for before, drawn, _, n in first_step
-    ]
-    factor = factors[sum(likelihoods).argmax()].item()
+    counts = torch.zeros_like(table)
+    for before, drawn, _, n in first_step:
+        counts[before] += n * drawn
+    factor, _ = _fitting_factor(counts, table)
     explained = []  # for each group, {the words up to a bracket: the words}
     for _, drawn, past, n in first_step:
         others = _other_distributions(table, past, contexts, drawn, factor)
