@@ -27,7 +27,7 @@ class _Run:
         self.block_size = block_size
         if not debug:
             run(self.what, copy.deepcopy(self.head), torch.ones(B, block_size, C))
-            self.call(torch.ones(B, 1, C))
+            self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
             self.q, self.k, self.v = (layer(self.x) for layer in (self.head.query, self.head.key, self.head.value))

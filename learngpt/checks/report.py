@@ -115,7 +115,10 @@ def _in_short(error):
     if isinstance(error, NotImplementedError) and not str(error):
         return CheckFailed(NOT_WRITTEN)._render_traceback_()
     if isinstance(error, NameError) and error.name in HOME:
-        said = f"{error.name} is not defined. Run the cell with your class first. Is it still called {error.name}?"
+        said = (
+            f"{error.name} is not defined. Run the cell with your class first. Is it still called {error.name}?\n"
+            "If that cell stopped with an error, a SyntaxError perhaps, there is no class until it runs."
+        )
         return CheckFailed(said)._render_traceback_()
     frames = traceback.extract_tb(error.__traceback__)
     if any(str(PACKAGE / "checks") in frame.filename for frame in frames):
