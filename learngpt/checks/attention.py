@@ -236,6 +236,9 @@ def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed
 
 
 def _weights_are_scaled_softmax(ran):
+    for layer in ("query", "key", "value"):
+        if getattr(ran.head, layer).bias is not None:
+            raise CheckFailed(f"self.{layer} has a bias; it is given with bias=False. Leave __init__ as it was given.")
     wei = ran.wei()
     right = softmax_of(ran.scores, ran.future)
     axes = ("example", "row", "column")

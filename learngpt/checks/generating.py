@@ -283,6 +283,7 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
             shown.append(idx.detach().clone())
             return super().logits(idx)
 
+    Watched.__name__ = GPT.__name__  # in messages
     model = run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
     idx = torch.randint(vocab_size, (1, T), generator=seeded(seed))
     out = _generated(model, idx, new)

@@ -25,6 +25,8 @@ def _angles(block_size, embed_size, base=10000.0, start=0):
 
 
 def _encodings(GPT, block_size, embed_size):
+    if not hasattr(GPT, "pos_encodings"):
+        raise CheckFailed("GPTVer3 has no pos_encodings. Is it still called so, and indented to stand in the class?")
     static = isinstance(inspect.getattr_static(GPT, "pos_encodings"), staticmethod)
     hint = "" if static else "Keep @staticmethod above pos_encodings: it has no self."
     table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size, hint=hint)

@@ -57,6 +57,8 @@ MEANINGS = [
     ("out of bounds for dimension", "An index is too large. Does each loop run over its own size, B or T?"),
     ("Target", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
     ("index out of range in self", "A number that is no token went into the embedding table."),
+    ("object is not callable", "Keep the class's base and the names of its methods as they were given."),
+    ("object has no attribute", "Is there a slip in the name? And is __init__ still as it was given?"),
     ("positional argument", "Keep the names and arguments as they were given."),
     ("unexpected keyword", "Keep the names and arguments as they were given."),
 ]
