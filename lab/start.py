@@ -114,6 +114,8 @@ def main(options):
             f"--ContentsManager.preferred_dir={WORK}",
             "--Application.log_level=ERROR",
             "--KernelManager.transport_encryption=auto",  # or each kernel warns that its connection is open
+            # After a restart, server and browser of these versions may disagree about a newer protocol.
+            "--ZMQChannelsWebsocketConnection.kernel_ws_protocol=",
             "--LabApp.news_url=None",
             f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
             f"--LabApp.workspaces_dir={WORKSPACES}",

@@ -1,7 +1,6 @@
 """A learner and an instructor at work in JupyterLab, in Debian's Chromium. Screenshots lie in tests/output/."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -29,6 +28,7 @@ SOLUTION = [
     "idx = torch.cat((idx, torch.multinomial(probabilities, num_samples=1)), dim=1)",
     "return idx",
 ]
+CHECKS = [f"checks.generate_{name}(" for name in ("appends", "samples", "crops", "writes_likelier_text")]
 CHROMIUM = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 SLOW = 60_000  # ms that a busy machine may take for any one thing
 
@@ -90,6 +90,11 @@ def shot(page, name):
     page.screenshot(path=OUTPUT / f"{name}.png")
 
 
+def menu(page, name, entry):
+    for place, words in (".lm-MenuBar-itemLabel", name), (".lm-Menu-itemLabel", entry):
+        page.locator(place, has_text=re.compile(rf"^{re.escape(words)}$")).click()
+
+
 class Notebook:
     """The notebook that is in front in JupyterLab."""
 
@@ -102,19 +107,17 @@ class Notebook:
     def cell(self, words):
         return self.panel.locator(".jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=words)).first
 
-    def menu(self, *entries):
-        for level, entry in enumerate(entries):
-            bar = ".lm-MenuBar-itemLabel" if level == 0 else ".lm-Menu-itemLabel"
-            self.page.locator(bar, has_text=re.compile(rf"^{re.escape(entry)}$")).click()
+    def idle(self):
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=SLOW)
 
     def run_all(self, last):
         """Restart, run all cells, and wait until the cell with the words `last` was run."""
         prompt = self.cell(last).locator(".jp-InputPrompt")
-        self.panel.locator("[data-status=idle]").wait_for()
-        self.menu("Kernel", "Restart Kernel and Clear Outputs of All Cells…")
+        self.idle()
+        menu(self.page, "Kernel", "Restart Kernel and Clear Outputs of All Cells…")
         self.page.locator(".jp-Dialog button:has-text('Restart')").last.click()
         expect(prompt).to_have_text("[ ]:", timeout=SLOW)
-        self.menu("Run", "Run All Cells")
+        menu(self.page, "Run", "Run All Cells")
         expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=SLOW)
 
     def replace(self, cell, line, lines):
@@ -129,12 +132,25 @@ class Notebook:
                 self.page.keyboard.press("Backspace")
             self.page.keyboard.type(typed)
 
-    def validate(self):
+    def output(self, words, name=None):
+        """What stands below the cell with these words, and a picture of it."""
+        self.idle()
+        output = self.cell(words).locator(".jp-OutputArea-output").last
+        output.scroll_into_view_if_needed()
+        expect(output).to_be_in_viewport(timeout=SLOW)
+        if name:
+            shot(self.page, name)
+        return output.inner_text().strip()
+
+    def validate(self, name):
         """What the dialog of the button says."""
-        self.panel.locator("jp-button:has-text('Validate'), button:has-text('Validate')").first.click()
+        self.panel.locator(".jp-ToolbarButtonComponent", has_text="Validate").click()
         dialog = self.page.locator(".jp-Dialog-content")
         dialog.wait_for()
-        return dialog
+        shot(self.page, name)
+        said = dialog.inner_text()
+        dialog.locator("button").last.click()
+        return said
 
 
 def test_a_learner_at_work(page, tmp_path):
@@ -144,43 +160,59 @@ def test_a_learner_at_work(page, tmp_path):
         shot(page, "1-welcome")
         first = Notebook(page, "1-bigram.ipynb")
         first.run_all("checks.generate_appends")
-        message = first.cell("checks.generate_appends").locator(".jp-OutputArea-output")
-        message.scroll_into_view_if_needed()
-        shot(page, "2-not-done-yet")
-        assert "isn't written yet" in message.text_content()
+        assert "isn't written yet" in first.output("checks.generate_appends", "2-not-done-yet")
 
         todo = first.cell("class GPTVer1(nn.Module)")
         first.replace(todo, "raise NotImplementedError()", SOLUTION)
         shot(page, "3-typed")
         first.run_all("length=300")
-        for points in first.panel.locator("span:has-text('✓')").all():
-            assert "points" in points.text_content()
-        assert first.panel.locator("span:has-text('✓')").count() == 4
-        first.cell("checks.generate_writes").scroll_into_view_if_needed()
-        shot(page, "4-checks-passed")
+        passed = [first.output(check) for check in CHECKS]
+        assert passed == ["✓ 4 points", "✓ 4 points", "✓ 4 points", "✓ 3 points"]
+        first.output(CHECKS[-1], "4-checks-passed")
+        first.output("plots.losses", "5-loss")
         picture = first.cell("plots.losses").locator("img")
-        picture.scroll_into_view_if_needed()
         assert picture.evaluate("picture => picture.naturalWidth") > 300
-        shot(page, "5-loss")
-
-        dialog = first.validate()
-        shot(page, "6-validated")
-        assert "Success" in dialog.text_content()
-        page.keyboard.press("Escape")
+        assert "Success! Your notebook passes all the tests." in first.validate("6-validated")
 
         first.replace(todo, SOLUTION[2], [SOLUTION[2].replace("-1, :", "0, :")])
         first.run_all("checks.generate_samples")
-        message = first.cell("checks.generate_samples").locator(".jp-OutputArea-output").last
-        message.scroll_into_view_if_needed()
-        shot(page, "7-broken")
-        dialog = first.validate()
-        shot(page, "8-validate-explains")
-        print(dialog.text_content())
-        page.keyboard.press("Escape")
+        explained = "Likely cause: the logits of the first position are used."
+        assert explained in first.output("checks.generate_samples", "7-broken")
+        assert explained in first.validate("8-validate-explains")
 
         second = Notebook(page, "2-averaging.ipynb")
         second.run_all("carry(")
-        carried = second.cell("carry(").locator(".jp-OutputArea-output")
-        carried.first.scroll_into_view_if_needed()
-        shot(page, "9-carried")
-        assert "GPTVer1: from 1-bigram.ipynb" in carried.first.text_content()
+        assert "GPTVer1: from 1-bigram.ipynb" in second.output("carry(", "9-carried")
+
+
+@pytest.fixture
+def course(tmp_path):
+    """An instructor's course with one submission, in which one TODO of six is done."""
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    shutil.copytree(ROOT / "source", tmp_path / "source")
+    submission = tmp_path / "submitted" / "student" / "week1"
+    submission.mkdir(parents=True)
+    shutil.copy(ROOT / "notebooks" / "week1" / "1-bigram.ipynb", submission)
+    return tmp_path
+
+
+def test_an_instructor_at_work(page, course):
+    with running([sys.executable, "-m", "jupyter", "lab", "LAB_OPTIONS"], course) as url:
+        page.goto(f"{url}/lab?token=key")
+        menu(page, "Nbgrader", "Formgrader")
+        formgrader = page.frame_locator("iframe")
+        week1 = formgrader.locator("tr", has=formgrader.locator(".name a", has_text="week1"))
+        week1.locator(".assign a").click()
+        done = formgrader.locator(".modal.in, .modal.show")
+        expect(done).to_contain_text("Successfully created", timeout=SLOW)
+        shot(page, "instructor-1-assignment")
+        done.locator("button.close, button:has-text('OK'), button:has-text('Close')").first.click()
+        expect(done).to_have_count(0)
+        week1.locator(".num-submissions a").click()
+        student = formgrader.locator("tr", has=formgrader.locator(".student-id", has_text="student"))
+        student.locator(".autograde a").click()
+        expect(done).to_contain_text("Successfully autograded", timeout=SLOW)
+        shot(page, "instructor-2-autograded")
+        done.locator("button.close, button:has-text('OK'), button:has-text('Close')").first.click()
+        expect(student.locator(".score")).to_have_text("15 / 100")
+        shot(page, "instructor-3-points")
