@@ -1,5 +1,6 @@
 """`make lab` brings what is missing and keeps what is there."""
 
+import shutil
 import subprocess
 import sys
 
@@ -8,20 +9,18 @@ import pytest
 from tests.conftest import ROOT
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A clone with an environment that is ready and a JupyterLab that only says how it was started."""
-    clone = tmp_path / "clone"
-    for folder in ("release/week1", "source/week1", ".venv/bin"):
-        (clone / folder).mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        (clone / name).write_bytes((ROOT / name).read_bytes())
-    for path in (ROOT / "release" / "week1").iterdir():
-        (clone / "release" / "week1" / path.name).write_bytes(path.read_bytes())
-    jupyter = clone / ".venv" / "bin" / "jupyter"
-    jupyter.write_text('#!/bin/sh\necho "started: $*"\n')
-    jupyter.chmod(0o755)
-    (clone / ".venv" / "ready").touch()
+def make_clone(folder):
+    """A clone of the course in a folder, whose environment is the one that runs the tests."""
+    clone = folder / "clone"
+    for name in ("source", "release", "notebooks", "lab"):
+        shutil.copytree(ROOT / name, clone / name)
+    for name in ("Makefile", "README.md", "nbgrader_config.py", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, clone)
+    python = clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (clone / ".venv" / "ready").write_text(str(clone))
     return clone
 
 

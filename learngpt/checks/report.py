@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import sys
+import textwrap
 import threading
 import traceback
 import warnings
@@ -68,7 +69,10 @@ class CheckFailed(AssertionError):
     """A property that doesn't hold, with the learner's value, the expected one and the likely cause."""
 
     def _render_traceback_(self):
-        return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(str(self).split("\n"))]
+        lines = str(self).split("\n")
+        if os.environ.get("NBGRADER_EXECUTION") == "validate":  # whose dialog cuts off what is longer
+            lines = [part for line in lines for part in textwrap.wrap(line, 100, break_long_words=False) or [""]]
+        return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(lines)]
 
 
 def set_up_notebook():
