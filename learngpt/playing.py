@@ -43,7 +43,7 @@ def _play(show, **controls):
 
 def _control(kind, description, **options):
     """A function that makes a control of ipywidgets, as `_play` wants it."""
-    look = {"style": {"description_width": "7em"}, "layout": {"width": "32em"}}
+    look = {"style": {"description_width": "8em"}, "layout": {"width": "32em"}}
 
     def make(ipywidgets, value):
         options_ = look | options | {"description": description, "continuous_update": False}
@@ -78,7 +78,6 @@ def temperature(model, text, prompt=None, length=120):
     Args:
         prompt: what the model goes on after; the first line of the text if left out.
     """
-    common = _common(text, 12)
 
     @torch.no_grad()
     def show(prompt, temperature, context, seed):
@@ -86,14 +85,16 @@ def temperature(model, text, prompt=None, length=120):
         if not ids.numel():
             raise ValueError("Type at least one character for the model to go on after.")
         draws = torch.Generator().manual_seed(seed)
-        chosen = text.encode(common)
         temperatures = dict.fromkeys((1.0, temperature))  # one where they are the same
-        groups = {f"temperature {each:.1f}": _next(model, ids, context, each)[chosen] for each in temperatures}
+        groups = {f"temperature {each:.1f}": _next(model, ids, context, each) for each in temperatures}
+        likeliest = groups["temperature 1.0"].argsort(descending=True)[:12]
+        groups = {name: probabilities[likeliest] for name, probabilities in groups.items()}
+        draws = torch.Generator().manual_seed(seed)
         for _ in range(length):
             drawn = torch.multinomial(_next(model, ids, context, temperature), 1, generator=draws)
             ids = torch.cat((ids, drawn[None]), dim=1)
         title = "A low temperature favours the likeliest character"
-        picture = plots.bars_picture(groups, common, title, "probability", "next character")
+        picture = plots.bars_picture(groups, text.decode(likeliest), title, "probability", "next character")
         return _Both(picture, Sample(text.decode(ids[0])))
 
     _play(
@@ -108,12 +109,6 @@ def temperature(model, text, prompt=None, length=120):
 def _next(model, ids, context, temperature):
     """(1, T) characters -> (V,) probabilities of the next one, from the last `context` of them."""
     return (model(ids[:, -context:])[0][0, -1] / temperature).softmax(-1)
-
-
-def _common(text, number):
-    """The most frequent characters of a text, a str."""
-    counts = torch.bincount(text.training, minlength=text.vocab_size)
-    return text.decode(counts.argsort(descending=True, stable=True)[:number])
 
 
 def attention(model, text, line):
@@ -151,29 +146,32 @@ def _point(show, line):
     import ipywidgets
 
     typed = _control("Text", "your line")(ipywidgets, line)
-    chars = ipywidgets.ToggleButtons(style={"button_width": "2.2em"}, layout={"width": "100%"})
-    handle = None
+    box = ipywidgets.VBox()
 
-    def relabel(change=None):
-        with chars.hold_trait_notifications():
-            chars.options = list(zip(plots.visible(typed.value), range(len(typed.value))))
-            chars.index = len(typed.value) - 1 if typed.value else None
-        draw()
+    def buttons():
+        labels = plots.visible(typed.value)
+        chars = ipywidgets.ToggleButtons(
+            options=list(zip(labels, range(len(labels)))),
+            index=len(labels) - 1 if labels else None,
+            style={"button_width": "2.4em"},
+        )
+        chars.observe(lambda change: handle.update(picture(change.new)), "index")
+        box.children = [typed, ipywidgets.Label("Point at a character:"), chars]
 
-    def draw(change=None):
+    def picture(place):
         try:
-            picture = show(typed.value, chars.index if chars.index is not None else 0)
+            return show(typed.value, place)
         except ValueError as error:
-            picture = Plain(f"✗ {error}")
-        if handle:
-            handle.update(picture)
-        return picture
+            return Plain(f"✗ {error}")
 
-    chars.observe(draw, "index")
-    typed.observe(relabel, "value")
-    relabel()
-    display(ipywidgets.VBox([typed, ipywidgets.Label("Point at a character:"), chars]))
-    handle = display(draw(), display_id=True)
+    def another(change):
+        buttons()
+        handle.update(picture(len(typed.value) - 1))
+
+    buttons()
+    typed.observe(another, "value")
+    display(box)
+    handle = display(picture(len(line) - 1), display_id=True)
 
 
 def scaling(d=64, keys=6):
@@ -207,7 +205,7 @@ def positions(base=10000, length=64, embed_size=32):
     def show(exponent, length, embed_size):
         codes = sinusoids(length, embed_size, 10.0**exponent)  # (length, embed_size)
         apart = torch.cdist(codes, codes) + torch.eye(length) * 1e9
-        first, second = divmod(apart.argmin().item(), length)
+        first, second = (apart < apart.min() + 1e-4).nonzero()[0].tolist()
         title = f"Base {10**exponent:,}: positions {first} and {second} are most alike, {apart.min():.2f} apart"
         return plots.heatmaps_picture({"": codes.T}, title, row_name="column", col_name="position", vmin=-1.0, vmax=1.0)
 

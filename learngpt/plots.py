@@ -88,7 +88,7 @@ def heatmaps_picture(
     with _styled() as plt:
         # No wider than what JupyterLab shows beside its file browser, so that no letter is made smaller.
         panel = max(4.6 if len(matrices) == 1 else 3.1, 0.25 * width if cols else 0)
-        panel = min(panel, (9 if shared else 8) / len(matrices))
+        panel = min(panel, 8 / len(matrices))
         tall = min(max(2.6, 0.25 * height if rows else panel * height / width), 8) + 0.8
         wide = panel * len(matrices) + (1.2 if shared else 0.4 + 0.5 * len(matrices))
         fig, axes = plt.subplots(1, len(matrices), figsize=(wide, tall), squeeze=False)
@@ -122,6 +122,8 @@ def _draw_matrix(ax, matrix, rows, cols, limits, values):
         if labels:
             long = axis is ax.xaxis and max(map(len, labels)) > 1
             axis.set_ticks(range(len(labels)), labels, fontsize=7 if long else 10, rotation=90 if long else 0)
+        elif (length := matrix.shape[axis is ax.xaxis]) <= 10:
+            axis.set_ticks(range(length))
         else:
             axis.get_major_locator().set_params(integer=True)
     if values:
@@ -308,4 +310,4 @@ def render(fig, alt):
         buffer = io.BytesIO()
         fig.savefig(buffer, format="png", dpi=140, metadata={"Software": None})
         plt.close(fig)
-    return Picture(buffer.getvalue(), alt, round(fig.get_figwidth() * 100))
+    return Picture(buffer.getvalue(), " ".join(alt.split("\n")), round(fig.get_figwidth() * 100))

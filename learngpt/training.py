@@ -142,7 +142,7 @@ class _Progress(tqdm):
 
     def display(self, msg=None, pos=None):
         if self.handle and self.n:
-            self.handle.update(Plain(f"{self}   ■ in the toolbar stops it and keeps the model"))
+            self.handle.update(Plain(f"{self}  (■ stops it)"))
 
     def finish(self, history):
         """Put the tidy line in the place of the moving one."""

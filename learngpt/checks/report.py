@@ -111,12 +111,10 @@ def not_written(error, what=""):
         code = frame.f_code  # in the end the innermost one
     place = re.sub(r".*<locals>\.", "", code.co_qualname) if code else ""
     name = place.split(".")[0]
-    where, todo = "the cell of the TODO", "a TODO"
-    if name in HOME:
-        todo = f"TODO {HOME[name][0]}"
-        where = f'{place}, in the cell under "{todo}"'
+    todo = f"TODO {HOME[name][0]}" if name in HOME else "the TODO"
+    where = f'{place} in the cell under "{todo}"' if name in HOME else "its cell"
     said = f"This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {where}."
-    calm = f"○ Not yet: this needs {todo}. Replace `raise NotImplementedError()` in {where}."
+    calm = f"○ Not yet: this needs {todo}, {where}."
     return NotYet(f"{what}: {said}" if what else said, todo, calm)
 
 
