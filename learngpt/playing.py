@@ -149,7 +149,11 @@ def _point(show, line):
     box = ipywidgets.VBox()
 
     def buttons():
-        labels = plots.visible(typed.value)
+        # Buttons of one label light up together, so each copy gets zero-width spaces of its own.
+        labels = [
+            label + "\u200b" * typed.value[:place].count(typed.value[place])
+            for place, label in enumerate(plots.visible(typed.value))
+        ]
         chars = ipywidgets.ToggleButtons(
             options=list(zip(labels, range(len(labels)))),
             index=len(labels) - 1 if labels else None,
