@@ -157,7 +157,7 @@ def _point(show, line):
         chars = ipywidgets.ToggleButtons(
             options=list(zip(labels, range(len(labels)))),
             index=len(labels) - 1 if labels else None,
-            style={"button_width": "2.4em"},
+            style={"button_width": "2.8em"},
         )
         chars.observe(lambda change: handle.update(picture(change.new)), "index")
         box.children = [typed, ipywidgets.Label("Point at a character:"), chars]

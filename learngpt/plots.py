@@ -115,7 +115,7 @@ def _draw_matrix(ax, matrix, rows, cols, limits, values):
     import matplotlib as mpl
 
     colours = mpl.colormaps[mpl.rcParams["image.cmap"]].with_extremes(bad="#d9d9d9")
-    shown = matrix.masked_fill(~matrix.isfinite(), float("nan"))
+    shown = matrix.masked_fill(~matrix.isfinite(), float("nan")).numpy()
     picture = ax.imshow(shown, cmap=colours, aspect="auto", **limits)
     ax.spines[:].set_visible(False)
     for axis, labels in ((ax.xaxis, cols), (ax.yaxis, rows)):

@@ -118,6 +118,8 @@ class _Progress(tqdm):
     Nothing is drawn while nobody watches. In the end both give way to one line that is the same in every run.
     """
 
+    PICTURE_SECONDS = 0.5  # at least, between two pictures
+
     handle = None
 
     def __init__(self, **options):
@@ -125,7 +127,7 @@ class _Progress(tqdm):
         if watched():
             self.handle = display(Plain("starting"), display_id=True)
             self.picture = display(Plain(""), display_id=True)
-            self.next_picture = time.perf_counter() + 0.5
+            self.next_picture = time.perf_counter() + self.PICTURE_SECONDS
 
     def advance(self, history):
         self.postfix = f"loss {history.losses[-1]:.2f}"
@@ -138,7 +140,7 @@ class _Progress(tqdm):
         start = time.perf_counter()
         self.picture.update(plots.losses_picture({"loss": history.losses}, "The loss so far", steps=self.total))
         end = time.perf_counter()
-        self.next_picture = end + max(0.5, 4 * (end - start))
+        self.next_picture = end + max(self.PICTURE_SECONDS, 4 * (end - start))
 
     def display(self, msg=None, pos=None):
         if self.handle and self.n:
