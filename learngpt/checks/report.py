@@ -1,8 +1,10 @@
 """How a check speaks: a failure with its likely cause, and the evidence of a check that ran to its end."""
 
+import ast
 import contextlib
 import math
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -18,8 +20,6 @@ from learngpt import plots
 from learngpt.carrying import HOME
 
 PACKAGE = Path(__file__).resolve().parent.parent
-NOT_WRITTEN = "This part of the TODO isn't written yet: replace `raise NotImplementedError()` in the class above."
-
 CPU_SECONDS = 10  # for one call of the learner's code; the right ones take milliseconds
 
 # Parts of torch's and Python's messages, and what most likely led to them.
@@ -75,19 +75,35 @@ class CheckFailed(AssertionError):
         return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(lines)]
 
 
+class NotYet(CheckFailed):
+    """A part of a TODO that isn't written, or what comes after it."""
+
+    def __init__(self, said, todo, calm):
+        super().__init__(said)
+        self.todo = todo
+        self.calm = calm  # one line for a person who hasn't come to it
+
+
 def set_up_notebook():
     """Show what fails because of an unfinished or a renamed class in one line, and keep stderr empty when graded.
 
     nbgrader gives 0 points to a graded cell that writes to stderr, so a warning or a print of the learner's would
-    cost the points of a right answer.
+    cost the points of a right answer. A person who runs all cells sees a calm line where a TODO is still to be
+    written; for nbgrader it is an error, for that is how it knows that there are no points.
     """
     shell = get_ipython()
     if shell is None:
         return
-    if os.environ.get("NBGRADER_EXECUTION"):
+    graded = bool(os.environ.get("NBGRADER_EXECUTION"))
+    if graded:
         sys.stderr = sys.stdout
+    waiting = {}  # names that a cell would have given, had it not stopped at a TODO -> number of the TODO
 
     def explain(shell, kind, error, trace, tb_offset=None):
+        error = _not_yet(error, shell, waiting) or error
+        if isinstance(error, NotYet) and not graded:
+            print(error.calm)
+            return []
         lines = _in_short(error) or shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
         shell._showtraceback(kind, error, lines)
         return lines
@@ -95,15 +111,49 @@ def set_up_notebook():
     shell.set_custom_exc((Exception,), explain)
 
 
+def _not_yet(error, shell, waiting):
+    """The error as a NotYet if it comes from a TODO that isn't written, and what the rest of its cell would give."""
+    if isinstance(error, NotImplementedError) and not str(error):
+        error = not_written(error)
+    elif isinstance(error, NameError) and error.name in waiting:
+        todo = waiting[error.name]
+        said = f"{error.name} comes from a cell above that stopped at {todo}. Write that, and run the cell again."
+        error = NotYet(said, todo, f"○ Not yet: {said}")
+    if not isinstance(error, NotYet):
+        return None
+    with contextlib.suppress(SyntaxError):
+        tree = ast.parse(shell.transform_cell(shell.user_ns["In"][-1]))
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        waiting.update(dict.fromkeys(names - shell.user_ns.keys(), error.todo))
+    return error
+
+
+def not_written(error, what=""):
+    """The NotYet for a `raise NotImplementedError()`, which says where that stands.
+
+    Args:
+        what: the call, as the learner would write it.
+    """
+    code = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code  # in the end the innermost one
+    place = re.sub(r".*<locals>\.", "", code.co_qualname) if code else ""
+    name = place.split(".")[0]
+    todo = f"TODO {HOME[name][0]}" if name in HOME else "the TODO"
+    where = f'{place} in the cell under "{todo}"' if name in HOME else "its cell"
+    said = f"This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {where}."
+    calm = f"○ Not yet: this needs {todo}, {where}."
+    return NotYet(f"{what}: {said}" if what else said, todo, calm)
+
+
 def _in_short(error):
     """What to show instead of a traceback, as lines, or None where the traceback helps."""
     if isinstance(error, CheckFailed):
         return error._render_traceback_()
-    if isinstance(error, NotImplementedError) and not str(error):
-        return CheckFailed(NOT_WRITTEN)._render_traceback_()
     if isinstance(error, NameError) and error.name in HOME:
         said = (
-            f"{error.name} is not defined. Run the cell with your class first. Is it still called {error.name}?\n"
+            f"{error.name} is not defined. Run the cell with your class first. It stands under "
+            f'"TODO {HOME[error.name][0]}". Is it still called {error.name}?\n'
             "If that cell stopped with an error, a SyntaxError perhaps, there is no class until it runs."
         )
         return CheckFailed(said)._render_traceback_()
@@ -157,7 +207,7 @@ def run(what, function, *arguments, hint="", **options):
         raise CheckFailed(said) from None
     except Exception as error:
         if isinstance(error, NotImplementedError) and not str(error):  # the placeholder; torch's own say more
-            raise CheckFailed(f"{what}: {NOT_WRITTEN}") from None
+            raise not_written(error, what) from None
         lines = [f"{what} stops with {type(error).__name__}: {error}"]
         lines += _learners_lines(traceback.extract_tb(error.__traceback__))
         hint = hint or next((words for part, words in MEANINGS if part in str(error)), "")
