@@ -13,7 +13,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 READY = VENV / "ready"  # holds the folder that the environment was made in: it only works there
-UNFINISHED = VENV / "unfinished"
 PIP = [VENV / ("Scripts" if os.name == "nt" else "bin") / "python", "-m", "pip", "--disable-pip-version-check"]
 INSTALL = [*PIP, "install", "--constraint", "constraints.txt"]
 
@@ -31,20 +30,19 @@ CAUSES = {
 
 
 def main():
-    broken = UNFINISHED.exists() or READY.exists() and READY.read_text() not in ("", str(ROOT))
+    # A package that was installed by half looks whole to pip.
+    broken = VENV.exists() and (READY.read_text() if READY.exists() else None) not in ("", str(ROOT))
     if broken:
         print("The environment in .venv is unfinished or was made in another folder. It is made anew.")
     print("Three steps, the first time 2 to 10 minutes, most of it downloading PyTorch.", flush=True)
     began = time.monotonic()
     _step(1, "a Python environment in .venv", [sys.executable, "-m", "venv", *["--clear"] * broken, VENV])
-    UNFINISHED.touch()  # a package that was installed by half looks whole to pip
     READY.unlink(missing_ok=True)
     _step(2, "PyTorch", [*INSTALL, "torch"])
     _step(3, "JupyterLab, nbgrader and the course", [*INSTALL, "--editable", ".[dev]"])
     # JupyterLab would begin with a question about news.
     news = ["-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements"]
     subprocess.run([PIP[0], *news], check=True, capture_output=True)
-    UNFINISHED.unlink()
     READY.write_text(str(ROOT))
     print(f"\nInstalled in {time.monotonic() - began:.0f} seconds.", flush=True)
 
