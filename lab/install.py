@@ -16,16 +16,20 @@ READY = VENV / "ready"  # holds the folder that the environment was made in: it 
 PIP = [VENV / ("Scripts" if os.name == "nt" else "bin") / "python", "-m", "pip", "--disable-pip-version-check"]
 INSTALL = [*PIP, "install", "--constraint", "constraints.txt"]
 
+TORCH = (
+    "pip finds no PyTorch for Python {python} on this machine. Take another Python, 3.11 for example: "
+    "make PYTHON=python3.11 lab"
+)
 # What pip says on stderr, and what it means.
 CAUSES = {
     "No space left on device": "The disk is full: {free:.1f} GB are free in {root}, and {temporary:.1f} GB for temporary "
     "files. The course takes 2 GB, and with PyTorch's CUDA libraries on Linux up to 8 GB; the README says how to avoid "
     "those.",
-    "No matching distribution found for torch": "pip finds no PyTorch for Python {python} on this machine. Take another "
-    "Python, 3.11 for example: make PYTHON=python3.11 lab",
     "establish a new connection": "The package index can't be reached. Is this machine online?",
     "name resolution": "The package index can't be reached. Is this machine online?",
     "timed out": "The package index takes too long to answer.",
+    "No matching distribution found for torch": TORCH,
+    "(constraint) torch==": TORCH,
 }
 
 

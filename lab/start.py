@@ -93,7 +93,10 @@ def main(options):
         write(WORK / "welcome.md", welcome(newer).encode())
         WORKSPACES.mkdir(exist_ok=True)
     except OSError as error:
-        sys.exit(f"{error}\nYour work is as it was. Make room or mend the cause, and run the same command again.")
+        sys.exit(
+            f"{error.filename or WORK} can't be written: {error.strerror}.\n"
+            "Your work is as it was. Make room or mend the cause, and run the same command again."
+        )
     print("Your notebooks are in work/week1.")
     for name in newer:
         print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
