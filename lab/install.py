@@ -16,15 +16,15 @@ READY = VENV / "ready"  # holds the folder that the environment was made in: it 
 PIP = [VENV / ("Scripts" if os.name == "nt" else "bin") / "python", "-m", "pip", "--disable-pip-version-check"]
 INSTALL = [*PIP, "install", "--constraint", "constraints.txt"]
 
+FULL = "No space left on device"
 TORCH = (
     "pip finds no PyTorch for Python {python} on this machine. Take another Python, 3.11 for example: "
     "make PYTHON=python3.11 lab"
 )
 # What pip says on stderr, and what it means.
 CAUSES = {
-    "No space left on device": "The disk is full: {free:.1f} GB are free in {root}, and {temporary:.1f} GB for temporary "
-    "files. The course takes 2 GB, and with PyTorch's CUDA libraries on Linux up to 8 GB; the README says how to avoid "
-    "those.",
+    FULL: "The disk is full: {free:.1f} GB are free in {root}, and {temporary:.1f} GB for temporary files. The course "
+    "takes 2 GB, and with PyTorch's CUDA libraries on Linux up to 8 GB; the README says how to avoid those.",
     "establish a new connection": "The package index can't be reached. Is this machine online?",
     "name resolution": "The package index can't be reached. Is this machine online?",
     "timed out": "The package index takes too long to answer.",
@@ -78,4 +78,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. Run the same command again to go on; pip keeps what it has downloaded.")
     except OSError as error:
-        _stop("No space left on device" in str(error) and CAUSES["No space left on device"] or f"{error}")
+        _stop(CAUSES[FULL] if FULL in str(error) else str(error))

@@ -66,8 +66,8 @@ def describe(name, old, new):
         [
             f"# What is new in {name}",
             "",
-            "Lines that went begin with −, new ones with +. Your own notebook is as you left it. To take the new one,",
-            f"rename yours, run `make lab` again, and copy your class over from `work/week1/{name}.ipynb` as you named it.",
+            "Lines that went begin with −, new ones with +. Your own notebook is as you left it.",
+            "To take the new one, rename yours, run `make lab` again, and copy your class from the one into the other.",
             "",
             "`" * 8 + "diff",
             *diff,
@@ -100,7 +100,10 @@ def main(options):
     print("Your notebooks are in work/week1.")
     for name in newer:
         print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
-    print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C here, twice.", flush=True)
+    print(
+        "JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.",
+        flush=True,
+    )
 
     from jupyter_server.serverapp import list_running_servers
     from jupyterlab.labapp import main as jupyterlab
@@ -129,4 +132,7 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("\nStopped before JupyterLab was up.")
