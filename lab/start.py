@@ -87,7 +87,7 @@ def welcome(newer):
 
 
 def main(options):
-    first = not WORKSPACES.exists()
+    first = not any(WORKSPACES.glob("*"))
     try:
         newer = bring()
         write(WORK / "welcome.md", welcome(newer).encode())
@@ -97,14 +97,9 @@ def main(options):
             f"{error.filename or WORK} can't be written: {error.strerror}.\n"
             "Your work is as it was. Make room or mend the cause, and run the same command again."
         )
-    print("Your notebooks are in work/week1.")
+    print("Your notebooks are in work/week1.", flush=True)
     for name in newer:
         print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
-    print(
-        "JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.",
-        flush=True,
-    )
-
     from jupyter_server.serverapp import list_running_servers
     from jupyterlab.labapp import main as jupyterlab
 
@@ -113,7 +108,9 @@ def main(options):
             print(f"It is running already: {server['url']}lab?token={server['token']}")
             webbrowser.open(f"{server['url']}lab?token={server['token']}")
             return
+    print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.")
     os.chdir(ROOT)  # where nbgrader_config.py is
+    sys.stdout.flush()
     jupyterlab(
         [
             f"--ServerApp.root_dir={ROOT}",
