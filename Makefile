@@ -13,7 +13,7 @@ help:
 	@echo "make check   grade your work in work/week1 with the hidden tests"
 	@echo "make test    run all tests"
 	@echo "make build   make release/ and notebooks/ from source/"
-	@echo "make grade   autograde what is in submitted/"
+	@echo "make grade   grade all that is new or changed in submitted/"
 
 # An environment works in the folder it was made in; a folder that was moved gets a new one.
 ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
@@ -41,7 +41,7 @@ gradebook.db: $(SOURCES) .venv/ready
 	$(BIN)/nbgrader generate_assignment week1 --force
 
 grade: gradebook.db
-	$(BIN)/nbgrader autograde week1 --force
+	$(BIN)/python -m learngpt.grader week1
 
 # What drives the browser in tests/test_browser.py; the course itself doesn't need it.
 .venv/browser: .venv/ready

@@ -1,4 +1,4 @@
-"""nbgrader's own commands on the course: full marks, no marks, some marks, feedback and export."""
+"""nbgrader's own commands on the course: full marks, no marks, some marks, broken submissions, feedback and export."""
 
 import csv
 import shutil
@@ -7,6 +7,8 @@ import sys
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
 
 from learngpt.grading import grade
 from tests.conftest import ROOT
@@ -45,6 +47,16 @@ def course(tmp_path_factory):
     for cell in notebook.cells:
         cell.source = cell.source.replace(" / C**0.5", "")  # forgets to divide: loses variance and weights
     nbformat.write(notebook, path)
+    messy = submit(course, "messy", SOLVED)
+    (messy / "3-vectorizing.ipynb").rename(messy / "My third notebook.ipynb")
+    (messy / "1-bigram.ipynb").write_text("no notebook")
+    (messy / "2-averaging.ipynb").unlink()
+    (messy / "data").symlink_to("/dev/zero")
+    path = submit(course, "trickster", RELEASE) / "4-masking.ipynb"
+    notebook = nbformat.read(path, 4)
+    trick = "from learngpt import checks\nfor name in checks.__all__[1:]:\n    setattr(checks, name, lambda *a, **k: 4)"
+    notebook.cells.insert(3, new_code_cell(trick))
+    nbformat.write(notebook, path)
     nbgrader(course, "generate_assignment", "week1")
     nbgrader(course, "autograde", "week1")
     nbgrader(course, "generate_feedback", "week1")
@@ -55,7 +67,34 @@ def course(tmp_path_factory):
 def test_marks(course):
     with (course / "grades.csv").open() as file:
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8}
+    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": 0}
+
+
+def autograded(course, student, name):
+    """What is said in an autograded notebook's graded cells."""
+    notebook = nbformat.read(course / "autograded" / student / "week1" / f"{name}.ipynb", 4)
+    return {
+        output.evalue
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" and cell.metadata.nbgrader.grade
+    }
+
+
+def test_what_cannot_be_read_is_said(course):
+    assert autograded(course, "messy", "1-bigram") == {
+        "The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab."
+    }
+    assert autograded(course, "messy", "2-averaging") == {"There is no file 2-averaging.ipynb in the submission."}
+    assert autograded(course, "messy", "3-vectorizing") == set()
+    assert (course / "submitted" / "messy" / "set aside" / "week1" / "data").is_symlink()
+
+
+def test_who_keeps_checks_from_working_is_set_aside(course):
+    assert autograded(course, "trickster", "4-masking") == {"This notebook was set aside. Your instructor looks at it."}
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        submission = gradebook.find_submission("week1", "trickster")
+        assert {each.name for each in submission.notebooks if each.needs_manual_grade} == {"4-masking"}
 
 
 def test_feedback_tells_why(course):
@@ -88,7 +127,7 @@ def test_make_check_grades_a_copy(tmp_path):
         "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
     }  # fmt: skip
     assert sum(row[3] for row in results) == 100
-    assert results[-1][4] == "there is no such notebook in the folder"
+    assert results[-1][4] == "There is no file 6-positions.ipynb in the submission."
 
 
 def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
