@@ -43,10 +43,5 @@ gradebook.db: $(SOURCES) .venv/ready
 grade: gradebook.db
 	$(BIN)/python -m learngpt.grader week1
 
-# What drives the browser in tests/test_browser.py; the course itself doesn't need it.
-.venv/browser: .venv/ready
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt playwright
-	@touch $@
-
-test: .venv/browser
+test: .venv/ready
 	$(BIN)/pytest

@@ -66,8 +66,8 @@ def describe(name, old, new):
         [
             f"# What is new in {name}",
             "",
-            "Lines that went begin with −, new ones with +. Your own notebook is as you left it. To take the new one,",
-            f"rename yours, run `make lab` again, and copy your class over from `work/week1/{name}.ipynb` as you named it.",
+            "Lines that went begin with −, new ones with +. Your own notebook is as you left it.",
+            "To take the new one, rename yours, run `make lab` again, and copy your class from the one into the other.",
             "",
             "`" * 8 + "diff",
             *diff,
@@ -87,18 +87,19 @@ def welcome(newer):
 
 
 def main(options):
-    first = not WORKSPACES.exists()
+    first = not any(WORKSPACES.glob("*"))
     try:
         newer = bring()
         write(WORK / "welcome.md", welcome(newer).encode())
         WORKSPACES.mkdir(exist_ok=True)
     except OSError as error:
-        sys.exit(f"{error}\nYour work is as it was. Make room or mend the cause, and run the same command again.")
-    print("Your notebooks are in work/week1.")
+        sys.exit(
+            f"{error.filename or WORK} can't be written: {error.strerror}.\n"
+            "Your work is as it was. Make room or mend the cause, and run the same command again."
+        )
+    print("Your notebooks are in work/week1.", flush=True)
     for name in newer:
         print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
-    print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C here, twice.", flush=True)
-
     from jupyter_server.serverapp import list_running_servers
     from jupyterlab.labapp import main as jupyterlab
 
@@ -107,7 +108,9 @@ def main(options):
             print(f"It is running already: {server['url']}lab?token={server['token']}")
             webbrowser.open(f"{server['url']}lab?token={server['token']}")
             return
+    print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.")
     os.chdir(ROOT)  # where nbgrader_config.py is
+    sys.stdout.flush()
     jupyterlab(
         [
             f"--ServerApp.root_dir={ROOT}",
@@ -126,4 +129,7 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("\nStopped before JupyterLab was up.")

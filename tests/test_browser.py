@@ -37,7 +37,7 @@ SLOW = 60_000  # ms that a busy machine may take for any one thing
 def browser():
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None or sync_playwright is None:
-        missing = "Chromium: apt-get install chromium" if path is None else "Playwright: make .venv/browser"
+        missing = "Chromium: apt-get install chromium" if path is None else "Playwright: pip install playwright"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"This test needs {missing}")
     OUTPUT.mkdir(exist_ok=True)
     with sync_playwright() as playwright:

@@ -1,16 +1,22 @@
 """nbgrader's own commands on the course: full marks, no marks, some marks, broken submissions, feedback and export."""
 
 import csv
+import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from learngpt.grading import grade
+from learngpt import grading
+from learngpt.grading import grade, write_summary
 from tests.conftest import ROOT
 
 SOLVED = ROOT / "notebooks" / "week1"
@@ -117,7 +123,8 @@ def test_make_check_grades_a_copy(tmp_path):
         shutil.copy(SOLVED / f"{name}.ipynb", tmp_path)
     (tmp_path / "6-positions.ipynb").unlink()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    results = grade(tmp_path)
+    feedback = tmp_path.parent / "feedback"
+    results = grade(tmp_path, feedback)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     points = {}
     for notebook, _, score, _, message in results:
@@ -127,9 +134,44 @@ def test_make_check_grades_a_copy(tmp_path):
         "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
     }  # fmt: skip
     assert sum(row[3] for row in results) == 100
+    page = write_summary(results, feedback).read_text()
+    assert "<h1>35 of 100 points</h1>" in page
+    for name in points:
+        assert f"<a href='{name}.html'>" in page and (feedback / f"{name}.html").is_file()
+    assert "HeadVer2()(x): This part of the TODO isn&#x27;t written yet" in page
     assert results[-1][4] == "There is no file 6-positions.ipynb in the submission."
 
 
 def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no notebook in .* `make lab`"):
         grade(tmp_path)
+
+
+def test_a_kernel_at_work_after_the_last_save_is_told(tmp_path, monkeypatch):
+    shutil.copy(RELEASE / "1-bigram.ipynb", tmp_path)
+    shutil.copy(RELEASE / "2-averaging.ipynb", tmp_path)
+    saved = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
+    for path in tmp_path.glob("*.ipynb"):
+        os.utime(path, (saved.timestamp(), saved.timestamp()))
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            ran = {"1-bigram": "2026-03-04T09:00:05.123456Z", "2-averaging": "2026-03-04T08:59:00.000000Z"}
+            sessions = [{"path": f"{name}.ipynb", "kernel": {"last_activity": time}} for name, time in ran.items()]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(sessions).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("localhost", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    known = {"url": f"http://localhost:{server.server_port}/", "token": "", "root_dir": str(tmp_path)}
+    gone = known | {"url": "http://localhost:9/"}
+    monkeypatch.setattr(grading, "list_running_servers", lambda: [gone, known])
+    [(notebook, when, ran)] = grading.unsaved(tmp_path)
+    server.shutdown()
+    assert notebook == "1-bigram"
+    assert when == saved
+    assert (ran - when).total_seconds() == pytest.approx(5.123456)
