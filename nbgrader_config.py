@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -10,6 +10,7 @@ from nbgrader.preprocessors import (
     ClearMarkScheme,
     ClearOutput,
     Execute,
+    GetGrades,
     IgnorePattern,
     IncludeHeaderFooter,
     LimitOutput,
@@ -18,6 +19,7 @@ from nbgrader.preprocessors import (
 )
 
 from learngpt.executing import ExecuteAhead, fill_gaps
+from learngpt.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
 
 
 class ExecuteAll(Execute):
@@ -65,3 +67,10 @@ c.Execute.record_timing = False
 # A kernel need not say goodbye, nor warn that its connection on this machine isn't encrypted.
 c.Execute.shutdown_kernel = "immediate"
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
+
+# Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.
+c.HTMLExporter.preprocessors = [CleanOutputs]
+c.HTMLExporter.filters = {"markdown2html": markdown2html}
+c.GenerateFeedback.exporter_class = FeedbackExporter
+c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
+# c.HideTests.enabled = False  # shows students the source of the hidden tests
