@@ -99,8 +99,7 @@ class CleanOutputs(Preprocessor):
     """Leaves of a notebook what can be shown without running it: for pages of feedback and for formgrader."""
 
     def preprocess(self, nb, resources):
-        language = nb.metadata.get("language_info", {}).get("name") or "python"
-        nb.metadata = NotebookNode(language_info={"name": language if isinstance(language, str) else "python"})
+        nb.metadata = NotebookNode(language_info={"name": "python"})
         nb.cells = [self._cell(cell) for cell in nb.cells if cell.cell_type in ("code", "markdown")]
         return nb, resources
 
