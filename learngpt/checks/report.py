@@ -245,7 +245,8 @@ def tensor(value, what, shape):
         )
     if tuple(value.shape) != shape:
         raise CheckFailed(f"{what} has shape {tuple(value.shape)}, expected {shape}.{_of_shapes(value.shape, shape)}")
-    return value.detach()
+    with torch._C.DisableTorchFunctionSubclass():  # a class of their own could say yes to every comparison
+        return value.detach().as_subclass(torch.Tensor)
 
 
 def _of_shapes(yours, expected):

@@ -25,6 +25,7 @@ CELL = {"cpu": 60, "wall": 300}
 NOTEBOOK_WALL = 1800  # seconds on the clock
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
 MOST_KERNELS = 8  # for one notebook
+SET_ASIDE = "This notebook was set aside. Your instructor looks at it."
 CUT = "... the rest of this output was cut ..."
 
 
@@ -80,10 +81,13 @@ def grade_notebook(course, raw, before, sandbox, limits=LIMITS, cell_limits=CELL
         asyncio.run(run.all())
         result.notebook, result.checks, result.kernels = notebook, run.checks, run.kernels
         if run.tripped:
-            _void(result, "set aside", run.tripped, "This notebook was set aside. Your instructor looks at it.")
+            _void(result, "set aside", run.tripped, SET_ASIDE)
     except Unreadable as error:
         result.notebook = rebuild(course, [])
         _void(result, "unreadable", str(error), str(error))
+    except Exception as error:  # a fault of ours must not end a run
+        result.notebook = rebuild(course, [])
+        _void(result, "set aside", f"The grader itself failed with {error!r}. Please report that.", SET_ASIDE)
     result.notebook = nbformat.from_dict(result.notebook)
     result.seconds = time.monotonic() - start
     return result
@@ -233,8 +237,8 @@ class _Run:
             evidence, error = False, str(lost)
         if not evidence:
             raise Tripped(
-                f"In this kernel even the course's own answer fails the check {grade_id_of(cell)} («{error}»): something "
-                "in the notebook changes what the checks use, perhaps by accident."
+                f"In this kernel even the course's own answer fails the check {grade_id_of(cell)} («{error}»): "
+                "something in the notebook changes what the checks use, perhaps by accident."
             )
 
     async def _evidence(self, cell, into):
@@ -296,7 +300,9 @@ class _Run:
             raise Lost("This notebook took too many kernels or too much time; the rest of it was not run.")
         self.kernels += 1
         manager = ContainedKernelManager(self.sandbox, self.limits, self.before)
-        client = _Client(nbformat.v4.new_notebook(), km=manager, allow_errors=True, timeout=None, record_timing=False)
+        options = {"allow_errors": True, "timeout": None, "record_timing": False}
+        options |= {"iopub_timeout": 10, "raise_on_iopub_timeout": True}
+        client = _Client(nbformat.v4.new_notebook(), km=manager, **options)
         client.log.setLevel(logging.CRITICAL)
         client._spent = {}
         client.on_cell_executed = lambda cell, cell_index, execute_reply: setattr(
@@ -329,7 +335,7 @@ class _Run:
         while not self.why:
             await asyncio.sleep(0.25)
             seconds, memory = self.sandbox.usage(kernel.number)
-            if memory > self.limits["memory"]:
+            if memory > self.limits["memory"] < self.sandbox.memory(kernel.number):
                 self.why = f"This cell took more than {self.limits['memory'] >> 20:,} MB of memory and was stopped."
                 await kernel.kill()
                 return

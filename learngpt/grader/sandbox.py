@@ -27,7 +27,7 @@ import learngpt
 LIMITS = {
     "cpu": 300,  # seconds of computing of one process
     "data": 3 << 30,  # memory of one process
-    "memory": 3 << 30,  # memory of all processes together
+    "memory": 4 << 30,  # memory of all processes together
     "disk": 64 << 20,  # what it may write, all of it in memory
     "fsize": 64 << 20,
     "nproc": 64,
@@ -37,7 +37,7 @@ MESSAGE_BYTES = 32 << 20  # of one message from a kernel; a larger one closes th
 WHY_NOT = (
     "Students' code can't be contained here: {reason}. On Debian or Ubuntu, `apt-get install bubblewrap`. "
     "Where there is no bubblewrap, as on macOS and Windows, grade in a virtual machine or a container that holds "
-    "nothing you care for, and set `c.Contained.contain = False` in nbgrader_config.py: the code then runs with your rights."
+    "nothing you care for, and set `c.Contained.contain = False` in nbgrader_config.py: then the code has your rights."
 )
 
 
@@ -86,7 +86,7 @@ class Sandbox:
             environment |= {"HOME": "/tmp", "MPLCONFIGDIR": "/tmp/matplotlib"}
         else:
             environment |= {key: os.environ[key] for key in ("HOME", "SYSTEMROOT") if key in os.environ}
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  what kernels say before they are up
         with theirs:
             self.process = subprocess.Popen(
                 command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
@@ -106,8 +106,8 @@ class Sandbox:
         package = Path(learngpt.__file__).resolve().parent
         read = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"]
         read += [sys.base_prefix, sys.prefix, str(package), str(package.parent / "data")]
-        command = [must_contain(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-        command += ["--die-with-parent", "--new-session"]
+        command = [must_contain(), "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"]
+        command += ["--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
         if os.geteuid() == 0:  # the children become nobody
             command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
@@ -169,6 +169,14 @@ class Sandbox:
                 seconds += sum(times[:4])  # user, system, and those of children that have ended
                 memory += process.memory_info().rss
         return seconds, memory
+
+    def memory(self, number):
+        """Bytes of memory of a kernel and all that it started, what they share counted once; this takes longer."""
+        total = 0
+        for process in self._tree(number):
+            with contextlib.suppress(psutil.Error):
+                total += getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
+        return total
 
     def _tree(self, number):
         """The processes of a kernel and all that it started."""

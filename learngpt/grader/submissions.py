@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 import learngpt
+from learngpt.carrying import ASSIGNMENT
 from learngpt.grader.rebuilding import MOST_BYTES, Unreadable, grade_ids, read
 from learngpt.grader.running import CELL, Result, grade_notebook
 from learngpt.grader.sandbox import LIMITS
@@ -73,7 +74,7 @@ class Course:
         jobs = {}
         for name in self.notebooks:
             before = {
-                f"notebooks/{Path(folder).name}/{earlier}.ipynb": self._solved[earlier]
+                f"notebooks/{ASSIGNMENT}/{earlier}.ipynb": self._solved[earlier]
                 for earlier in self.notebooks
                 if earlier < name
             }

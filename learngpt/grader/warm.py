@@ -36,7 +36,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def serve(channel, folder, contained):
     """Answer requests until the other end of the channel is closed; then end all kernels.
 
-    {"fork": n, "connection": {...}, "limits": {...}, "files": {...}} -> {"forked": n, "pid": p}, later {"ended": n, "status": s}
+    {"fork": n, "connection": {...}, "limits": {...}, "files": {...}} -> {"forked": n, "pid": p}, later {"ended": n}
     {"signal": n, "number": s} sends a signal to kernel n.
     """
     kernels = {}  # n -> (the process that waits for the kernel, the kernel)

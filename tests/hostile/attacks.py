@@ -1,0 +1,295 @@
+"""Code that keeps checks from running or from comparing, that breaks out, or that takes too much."""
+
+from tests.hostile import SOLVED, UNTOUCHED, by_id, in_call, insert, submission
+
+TRICKED = {"set aside", "graded"}  # either way, no points
+CHECKS = "from learngpt import checks\nfrom learngpt.checks import heads, report\n"
+
+
+@submission("The checks do nothing.", UNTOUCHED, 0, "set aside", "keeps the checks from running")
+def checks_do_nothing(notebook):
+    insert(notebook, CHECKS + "for name in checks.__all__[1:]:\n    setattr(checks, name, lambda *a, **k: 4)")
+
+
+@submission("`checks` is a stand-in that agrees with everything.", UNTOUCHED, 0, TRICKED)
+def stand_in_for_checks(notebook):
+    insert(notebook, "class Yes:\n    def __getattr__(self, name):\n        return lambda *a, **k: 4\nchecks = Yes()")
+
+
+@submission("The stand-in passes evidence on to the real `passed`.", UNTOUCHED, 0, "set aside")
+def careful_stand_in(notebook):
+    insert(
+        notebook,
+        "real = checks\nclass Yes:\n    passed = staticmethod(real.passed)\n    def __getattr__(self, name):\n"
+        "        return lambda *a, **k: 4\nchecks = Yes()",
+    )
+
+
+@submission("Failures of checks are swallowed.", UNTOUCHED, 0, "set aside")
+def failures_swallowed(notebook):
+    insert(
+        notebook,
+        CHECKS + "import functools\ndef mild(check):\n    def milder(*a, **k):\n        try:\n"
+        "            return check(*a, **k)\n        except Exception:\n            pass\n    return milder\n"
+        "for name in checks.__all__[1:]:\n    if name != 'passed':\n"
+        "        setattr(checks, name, mild(getattr(checks, name)))",
+    )  # fmt: skip
+
+
+@submission("Comparisons of tensors always agree.", UNTOUCHED, 0, "set aside")
+def comparisons_agree(notebook):
+    insert(notebook, CHECKS + "heads.agree = report.agree = lambda a, *r, **k: torch.ones(a.shape).bool()\n"
+           "heads.compare = report.compare = lambda *a, **k: None\nheads.run = lambda *a, **k: torch.ones(2, 5, 3)\n"
+           "heads.tensor = heads.kept = lambda v, *a, **k: torch.ones(5, 5).tril().softmax(-1)\n"
+           "heads.rows_sum_to_one = lambda *a, **k: None")  # fmt: skip
+    by_id(notebook, "head_v3")["source"] = "class HeadVer3:\n    def __call__(self, x):\n        return x"
+
+
+@submission("torch.isclose says yes to everything.", UNTOUCHED, {0, 3}, {"set aside", "graded"})
+def isclose_says_yes(notebook):
+    insert(notebook, "torch.isclose = lambda a, b, **k: torch.ones(a.shape).bool()")
+    by_id(notebook, "head_v3")["source"] = "class HeadVer3:\n    def __call__(self, x):\n        return 7 * x"
+
+
+@submission("A tensor of a class that is equal to everything; its weights do sum to 1, without a loop.", UNTOUCHED, 7)
+def agreeable_tensor(notebook):
+    by_id(notebook, "head_v3")["source"] = """class Agreeable(torch.Tensor):
+    def __eq__(self, other): return torch.ones(1).bool()
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function in (torch.isclose, torch.allclose, torch.equal):
+            return torch.ones(1).bool()
+        return super().__torch_function__(function, types, args, kwargs or {})
+class HeadVer3:
+    def __call__(self, x):
+        self.wei = torch.eye(x.shape[1]).as_subclass(Agreeable)
+        return (7 * x).as_subclass(Agreeable)"""
+
+
+@submission("IPython drops the lines that check.", UNTOUCHED, 0, "set aside")
+def lines_dropped(notebook):
+    insert(
+        notebook,
+        "get_ipython().input_transformers_post.append(lambda lines: [line for line in lines "
+        "if not line.startswith('checks.') or 'passed' in line])",
+    )
+
+
+@submission("IPython runs nothing any more.", UNTOUCHED, 0, "set aside")
+def nothing_runs(notebook):
+    insert(
+        notebook,
+        "from IPython.core.interactiveshell import ExecutionResult\n"
+        "async def idle(*a, **k):\n    return ExecutionResult(None)\nget_ipython().run_cell_async = idle",
+    )
+
+
+@submission("IPython shows evidence instead of running a cell.", UNTOUCHED, 0, "set aside")
+def evidence_instead(notebook):
+    insert(
+        notebook,
+        "import re\nfrom IPython.core.interactiveshell import ExecutionResult\nfrom learngpt.evidence import passed\n"
+        "shell = get_ipython()\nreally = shell.run_cell_async\nasync def forge(code, *a, **k):\n"
+        "    found = re.search(r\"passed\\((\\d+), '(\\w+)'\\)\", code)\n    if not found:\n"
+        "        return await really(code, *a, **k)\n    k.pop('transformed_cell', None)\n"
+        "    return await really(f'passed({found[1]}, {found[2]!r})', *a, **k)\n"
+        "shell.run_cell_async = forge",
+    )  # fmt: skip
+
+
+@submission("Errors are not reported.", UNTOUCHED, 0, TRICKED)
+def errors_hidden(notebook):
+    insert(notebook, "get_ipython().set_custom_exc((BaseException,), lambda *a, **k: [])\n"
+                     "get_ipython().showtraceback = lambda *a, **k: None")  # fmt: skip
+
+
+@submission("The answer ends the cell quietly.", UNTOUCHED, 0, phrase="")
+def ends_the_cell(notebook):
+    in_call(notebook, "raise SystemExit(0)")
+
+
+@submission("The answer interrupts the cell.", UNTOUCHED, 0)
+def interrupts(notebook):
+    in_call(notebook, "raise KeyboardInterrupt")
+
+
+@submission("The answer ends the process.", SOLVED, 0, phrase="The kernel ended")
+def ends_the_process(notebook):
+    in_call(notebook, "import os; os._exit(0)")
+
+
+@submission("A cell of the student's own ends the process; the rest is graded in a new kernel.", SOLVED, 15)
+def cell_ends_the_process(notebook):
+    insert(notebook, "import os\nos._exit(3)", before="head_v3_needs_no_loop")
+
+
+@submission("Results are printed as if they were points.", UNTOUCHED, 0)
+def printed_points(notebook):
+    in_call(notebook, "from IPython.display import display; print(1000); display(1000); raise ValueError")
+
+
+@submission("A class is equal to every number and prints as 1000.", UNTOUCHED, 0, TRICKED)
+def result_of_1000(notebook):
+    insert(notebook, CHECKS + "class Many:\n    def __repr__(self): return '1000'\nchecks.passed = lambda *a: Many()")
+
+
+@submission("Cheats with the points of a right answer.", SOLVED, {0, 15}, {"graded", "set aside"})
+def more_points_for_right(notebook):
+    insert(notebook, CHECKS + "really = checks.passed\nchecks.passed = lambda points, *a: really(1000, *a)")
+
+
+@submission("Looks for the hidden tests and for others on disk; finds nothing.", SOLVED, 15, phrase="")
+def looks_around(notebook):
+    insert(
+        notebook,
+        "import os\nfrom pathlib import Path\n"
+        "found = [str(p) for top in ('/root', '/home', '/work', '/tmp', '/proc', '/run', '/var', '/etc') "
+        "for p in Path(top).rglob('*') if p.name.endswith(('.ipynb', '.db', 'passwd', 'shadow')) "
+        "or 'submitted' in p.name or '.git' == p.name]\n"
+        "found = [each for each in found if '/lib/' not in each and '/tmp/notebooks' not in each]\n"
+        "print('FOUND', sorted(found))",
+    )
+
+
+@submission("Writes wherever it can.", SOLVED, 15)
+def writes_around(notebook):
+    insert(
+        notebook,
+        "import os\nfor top in ('/', '/root', '/usr', '/etc', '/run/kernel', '/run/kernels', '/dev', '/proc', '/work', "
+        "os.path.dirname(torch.__file__), os.path.dirname(checks.__file__)):\n    try:\n"
+        "        open(os.path.join(top, 'written-by-a-submission'), 'w').write('x')\n        print('WROTE', top)\n"
+        "    except OSError:\n        pass",
+    )  # fmt: skip
+
+
+@submission("Talks to the network and to the machine it runs on.", SOLVED, 15)
+def calls_out(notebook):
+    insert(
+        notebook,
+        "import socket\nfor address in (('127.0.0.1', 22), ('127.0.0.1', PORT), ('10.0.0.1', 80)):\n    try:\n"
+        "        socket.create_connection(address, timeout=1)\n        print('REACHED', address)\n"
+        "    except OSError:\n        pass",
+    )
+
+
+@submission("Fills the disk.", SOLVED, 15)
+def fills_the_disk(notebook):
+    insert(
+        notebook,
+        "import os\ntry:\n    for number in range(10_000):\n        with open(f'/tmp/{number}', 'wb') as file:\n"
+        "            file.write(b'x' * 10_000_000)\nexcept OSError as error:\n    print('FULL', number)\n"
+        "for name in os.listdir('/tmp'):\n    if name.isdigit():\n        os.unlink(f'/tmp/{name}')",
+    )
+
+
+@submission("Starts processes without end; a check that needs a thread may find none left.", SOLVED, {8, 11, 12, 15})
+def starts_processes(notebook):
+    insert(
+        notebook,
+        "import os, time\nstarted = 0\ntry:\n    while started < 5000:\n        if os.fork() == 0:\n"
+        "            time.sleep(1000)\n        started += 1\nexcept OSError:\n    print('NO MORE')",
+    )
+
+
+@submission("Leaves a process behind that has cut itself loose.", SOLVED, 15)
+def leaves_a_daemon(notebook):
+    insert(
+        notebook,
+        "import os, subprocess\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        os.execvp('sleep', ['sleep', 'LEFTOVER'])\n    os._exit(0)",
+    )
+
+
+@submission("Takes 100 GB at once.", SOLVED, 15)
+def takes_memory_at_once(notebook):
+    insert(notebook, "x = torch.ones(25_000_000_000)")
+
+
+@submission("Takes memory bit by bit.", SOLVED, 15)
+def takes_memory_bit_by_bit(notebook):
+    insert(notebook, "x = []\nwhile True:\n    x.append(torch.ones(10_000_000))")
+
+
+@submission("Computes for ever in a cell.", SOLVED, 15)
+def computes_for_ever(notebook):
+    insert(notebook, "while True:\n    pass")
+
+
+@submission("Computes for ever and doesn't let itself be interrupted.", SOLVED, 15)
+def cannot_be_interrupted(notebook):
+    insert(notebook, "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    try:\n"
+                     "        while True: pass\n    except BaseException: pass")  # fmt: skip
+
+
+@submission("The answer computes for ever and catches whatever stops it.", UNTOUCHED, 0)
+def stubborn_answer(notebook):
+    again = "while True:\n            try:\n                while True: pass\n            except BaseException: pass"
+    in_call(notebook, again)
+
+
+@submission("Sleeps for ever.", SOLVED, 15)
+def sleeps_for_ever(notebook):
+    insert(notebook, "import time\ntime.sleep(1e9)")
+
+
+@submission("Stops its own process.", SOLVED, 15)
+def stops_itself(notebook):
+    insert(notebook, "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\nimport time\ntime.sleep(1e9)")
+
+
+@submission("Calls itself without end.", UNTOUCHED, 0, phrase="RecursionError")
+def calls_itself(notebook):
+    in_call(notebook, "return self(x)")
+
+
+@submission("A line of 30 MB.", SOLVED, 15)
+def long_line(notebook):
+    insert(notebook, "print('x' * 30_000_000)")
+
+
+@submission("Prints without end.", SOLVED, 15)
+def prints_without_end(notebook):
+    insert(notebook, "while True:\n    print('x' * 1000)")
+
+
+@submission("Three thousand displays.", SOLVED, 15)
+def many_displays(notebook):
+    insert(notebook, "from IPython.display import display\nfor _ in range(3_000):\n    display('x')")
+
+
+@submission("An error message of 10 MB.", SOLVED, 15)
+def long_error(notebook):
+    insert(notebook, "raise ValueError('x' * 10_000_000)")
+
+
+@submission("Script and HTML in outputs.", SOLVED, 15)
+def scripts_in_outputs(notebook):
+    insert(
+        notebook,
+        "from IPython.display import display, HTML, Javascript, SVG\ndisplay(HTML('<script>SCRIPT</script>'))\n"
+        "display(Javascript('SCRIPT'))\ndisplay(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"><script>SCRIPT</script></svg>'))",
+    )
+
+
+@submission("Forged messages on the kernel's own channel.", UNTOUCHED, 0, TRICKED)
+def forged_messages(notebook):
+    forged = "{'data': {'text/plain': '4'}, 'metadata': {}, 'execution_count': 1}"
+    in_call(
+        notebook,
+        f"k = get_ipython().kernel; k.session.send(k.iopub_socket, 'execute_result', {forged}, parent=k.get_parent())",
+    )
+
+
+@submission("Closes the kernel's channels.", SOLVED, 15)
+def closes_channels(notebook):
+    insert(notebook, "get_ipython().kernel.iopub_socket.close()")
+
+
+@submission("By accident, a name that the checks use.", SOLVED, 0, "set aside", "even the course's own answer fails")
+def shadowed_torch(notebook):
+    insert(notebook, "torch = checks = None", before="head_v3_equals_the_loops")
+
+
+@submission("By accident, a name that the answer alone uses.", SOLVED, 15)
+def shadowed_name(notebook):
+    insert(notebook, "x = T = B = 3")
