@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -9,6 +10,7 @@ from nbgrader.preprocessors import (
     ClearMarkScheme,
     ClearOutput,
     Execute,
+    GetGrades,
     IgnorePattern,
     IncludeHeaderFooter,
     LimitOutput,
@@ -17,6 +19,7 @@ from nbgrader.preprocessors import (
 )
 
 from learngpt.executing import fill_gaps
+from learngpt.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
 from learngpt.grader.steps import GradedExporter, SaveMarks, bring_all
 
 
@@ -60,3 +63,10 @@ c.Execute.record_timing = False
 # A kernel need not say goodbye, nor warn that its connection on this machine isn't encrypted.
 c.Execute.shutdown_kernel = "immediate"
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
+
+# Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.
+c.HTMLExporter.preprocessors = [CleanOutputs]
+c.HTMLExporter.filters = {"markdown2html": markdown2html}
+c.GenerateFeedback.exporter_class = FeedbackExporter
+c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
+# c.HideTests.enabled = False  # shows students the source of the hidden tests

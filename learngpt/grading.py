@@ -19,7 +19,6 @@ from pathlib import Path
 
 import nbformat
 from jupyter_server.serverapp import list_running_servers
-from nbconvert.filters import strip_ansi
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
@@ -27,6 +26,7 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import PyFileConfigLoader
 
 from learngpt.carrying import ASSIGNMENT
+from learngpt.feedback import check_message
 
 COURSE = Path(__file__).resolve().parent.parent
 LEARNER = "you"
@@ -69,6 +69,7 @@ def _autograde(root, further):
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
     config = PyFileConfigLoader("nbgrader_config.py", str(COURSE)).load_config()
     config.CourseDirectory.root = str(root)
+    config.Contained.contain = False  # it is the learner's own code
     coursedir = CourseDirectory(config=config, assignment_id=ASSIGNMENT, student_id=LEARNER)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
@@ -82,28 +83,19 @@ def _autograde(root, further):
 def _results(coursedir, autograded):
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         for notebook in gradebook.find_submission(ASSIGNMENT, LEARNER).notebooks:
-            path = autograded / f"{notebook.name}.ipynb"
-            messages = _messages(path) if path.is_file() else None
+            messages = _messages(autograded / f"{notebook.name}.ipynb")
             for points in notebook.grades:
-                message = (
-                    "there is no such notebook in the folder" if messages is None else messages.get(points.name, "")
-                )
-                yield notebook.name, points.name, points.score, points.max_score, message
+                yield notebook.name, points.name, points.score, points.max_score, messages.get(points.name, "")
 
 
 def _messages(path):
     """What the failed checks of an autograded notebook said, by grade id."""
-    messages = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-                lines = strip_ansi("\n".join(output.traceback)).split("\n")
-                explained = lines[0].startswith("✗ ")
-                messages[grade_id] = (
-                    "\n".join(lines).removeprefix("✗ ") if explained else f"{output.ename}: {output.evalue}"
-                )
-    return messages
+    return {
+        cell.metadata.nbgrader.grade_id: check_message(cell)
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+        and any(output.output_type == "error" for output in cell.outputs)
+    }
 
 
 def unsaved(folder):

@@ -270,7 +270,8 @@ def ladder(rungs, floors, title):
         places = range(len(rungs))
         ax.plot(list(rungs.values()), places, "o", markersize=9)
         for place, value in zip(places, rungs.values()):
-            ax.text(value + 0.05, place, f"{value:.2f}", va="center")
+            ax.annotate(f"{value:.2f}", (value, place), xytext=(8, 0), textcoords="offset points", va="center")
+        ax.margins(x=0.08)
         ax.grid(axis="y", color="#dddddd")
         ax.set_yticks(places, list(rungs))
         _draw_floors(ax.axvline, floors)

@@ -1,6 +1,5 @@
 """Checks of HeadVer4: scaled dot-product attention (Vaswani et al. 2017, equation 1) with a causal mask."""
 
-import copy
 import math
 
 import torch
@@ -26,7 +25,7 @@ class _Run:
         self.what = "head(x, debug=True)" if debug else "head(x)"
         self.block_size = block_size
         if not debug:
-            run(self.what, copy.deepcopy(self.head), torch.ones(B, block_size, C))
+            run(self.what, Head(block_size, C), torch.ones(B, block_size, C))
             self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
@@ -171,18 +170,31 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     if _near(yours, right) or _near(yours, ran.scores.var(correction=0).item()):
         return
     said = f"self.var is {yours:.4g}; the variance of the scaled scores is {right:.4g}."
-    masked = ran.scores.masked_fill(ran.future, float("-inf"))
     if yours != yours or math.isinf(yours):
         raise CheckFailed(f"{said}\nLikely cause: it was taken after the mask put -inf in.")
+    for words, value in _variance_suspects(ran, B, T, C):
+        if _near(yours, value.item(), 1e-5):
+            raise CheckFailed(f"{said}\nLikely cause: {words}")
+    if _near(yours, 1.0):
+        raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
+    if any(_near(yours, round(right, digits)) for digits in range(5)):
+        raise CheckFailed(f"{said}\nLikely cause: it was rounded. Store it as it is.")
+    raise CheckFailed(f"{said}\nTake scores.var() right after dividing by sqrt(C).")
+
+
+def _variance_suspects(ran, B, T, C):
+    """Pairs of a known mistake in words and the number that it stores, counted with n - 1 and with n."""
+    root = math.sqrt(C)
+    masked = ran.scores.masked_fill(ran.future, float("-inf"))
     for words, suspect in (
         ("the scores were not divided by sqrt(C).", ran.raw),
         ("the scores were divided by C, not by sqrt(C).", ran.raw / C),
-        ("the scores were multiplied by sqrt(C).", ran.raw * math.sqrt(C)),
+        ("the scores were multiplied by sqrt(C).", ran.raw * root),
         ("`C ** 1/2` is half of C. Write C ** 0.5.", ran.raw / C / 2),
         ("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5.", ran.raw / C * 2),
         ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", ran.raw / math.sqrt(T)),
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", ran.raw / math.sqrt(B)),
-        ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(block_size)),
+        ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(ran.block_size)),
         ("the scores were divided by sqrt(8), a d_k of some other model.", ran.raw / math.sqrt(8)),
         ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", ran.raw / 32),
         ("only the visible half of the scores was taken; take all, before the mask.", ran.scores[:, ~ran.future]),
@@ -192,21 +204,21 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
         ("only the last example was taken; take all.", ran.scores[-1]),
         ("only the last row was taken; take all.", ran.scores[:, -1]),
         ("only the diagonal was taken; take all.", ran.scores.diagonal(dim1=1, dim2=2)),
-        ("the queries asked the queries, not the keys.", ran.q @ ran.q.mT / math.sqrt(C)),
-        ("the keys asked the keys.", ran.k @ ran.k.mT / math.sqrt(C)),
-        ("the queries asked the values, not the keys.", ran.q @ ran.v.mT / math.sqrt(C)),
+        ("the queries asked the queries, not the keys.", ran.q @ ran.q.mT / root),
+        ("the keys asked the keys.", ran.k @ ran.k.mT / root),
+        ("the queries asked the values, not the keys.", ran.q @ ran.v.mT / root),
         (
             "k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.",
-            ran.q @ ran.k.reshape(B, C, T) / math.sqrt(C),
+            ran.q @ ran.k.reshape(B, C, T) / root,
         ),
         ("it is the variance of the queries.", ran.q),
         ("it is the variance of the keys.", ran.k),
         ("it is the variance of the output.", ran.out),
         ("it is the variance of the input.", ran.x),
     ):
-        if _near(yours, suspect.var().item(), 1e-5) or _near(yours, suspect.var(correction=0).item(), 1e-5):
-            raise CheckFailed(f"{said}\nLikely cause: {words}")
-    for words, value in (
+        yield words, suspect.var()
+        yield words, suspect.var(correction=0)
+    yield from (
         ("it is the standard deviation. Use .var().", ran.scores.std()),
         ("it is the standard deviation. Use .var().", ran.scores.std(correction=0)),
         ("it is the mean. Use .var().", ran.scores.mean()),
@@ -215,14 +227,7 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
         ("it is the mean of the variances of the rows. Take one of all scores.", ran.scores.var(-1).mean()),
         ("it is the mean of the variances of the examples. Take one of all scores.", ran.scores.var((1, 2)).mean()),
         ("it was kept from an earlier call. Set it in each.", torch.zeros(())),
-    ):
-        if _near(yours, value.item(), 1e-5):
-            raise CheckFailed(f"{said}\nLikely cause: {words}")
-    if _near(yours, 1.0):
-        raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
-    if any(_near(yours, round(right, digits)) for digits in range(5)):
-        raise CheckFailed(f"{said}\nLikely cause: it was rounded. Store it as it is.")
-    raise CheckFailed(f"{said}\nTake scores.var() right after dividing by sqrt(C).")
+    )
 
 
 def _near(a, b, tolerance=1e-3):

@@ -86,7 +86,8 @@ def staged(model, idx, hint=""):
     stages = {}
 
     def remember(layer, inputs, output):
-        stages["into lm_head"] = inputs[0].detach().clone()
+        if inputs:
+            stages["into lm_head"] = inputs[0].detach().clone()
 
     handle = model.lm_head.register_forward_hook(remember)
     model.head.stages = stages
@@ -107,7 +108,7 @@ def where_it_parts(model, idx, out, x, stages):
     for stage, words, right in ways:
         yours = stages.get(stage)
         if yours is None:
-            return f"Nothing went {stage}: it wasn't called."
+            return f"Nothing went {stage}: it wasn't called with x."
         if tuple(yours.shape) != tuple(right.shape):
             return f"{words} has shape {tuple(yours.shape)}, expected {tuple(right.shape)}."
         if not agree(yours, right).all():

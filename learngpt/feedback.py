@@ -1,0 +1,213 @@
+"""Pages of feedback that tell the points and the message of each check, and that run nothing of what a student wrote.
+
+A page is opened on the instructor's machine, and in JupyterLab it has JupyterLab's rights. So HTML that comes from a
+submission, as an output or in a markdown cell, is cleaned by an allowlist (nh3), in the pages of feedback and in
+formgrader alike; and a page of feedback has no script at all and tells the browser to load and run none.
+"""
+
+import re
+from html import escape
+from pathlib import Path
+
+import nbgrader
+import nh3
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
+from nbformat.notebooknode import NotebookNode
+from nbgrader.preprocessors import ClearHiddenTests
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+NBGRADERS = Path(nbgrader.__file__).resolve().parent / "server_extensions" / "formgrader" / "templates"
+
+LONGEST = 100_000  # characters of HTML or markdown; cleaning takes longer than its length where tags are deeply nested
+
+ATTRIBUTES = {
+    "*": {"style", "class"},
+    "a": {"href", "title"},
+    "img": {"src", "alt", "width", "height"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+    "details": {"open"},
+    "ol": {"start"},
+}
+STYLES = {
+    "background-color",
+    "color",
+    "font-family",
+    "font-size",
+    "font-style",
+    "font-weight",
+    "text-align",
+    "text-decoration",
+    "vertical-align",
+    "white-space",
+}
+# Relative links have no target beside a page of feedback, and nbconvert's templates strip "files/" from their front,
+# which turns "files/javascript:" into a script.
+VALUES = {
+    ("a", "href"): re.compile(r"(https?://|mailto:|#)", re.I),
+    ("img", "src"): re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*$", re.I),
+}
+CODE_CLASS = re.compile(r"highlight|hl-\w+|[a-z][a-z0-9]?")  # of highlighted code
+
+AS_IT_IS = {"text/plain", "text/latex", "text/markdown"}  # which the templates escape, or `markdown2html` cleans
+PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}  # which the templates put into <img>, where no script runs
+
+
+def clean_html(html):
+    """The HTML of a submission without whatever runs, loads, covers or imitates something else on a page.
+
+    Raises:
+        ValueError: the HTML is longer than `LONGEST`.
+    """
+    if len(html) > LONGEST:
+        raise ValueError(f"{len(html):,} characters of HTML are too long to be shown.")
+    return nh3.clean(
+        html,
+        clean_content_tags={"script", "style"},
+        attributes=ATTRIBUTES,
+        attribute_filter=_attribute,
+        filter_style_properties=STYLES,
+        url_schemes={"http", "https", "mailto", "data"},
+    )
+
+
+def _attribute(tag, name, value):
+    if name == "class":
+        return " ".join(word for word in value.split() if CODE_CLASS.fullmatch(word))
+    allowed = VALUES.get((tag, name))
+    return value if allowed is None or allowed.match(value) else None
+
+
+@pass_context
+def markdown2html(context, source):
+    """Markdown as cleaned HTML: nbconvert's filter of this name, which leaves HTML as it is, and then `clean_html`."""
+    attachments = context.get("cell", {}).get("attachments", {})
+    try:
+        if len(source) > LONGEST:
+            raise ValueError(f"{len(source):,} characters of text are too long to be shown.")
+        renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
+        return clean_html(MarkdownWithMath(renderer=renderer).render(source))
+    except Exception as error:  # whatever a submission makes the renderer do, its other cells are to be seen
+        return f"<pre>{escape(str(error))}\n\n{escape(source[:LONGEST])}</pre>"
+
+
+class CleanOutputs(Preprocessor):
+    """Leaves of a notebook what can be shown without running it: for pages of feedback and for formgrader."""
+
+    def preprocess(self, nb, resources):
+        nb.metadata = NotebookNode(language_info={"name": "python"})
+        nb.cells = [self._cell(cell) for cell in nb.cells if cell.cell_type in ("code", "markdown")]
+        return nb, resources
+
+    def _cell(self, cell):
+        marks = cell.metadata.get("nbgrader", {})
+        # The templates write the grade id into the page as it is.
+        known = re.fullmatch(r"[\w.-]+", str(marks.get("grade_id", "")))
+        cell.metadata = NotebookNode(nbgrader=marks) if known else NotebookNode()
+        if cell.cell_type == "code":
+            cell.execution_count = _whole(cell.get("execution_count"))
+            cell.outputs = [clean for output in cell.outputs if (clean := self._output(output))]
+        return cell
+
+    def _output(self, output):
+        kind = output.output_type
+        if kind == "stream":
+            name = "stderr" if output.get("name") == "stderr" else "stdout"
+            return NotebookNode(output_type=kind, name=name, text=str(output.text))
+        if kind == "error":
+            lines = [str(line) for line in output.traceback]
+            return NotebookNode(output_type=kind, ename=str(output.ename), evalue=str(output.evalue), traceback=lines)
+        if kind not in ("display_data", "execute_result"):
+            return None
+        data, metadata = {}, {}
+        for mime, value in output.data.items():
+            if not isinstance(value, str):
+                continue
+            if mime in AS_IT_IS:
+                data[mime] = value
+            elif mime == "text/html" and len(value) > LONGEST:
+                data.setdefault("text/plain", f"({len(value):,} characters of HTML are too long to be shown.)")
+            elif mime == "text/html":
+                data[mime] = clean_html(value)
+            elif mime in PICTURES:
+                data[mime] = value
+                metadata[mime] = _about_picture(output.metadata.get(mime, {}))
+        clean = NotebookNode(output_type=kind, data=NotebookNode(data), metadata=NotebookNode(metadata))
+        if kind == "execute_result":
+            clean.execution_count = _whole(output.get("execution_count"))
+        return clean
+
+
+def _about_picture(metadata):
+    """What the templates may write into <img>: they put no quotes around width and height."""
+    about = {key: metadata[key] for key in ("width", "height") if _whole(metadata.get(key)) is not None}
+    if isinstance(metadata.get("alt"), str):
+        about["alt"] = metadata["alt"]
+    return NotebookNode(about)
+
+
+def _whole(value):
+    return value if type(value) is int else None
+
+
+class HideTests(ClearHiddenTests):
+    """Keeps the source of hidden tests out of the feedback; `c.HideTests.enabled = False` lets students read it.
+
+    nbgrader's own preprocessor stops at a delimiter that a student wrote; this one looks into the course's cells only.
+    """
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        marks = cell.metadata.get("nbgrader", {})
+        if not marks.get("grade") or marks.get("solution") or self.begin_test_delimeter not in cell.source:
+            return cell, resources
+        before = cell.source.split("\n")
+        self._remove_hidden_test_region(cell)
+        hidden = {line.strip() for line in before} - {line.strip() for line in cell.source.split("\n")}
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                output.traceback = [_without(hidden, entry) for entry in output.traceback]
+        return cell, resources
+
+
+def _without(hidden, entry):
+    """An entry of a traceback, or only its first line, which says where, if it quotes a hidden line."""
+    lines = strip_ansi(entry).split("\n")
+    return lines[0] if any(len(line) > 3 and line in quoted for line in hidden for quoted in lines) else entry
+
+
+def check_message(cell):
+    """What a graded cell said about the points that it lost.
+
+    Args:
+        cell: a cell of an autograded notebook.
+
+    Returns:
+        the check's own message; for other errors their name and text; else that there is nothing to show for it.
+    """
+    for output in cell.get("outputs", []):
+        if output.output_type == "error":
+            said = strip_ansi("\n".join(output.traceback))
+            return said.removeprefix("✗ ") if said.startswith("✗ ") else f"{output.ename}: {output.evalue}"
+    return "It did not run to its end."
+
+
+class FeedbackExporter(HTMLExporter):
+    """A page of feedback from an autograded notebook and its marks in the gradebook."""
+
+    @property
+    def default_config(self):
+        config = super().default_config
+        # nbgrader sets HTMLExporter's template; a setting of the class itself goes before that.
+        config.FeedbackExporter.template_name = "learngpt_feedback"
+        config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES), str(NBGRADERS)]
+        config.FeedbackExporter.extra_template_paths = [str(NBGRADERS)]
+        return config
+
+    def default_filters(self):
+        yield from super().default_filters()
+        yield "check_message", check_message
+        yield "number", lambda value: f"{round(float(value or 0), 2):g}"
