@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def _step(number, what, command):
 
 
 def _stop(cause):
-    free, temporary = (shutil.disk_usage(folder).free / 1e9 for folder in (ROOT, os.environ.get("TMPDIR", "/tmp")))
+    free, temporary = (shutil.disk_usage(folder).free / 1e9 for folder in (ROOT, tempfile.gettempdir()))
     python = ".".join(map(str, sys.version_info[:2]))
     said = cause.format(free=free, temporary=temporary, root=ROOT, python=python)
     sys.exit(f"\n{said}\nAfterwards run the same command again. pip keeps what it has downloaded.")

@@ -127,7 +127,8 @@ def write_summary(results, feedback):
     """A page above nbgrader's feedback: points for each check, with the message of each lost point."""
     page = ["<!doctype html><html lang=en><meta charset=utf-8><title>learnGPT: your points</title>"]
     page.append("<style>body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}")
-    page.append("td{padding:.2em 1em .2em 0;vertical-align:top}pre{white-space:pre-wrap;margin:.2em 0 1em}</style>")
+    page.append("td{padding:.2em 1em .2em 0;vertical-align:top}td:first-child{white-space:nowrap}")
+    page.append("pre{white-space:pre-wrap;margin:.2em 0 1em}</style>")
     page.append(f"<h1>{_sum(results, 2):g} of {_sum(results, 3):g} points</h1>")
     for notebook in dict.fromkeys(row[0] for row in results):
         rows = [row for row in results if row[0] == notebook]

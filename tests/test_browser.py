@@ -160,7 +160,7 @@ def test_a_learner_at_work(page, tmp_path):
         shot(page, "1-welcome")
         first = Notebook(page, "1-bigram.ipynb")
         first.run_all("checks.generate_appends")
-        assert "isn't written yet" in first.output("checks.generate_appends", "2-not-done-yet")
+        assert "Not yet: this needs TODO 1" in first.output("checks.generate_appends", "2-not-done-yet")
 
         todo = first.cell("class GPTVer1(nn.Module)")
         first.replace(todo, "raise NotImplementedError()", SOLUTION)
