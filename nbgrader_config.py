@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -15,12 +15,13 @@ from nbgrader.preprocessors import (
     IncludeHeaderFooter,
     LimitOutput,
     LockCells,
-    SaveAutoGrades,
+    OverwriteCells,
 )
 
 from learngpt.collecting import UploadsExtractor
-from learngpt.executing import ExecuteAhead, fill_gaps
+from learngpt.executing import fill_gaps
 from learngpt.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
+from learngpt.grader.steps import GradedExporter, SaveMarks, bring_all
 
 
 class ExecuteAll(Execute):
@@ -44,18 +45,13 @@ c.GenerateSolution.preprocessors = [
     ExecuteAll,
 ]
 
-# nbgrader's own steps, with kernels that start ahead.
-c.Autograde.autograde_preprocessors = [
-    ExecuteAhead,
-    IgnorePattern,
-    ClearMetadataPreprocessor,
-    LimitOutput,
-    SaveAutoGrades,
-    AssignLatePenalties,
-    CheckCellMetadata,
-]
+# Submissions are read as graded notebooks: rebuilt from source/, and run in contained kernels. See learngpt/grader.
+c.Autograde.exporter_class = GradedExporter
+c.Autograde.pre_convert_hook = bring_all
+c.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, AssignLatePenalties, CheckCellMetadata]
 
-# What follows holds for autograde and for Validate alike.
+# What follows holds for Validate and for `make build`.
 c.Execute.on_notebook_start = fill_gaps(root / "release" / "week1")
 c.Execute.timeout = 60  # seconds for one cell; the checks stop a call of the learner's code after 10 of computing
 said = "This cell took more than 60 seconds and was stopped. Is there a loop that never ends?"

@@ -1,44 +1,9 @@
-"""How nbgrader executes notebooks of this course: with every check in place, and without waiting for kernels."""
+"""How Validate executes notebooks of this course: with every check in place."""
 
-import os
 from pathlib import Path
 
 import nbformat
-from jupyter_client import AsyncKernelManager
-from jupyter_core.utils import run_sync
 from nbformat.v4 import new_code_cell
-from nbgrader.preprocessors import Execute
-
-
-class ExecuteAhead(Execute):
-    """Starts the kernels of the next two notebooks of a submission while this one is still running.
-
-    Importing PyTorch takes longer than the checks of a notebook; this way it happens on another core.
-    """
-
-    _ahead = []  # (folder, manager) of kernels that were started for the next notebooks of a submission
-
-    def preprocess(self, nb, resources, km=None):
-        folder = resources["metadata"]["path"]
-        while self._ahead and self._ahead[0][0] != folder:  # of a submission that broke off
-            run_sync(self._ahead.pop(0)[1].shutdown_kernel)(now=True)
-        converter = self.parent.parent
-        submission = [Path(notebook).stem for notebook in converter.notebooks]
-        follow = len(submission) - 1 - submission.index(resources["nbgrader"]["notebook"])
-        manager = self._ahead.pop(0)[1] if self._ahead else self._start(folder)
-        while len(self._ahead) < min(follow, 2):
-            self._ahead.append((folder, self._start(folder)))
-        try:
-            return super().preprocess(nb, resources, manager)
-        finally:
-            run_sync(manager.shutdown_kernel)(now=True)
-
-    def _start(self, folder):
-        manager = AsyncKernelManager(config=self.config)
-        history = f"--HistoryManager.hist_file={self.ipython_hist_file}"
-        options = [*self.extra_arguments, history, "--IPKernelApp.exec_lines=__import__('learngpt.checks')"]
-        run_sync(manager.start_kernel)(cwd=folder, env=dict(os.environ), extra_arguments=options)
-        return manager
 
 
 def fill_gaps(release):

@@ -1,6 +1,8 @@
 """The pictures of the notebooks: each with a title, labelled axes, and a text twin made from the same data."""
 
 import base64
+import functools
+import html
 import io
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,11 @@ from IPython.display import display
 
 STYLE = str(Path(__file__).with_name("learngpt.mplstyle"))
 _MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
+# Fonts with Korean, Japanese and Chinese letters, as the usual systems have them. matplotlib brings DejaVu Sans along.
+_FONTS = (
+    *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans KR", "NanumGothic", "Malgun Gothic"),
+    *("Apple SD Gothic Neo", "AppleGothic", "Microsoft YaHei", "PingFang SC", "Yu Gothic", "Arial Unicode MS"),
+)
 
 
 @contextmanager
@@ -17,13 +24,34 @@ def _styled():
     """pyplot in the course's style. It takes most of a second to import, and a graded notebook may not need it."""
     import matplotlib.pyplot as plt
 
-    with plt.style.context(STYLE):
+    with plt.style.context([STYLE, {"font.family": list(_fonts())}]):
         yield plt
 
 
+@functools.cache
+def _fonts():
+    """Those of the fonts that are there: matplotlib warns of any other on stderr."""
+    from matplotlib import font_manager
+
+    there = {font.name: font.fname for font in font_manager.fontManager.ttflist}
+    return {name: there[name] for name in ("DejaVu Sans", *_FONTS) if name in there}
+
+
+@functools.cache
+def _characters(file):
+    from matplotlib import font_manager
+
+    return font_manager.get_font(file).get_charmap().keys()
+
+
 def visible(chars):
-    """A label for each character, with a mark where there would be nothing to see: str -> list of str."""
-    return [_MARKS.get(char, char) for char in chars]
+    """A label for each character: a mark where there would be nothing to see, its code where no font has it."""
+    return [_MARKS.get(char) or "".join(map(_drawn, char)) for char in chars]
+
+
+def _drawn(char):
+    known = any(ord(char) in _characters(file) for file in _fonts().values())
+    return char if known and char.isprintable() else f"U+{ord(char):04X}"
 
 
 def heatmap(matrix, title, rows=None, cols=None, row_name="position", col_name="position", values=False, **limits):
@@ -37,46 +65,77 @@ def heatmap(matrix, title, rows=None, cols=None, row_name="position", col_name="
         values: write each number into its cell.
         limits: `vmin` and `vmax` of the colours.
     """
-    heatmaps({"": matrix}, title, rows, cols, row_name, col_name, values, **limits)
+    display(heatmaps_picture({"": matrix}, title, rows, cols, row_name, col_name, values, **limits))
 
 
-def heatmaps(matrices, title, rows=None, cols=None, row_name="position", col_name="position", values=False, **limits):
-    """Draw matrices of one shape side by side in one range of colours; `matrices` is a dict of names to matrices."""
+def heatmaps(matrices, title, **options):
+    """Draw matrices of one shape side by side: `matrices` is a dict of names to matrices, the rest as `heatmap`.
+
+    Args:
+        options: also `shared=False`, which gives each matrix a range of colours of its own.
+    """
+    display(heatmaps_picture(matrices, title, **options))
+
+
+def heatmaps_picture(
+    matrices, title, rows=None, cols=None, row_name="position", col_name="position", values=False, shared=True, **limits
+):
+    """The picture of `heatmaps`, not shown yet."""
     matrices = {name: torch.as_tensor(matrix).detach().float() for name, matrix in matrices.items()}
-    finite = torch.cat([matrix[matrix.isfinite()] for matrix in matrices.values()] + [torch.zeros(1)])
-    limits = {"vmin": finite.min().item(), "vmax": finite.max().item()} | limits
+    everything = list(matrices.values())
     rows, cols = visible(rows or ""), visible(cols or "")
-    height, width = next(iter(matrices.values())).shape
+    height, width = everything[0].shape
     with _styled() as plt:
-        panel = max(4.6 if len(matrices) == 1 else 3.2, 0.24 * width if cols else 0)
-        tall = min(max(2.8, 0.24 * height if rows else panel * height / width), 8) + 0.7
-        fig, axes = plt.subplots(1, len(matrices), figsize=(min(panel * len(matrices) + 1.2, 11), tall), squeeze=False)
+        # No wider than what JupyterLab shows beside its file browser, so that no letter is made smaller.
+        panel = max(4.6 if len(matrices) == 1 else 3.1, 0.25 * width if cols else 0)
+        panel = min(panel, 8 / len(matrices))
+        tall = min(max(2.6, 0.25 * height if rows else panel * height / width), 8) + 0.8
+        wide = panel * len(matrices) + (1.2 if shared else 0.4 + 0.5 * len(matrices))
+        fig, axes = plt.subplots(1, len(matrices), figsize=(wide, tall), squeeze=False)
         for ax, (name, matrix) in zip(axes[0], matrices.items()):
-            colours = plt.get_cmap().with_extremes(bad="#d9d9d9")
-            picture = ax.imshow(
-                matrix.masked_fill(~matrix.isfinite(), float("nan")), cmap=colours, aspect="auto", **limits
-            )
+            own = _limits(everything if shared else [matrix]) | limits
+            picture = _draw_matrix(ax, matrix, rows, cols, own, values)
             ax.set(xlabel=col_name, ylabel=row_name if ax is axes[0][0] else "")
             ax.set_title(name, loc="center", fontsize=11)
-            ax.spines[:].set_visible(False)
-            for axis, labels in ((ax.xaxis, cols), (ax.yaxis, rows)):
-                if labels:
-                    axis.set_ticks(range(len(labels)), labels, fontsize=9)
-                else:
-                    axis.get_major_locator().set_params(integer=True)
-            if values:
-                _write_values(ax, matrix, limits)
-        fig.colorbar(picture, ax=list(axes[0]), shrink=0.9)
+            if not shared:
+                fig.colorbar(picture, ax=ax, shrink=0.9)
+        if shared:
+            fig.colorbar(picture, ax=list(axes[0]), shrink=0.9)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
         parts = [_matrix_in_words(name, matrix, rows, cols) for name, matrix in matrices.items()]
-        show(fig, f"{title}. Rows: {row_name}, columns: {col_name}. " + " ".join(parts))
+        return render(fig, f"{title}. Rows: {row_name}, columns: {col_name}. " + " ".join(parts))
+
+
+def _limits(matrices):
+    finite = torch.cat([matrix[matrix.isfinite()] for matrix in matrices] + [torch.zeros(1)])
+    return {"vmin": finite.min().item(), "vmax": finite.max().item()}
+
+
+def _draw_matrix(ax, matrix, rows, cols, limits, values):
+    import matplotlib as mpl
+
+    colours = mpl.colormaps[mpl.rcParams["image.cmap"]].with_extremes(bad="#d9d9d9")
+    shown = matrix.masked_fill(~matrix.isfinite(), float("nan")).numpy()
+    picture = ax.imshow(shown, cmap=colours, aspect="auto", **limits)
+    ax.spines[:].set_visible(False)
+    for axis, labels in ((ax.xaxis, cols), (ax.yaxis, rows)):
+        if labels:
+            long = axis is ax.xaxis and max(map(len, labels)) > 1
+            axis.set_ticks(range(len(labels)), labels, fontsize=7 if long else 10, rotation=90 if long else 0)
+        elif (length := matrix.shape[axis is ax.xaxis]) <= 10:
+            axis.set_ticks(range(length))
+        else:
+            axis.get_major_locator().set_params(integer=True)
+    if values:
+        _write_values(ax, matrix, limits)
+    return picture
 
 
 def _write_values(ax, matrix, limits):
     middle = (limits["vmin"] + limits["vmax"]) / 2
     for i, row in enumerate(matrix.tolist()):
         for j, value in enumerate(row):
-            label = "−∞" if value == float("-inf") else f"{value:.2g}"
+            label = "−∞" if value == float("-inf") else f"{value + 0:.2f}".rstrip("0").rstrip(".")
             dark = value == float("-inf") or value > middle
             ax.text(j, i, label, ha="center", va="center", fontsize=8, color="black" if dark else "white")
 
@@ -111,21 +170,34 @@ def losses(histories, title, floors=None):
         histories: dict of names to History.
         floors: dict of names to losses, drawn as lines that no model of a kind can pass.
     """
+    display(losses_picture({name: history.losses for name, history in histories.items()}, title, floors))
+
+
+def losses_picture(losses, title, floors=None, steps=None):
+    """The picture of `losses`, not shown yet.
+
+    Args:
+        losses: dict of names to lists of losses, in nats per character.
+        steps: how many steps there will be, where the training still runs.
+    """
     words = []
     with _styled() as plt:
         fig, ax = plt.subplots()
-        for name, history in histories.items():
-            values = torch.tensor(history.losses)
+        for name, run in losses.items():
+            values = torch.tensor(run)
             width = max(1, len(values) // 30)
-            smooth = values.unfold(0, width, 1).mean(1)
-            [line] = ax.plot(range(width - 1, len(values)), smooth, label=name)
-            ax.plot(values, color=line.get_color(), alpha=0.2, linewidth=0.8)
+            smooth = values.unfold(0, width, 1).mean(1)  # each mean stands in the middle of what it is a mean of
+            [line] = ax.plot(torch.arange(len(smooth)) + (width - 1) / 2, smooth, label=name)
+            ax.plot(values, color=line.get_color(), alpha=0.25, linewidth=0.8)
             words.append(f"{name} falls from {values[0]:.1f} to {smooth[-1]:.1f} in {len(values)} steps.")
         _draw_floors(ax.axhline, floors)
         words += [f"{name} lies at {value:.2f}." for name, value in (floors or {}).items()]
         ax.set(xlabel="step", ylabel="loss (nats per character)", title=title)
-        fig.legend(loc="outside right upper")
-        show(fig, f"{title}. " + " ".join(words))
+        if steps:
+            ax.set_xlim(-0.02 * steps, 1.02 * steps)
+        if len(losses) > 1 or floors:
+            fig.legend(loc="outside right upper")
+        return render(fig, f"{title}. " + " ".join(words))
 
 
 def _draw_floors(draw, floors):
@@ -160,6 +232,16 @@ def curves(x, ys, title, xlabel, ylabel, log=False, words=None, marker=""):
 
 def bars(groups, labels, title, ylabel, xlabel):
     """Draw groups of bars side by side: `groups` is a dict of names to values, one value for each label."""
+    display(bars_picture(groups, labels, title, ylabel, xlabel))
+
+
+def bars_picture(groups, labels, title, ylabel, xlabel, top=None, mark=None):
+    """The picture of `bars`, not shown yet.
+
+    Args:
+        top: where the upright axis ends.
+        mark: the place whose label is to stand out.
+    """
     with _styled() as plt:
         fig, ax = plt.subplots()
         width = 0.8 / len(groups)
@@ -168,11 +250,17 @@ def bars(groups, labels, title, ylabel, xlabel):
             values = torch.as_tensor(values).tolist()
             places = [place + (number - (len(groups) - 1) / 2) * width for place in range(len(values))]
             ax.bar(places, values, width, label=name)
-            words.append(f"{name}: " + ", ".join(f"{label} {value:.2f}" for label, value in zip(labels, values)) + ".")
-        ax.set_xticks(range(len(labels)), visible(labels))
+            said = ", ".join(f"{label!r} {value:.2f}" for label, value in zip(labels, values))
+            words.append(f"{name}: {said}.")
+        ticks = visible(labels)
+        ax.set_xticks(range(len(labels)), ticks, rotation=90 if any("U+" in tick for tick in ticks) else 0)
+        if mark is not None:
+            ax.get_xticklabels()[mark].set(color="white", backgroundcolor="black")
+        ax.set_ylim(0, top)
         ax.set(title=title, ylabel=ylabel, xlabel=xlabel)
-        fig.legend(loc="outside right upper")
-        show(fig, f"{title}. {ylabel[0].upper()}{ylabel[1:]} by {xlabel}. " + " ".join(words))
+        if len(groups) > 1:
+            fig.legend(loc="outside right upper")
+        return render(fig, f"{title}. {ylabel[0].upper()}{ylabel[1:]} by {xlabel}. " + " ".join(words))
 
 
 def ladder(rungs, floors, title):
@@ -182,7 +270,8 @@ def ladder(rungs, floors, title):
         places = range(len(rungs))
         ax.plot(list(rungs.values()), places, "o", markersize=9)
         for place, value in zip(places, rungs.values()):
-            ax.text(value + 0.05, place, f"{value:.2f}", va="center")
+            ax.annotate(f"{value:.2f}", (value, place), xytext=(8, 0), textcoords="offset points", va="center")
+        ax.margins(x=0.08)
         ax.grid(axis="y", color="#dddddd")
         ax.set_yticks(places, list(rungs))
         _draw_floors(ax.axvline, floors)
@@ -194,11 +283,32 @@ def ladder(rungs, floors, title):
 
 
 def show(fig, alt):
-    """Show a figure as a PNG with alternative text, and close it."""
+    """Show a figure with alternative text, and close it."""
+    display(render(fig, alt))
+
+
+class Picture:
+    """A picture with alternative text.
+
+    It is an <img>, because JupyterLab shows a bare PNG without its alternative text. Pictures are dark on white
+    in JupyterLab's dark theme too.
+    """
+
+    def __init__(self, png, alt, width):
+        source = "data:image/png;base64," + base64.b64encode(png).decode()
+        said = html.escape(alt, quote=False).replace('"', "&quot;")
+        look = "background: white; border-radius: 4px; max-width: 100%"
+        self.html = f'<img alt="{said}" width="{width}" style="{look}" src="{source}">'
+        self.alt = alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/html": self.html, "text/plain": self.alt}
+
+
+def render(fig, alt):
+    """A figure as a Picture; the figure is closed."""
     with _styled() as plt:
         buffer = io.BytesIO()
         fig.savefig(buffer, format="png", dpi=140, metadata={"Software": None})
         plt.close(fig)
-    width = round(fig.get_figwidth() * 100)
-    data = {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": alt}
-    display(data, metadata={"image/png": {"alt": alt, "width": width}}, raw=True)
+    return Picture(buffer.getvalue(), " ".join(alt.split("\n")), round(fig.get_figwidth() * 100))

@@ -8,19 +8,22 @@ import torch
 
 PACKAGE = Path(__file__).resolve().parent
 
+# Models this small lose more by waiting for a second thread than they gain from it.
+torch.set_num_threads(1)
 
-def shakespeare_path():
-    """Where shakespeare.txt lies: inside an installed package, or in `data/` of a clone.
+
+def shipped(name="shakespeare.txt"):
+    """Where a text of the course lies: inside an installed package, or in `data/` of a clone.
 
     Raises:
         FileNotFoundError: if it is in neither place.
     """
-    places = (PACKAGE / "data" / "shakespeare.txt", PACKAGE.parent / "data" / "shakespeare.txt")
+    places = (PACKAGE / "data" / name, PACKAGE.parent / "data" / name)
     for place in places:
         if place.is_file():
             return place
     raise FileNotFoundError(
-        "shakespeare.txt is missing. Looked in: "
+        f"{name} is missing. Looked in: "
         + ", ".join(map(str, places))
         + ". Install the package again, or give load_text the path of a text of your own."
     )
@@ -30,7 +33,8 @@ def load_text(path=None):
     """Read a UTF-8 text file.
 
     Args:
-        path: the file; without it, the course's own corpus, plays by Shakespeare.
+        path: the file; without it, the course's own corpus, plays by Shakespeare. "korean.txt" is a short text in
+            Korean that comes with the course.
 
     Returns:
         Text
@@ -39,7 +43,9 @@ def load_text(path=None):
         FileNotFoundError: there is no such file.
         ValueError: the file is empty, or isn't UTF-8 text.
     """
-    path = Path(path) if path is not None else shakespeare_path()
+    path = Path(path) if path is not None else shipped()
+    if path == Path("korean.txt") and not path.exists():
+        path = shipped("korean.txt")
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Give the path of a text file inside it.")
     try:
@@ -108,6 +114,15 @@ class Text:
     def decode(self, ids):
         """Numbers to characters: (n,) integers, as a tensor or a list -> str of n characters."""
         return "".join(self.chars[number] for number in torch.as_tensor(ids).tolist())
+
+    @property
+    def first_line(self):
+        """The first line with its end, cut off after 32 characters: a prompt that every character is known in."""
+        return self.content.lstrip("\n").split("\n")[0][:31] + ("\n" if "\n" in self.chars else "")
+
+    def excerpt(self, wish):
+        """The wished-for line, or, where this text lacks one of its characters, its own first ones: a str as long."""
+        return wish if set(wish) <= set(self.chars) else self.content[: len(wish)]
 
     def blocks(self, part, block_size):
         """The windows of a part, one after the other: inputs and targets, both (windows, block_size) int64.

@@ -9,6 +9,8 @@ from IPython import get_ipython
 from IPython.display import display
 from tqdm.std import tqdm
 
+from learngpt import plots
+
 
 @dataclass
 class History:
@@ -95,8 +97,8 @@ class Sample(str):
 
 
 @torch.no_grad()
-def sample(model, text, prompt="\n", length=300, seed=1337):
-    """Let a model go on writing after a prompt.
+def sample(model, text, prompt=None, length=300, seed=1337):
+    """Let a model go on writing after a prompt, which is the first line of the text if left out.
 
     Returns:
         Sample, a str of len(prompt) + length characters.
@@ -104,52 +106,71 @@ def sample(model, text, prompt="\n", length=300, seed=1337):
     Raises:
         ValueError: a character of the prompt isn't in the vocabulary.
     """
+    prompt = text.first_line if prompt is None else prompt
     torch.manual_seed(seed)
     ids = model.generate(text.encode(prompt)[None], length)  # (1, len(prompt) + length)
     return Sample(text.decode(ids[0]))
 
 
 class _Progress(tqdm):
-    """tqdm's rate and time left, in one line that is drawn by the notebook instead of on stderr.
+    """tqdm's rate and time left, in one line that is drawn by the notebook instead of on stderr, and a picture.
 
-    Nothing is drawn while nobody watches: a kernel that can't ask for input has no person in front of it, and its
-    saved output should not depend on how fast it was.
+    Nothing is drawn while nobody watches. In the end both give way to one line that is the same in every run.
     """
+
+    PICTURE_SECONDS = 0.5  # at least, between two pictures
 
     handle = None
 
     def __init__(self, **options):
         super().__init__(file=sys.stdout, mininterval=0.25, leave=False, **options)
-        if _watched():
-            self.handle = display(_Plain("starting"), display_id=True)
+        if watched():
+            self.handle = display(Plain("starting"), display_id=True)
+            self.picture = display(Plain(""), display_id=True)
+            self.next_picture = time.perf_counter() + self.PICTURE_SECONDS
 
     def advance(self, history):
         self.postfix = f"loss {history.losses[-1]:.2f}"
         self.update()
+        if self.handle and time.perf_counter() > self.next_picture:
+            self._draw(history)
+
+    def _draw(self, history):
+        """At most twice a second, and for no more than a fifth of the time."""
+        start = time.perf_counter()
+        self.picture.update(plots.losses_picture({"loss": history.losses}, "The loss so far", steps=self.total))
+        end = time.perf_counter()
+        self.next_picture = end + max(self.PICTURE_SECONDS, 4 * (end - start))
 
     def display(self, msg=None, pos=None):
         if self.handle and self.n:
-            self.handle.update(_Plain(str(self)))
+            self.handle.update(Plain(f"{self}  (■ stops it)"))
 
     def finish(self, history):
         """Put the tidy line in the place of the moving one."""
         if self.handle:
-            self.handle.update(_Plain(repr(history)))
+            self.handle.update(Plain(repr(history)))
+            self.picture.update(Plain(""))
         else:
-            display(_Plain(repr(history)))
+            display(Plain(repr(history)))
 
     def close(self):
         self.disable = True
 
 
-class _Plain(str):
-    """A line that a notebook shows without quotes."""
+class Plain(str):
+    """Text that a notebook shows without quotes."""
 
     def __repr__(self):
         return str(self)
 
 
-def _watched():
+def watched():
+    """Whether a person sits at the notebook: only then can its kernel ask for input.
+
+    What moves or can be moved is for them alone. The saved output of a notebook that was executed by a program should
+    not depend on how fast it was, nor hold controls that have no kernel to talk to.
+    """
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return False

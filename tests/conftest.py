@@ -1,6 +1,8 @@
 """`--notebooks FOLDER` runs tests/test_1.py to test_6.py on the classes of that folder instead of the course's own."""
 
+import glob
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +14,13 @@ from learngpt.carrying import take
 ROOT = Path(__file__).resolve().parent.parent
 # nbgrader starts `alembic` by its name alone, which lies beside this Python.
 os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+
+
+def needs_program(program, package):
+    """Skip a test where a program that only some machines have is missing; in CI it must be there."""
+    there = shutil.which(program) or glob.glob(program)
+    missing = not there and "CI" not in os.environ
+    return pytest.mark.skipif(missing, reason=f"there is no {program}: `apt-get install {package}`")
 
 
 def pytest_addoption(parser):

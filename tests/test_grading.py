@@ -1,14 +1,22 @@
-"""nbgrader's own commands on the course: full marks, no marks, some marks, feedback and export."""
+"""nbgrader's own commands on the course: full marks, no marks, some marks, broken submissions, feedback and export."""
 
 import csv
+import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
 
-from learngpt.grading import grade
+from learngpt import grading
+from learngpt.grading import grade, write_summary
 from tests.conftest import ROOT
 
 SOLVED = ROOT / "notebooks" / "week1"
@@ -45,6 +53,16 @@ def course(tmp_path_factory):
     for cell in notebook.cells:
         cell.source = cell.source.replace(" / C**0.5", "")  # forgets to divide: loses variance and weights
     nbformat.write(notebook, path)
+    messy = submit(course, "messy", SOLVED)
+    (messy / "3-vectorizing.ipynb").rename(messy / "My third notebook.ipynb")
+    (messy / "1-bigram.ipynb").write_text("no notebook")
+    (messy / "2-averaging.ipynb").unlink()
+    (messy / "data").symlink_to("/dev/zero")
+    path = submit(course, "trickster", RELEASE) / "4-masking.ipynb"
+    notebook = nbformat.read(path, 4)
+    trick = "from learngpt import checks\nfor name in checks.__all__[1:]:\n    setattr(checks, name, lambda *a, **k: 4)"
+    notebook.cells.insert(3, new_code_cell(trick))
+    nbformat.write(notebook, path)
     nbgrader(course, "generate_assignment", "week1")
     nbgrader(course, "autograde", "week1")
     nbgrader(course, "generate_feedback", "week1")
@@ -55,7 +73,34 @@ def course(tmp_path_factory):
 def test_marks(course):
     with (course / "grades.csv").open() as file:
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8}
+    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": 0}
+
+
+def autograded(course, student, name):
+    """What is said in an autograded notebook's graded cells."""
+    notebook = nbformat.read(course / "autograded" / student / "week1" / f"{name}.ipynb", 4)
+    return {
+        output.evalue
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" and cell.metadata.nbgrader.grade
+    }
+
+
+def test_what_cannot_be_read_is_said(course):
+    assert autograded(course, "messy", "1-bigram") == {
+        "The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab."
+    }
+    assert autograded(course, "messy", "2-averaging") == {"There is no file 2-averaging.ipynb in the submission."}
+    assert autograded(course, "messy", "3-vectorizing") == set()
+    assert (course / "submitted" / "messy" / "set aside" / "week1" / "data").is_symlink()
+
+
+def test_who_keeps_checks_from_working_is_set_aside(course):
+    assert autograded(course, "trickster", "4-masking") == {"This notebook was set aside. Your instructor looks at it."}
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        submission = gradebook.find_submission("week1", "trickster")
+        assert {each.name for each in submission.notebooks if each.needs_manual_grade} == {"4-masking"}
 
 
 def test_feedback_tells_why(course):
@@ -78,7 +123,8 @@ def test_make_check_grades_a_copy(tmp_path):
         shutil.copy(SOLVED / f"{name}.ipynb", tmp_path)
     (tmp_path / "6-positions.ipynb").unlink()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    results = grade(tmp_path)
+    feedback = tmp_path.parent / "feedback"
+    results = grade(tmp_path, feedback)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     points = {}
     for notebook, _, score, _, message in results:
@@ -88,9 +134,44 @@ def test_make_check_grades_a_copy(tmp_path):
         "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
     }  # fmt: skip
     assert sum(row[3] for row in results) == 100
-    assert results[-1][4] == "there is no such notebook in the folder"
+    page = write_summary(results, feedback).read_text()
+    assert "<h1>35 of 100 points</h1>" in page
+    for name in points:
+        assert f"<a href='{name}.html'>" in page and (feedback / f"{name}.html").is_file()
+    assert "HeadVer2()(x): This part of the TODO isn&#x27;t written yet" in page
+    assert results[-1][4] == "There is no file 6-positions.ipynb in the submission."
 
 
 def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no notebook in .* `make lab`"):
         grade(tmp_path)
+
+
+def test_a_kernel_at_work_after_the_last_save_is_told(tmp_path, monkeypatch):
+    shutil.copy(RELEASE / "1-bigram.ipynb", tmp_path)
+    shutil.copy(RELEASE / "2-averaging.ipynb", tmp_path)
+    saved = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
+    for path in tmp_path.glob("*.ipynb"):
+        os.utime(path, (saved.timestamp(), saved.timestamp()))
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            ran = {"1-bigram": "2026-03-04T09:00:05.123456Z", "2-averaging": "2026-03-04T08:59:00.000000Z"}
+            sessions = [{"path": f"{name}.ipynb", "kernel": {"last_activity": time}} for name, time in ran.items()]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(sessions).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("localhost", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    known = {"url": f"http://localhost:{server.server_port}/", "token": "", "root_dir": str(tmp_path)}
+    gone = known | {"url": "http://localhost:9/"}
+    monkeypatch.setattr(grading, "list_running_servers", lambda: [gone, known])
+    [(notebook, when, ran)] = grading.unsaved(tmp_path)
+    server.shutdown()
+    assert notebook == "1-bigram"
+    assert when == saved
+    assert (ran - when).total_seconds() == pytest.approx(5.123456)

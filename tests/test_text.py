@@ -22,6 +22,15 @@ def test_the_corpus_is_the_one_that_its_readme_describes(text):
     assert 60 <= text.vocab_size <= 90
 
 
+def test_the_korean_text_is_the_one_that_its_readme_describes():
+    page = (ROOT / "data" / "README.md").read_text()
+    raw = (ROOT / "data" / "korean.txt").read_bytes()
+    korean = load_text("korean.txt")
+    assert hashlib.sha256(raw).hexdigest() in page
+    assert f"{len(korean.content):,} characters, {korean.vocab_size} different, {len(raw):,} bytes" in page
+    assert len(korean.validation) > 4 * 32
+
+
 def test_encode_and_decode_are_inverse(text):
     line = "To-morrow, and to-morrow,\n"
     assert text.decode(text.encode(line)) == line
@@ -84,7 +93,9 @@ def test_a_wheel_brings_the_corpus(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
     subprocess.run(build, check=True)
     [wheel] = tmp_path.glob("learngpt-*.whl")
-    run = "import learngpt; print(len(learngpt.load_text().content), learngpt.__file__)"
+    run = (
+        "import learngpt; learngpt.load_text('korean.txt'); print(len(learngpt.load_text().content), learngpt.__file__)"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "site", wheel],
         check=True,

@@ -35,7 +35,8 @@ from learngpt.checks.positions import (
     encodings_keep_distances,
     tells_positions_apart,
 )
-from learngpt.checks.report import CheckFailed, passed, set_up_notebook
+from learngpt.checks.report import CheckFailed, set_up_notebook
+from learngpt.evidence import passed
 
 __all__ = [
     "CheckFailed",

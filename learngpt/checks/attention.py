@@ -11,7 +11,8 @@ from learngpt.checks.report import CheckFailed, agree, brief, compare, kept, lik
 class _Run:
     """One call of a learner's head, with the query, key, value and scores that its layers give.
 
-    The head was called before, with one position, so that nothing it remembers of an earlier call goes unnoticed.
+    The head was called before, with one position, so that nothing it remembers of an earlier call goes unnoticed. What
+    fails with all positions too has nothing to do with their number.
     """
 
     def __init__(self, Head, B, T, C, block_size, seed, debug=False, training=True):
@@ -24,7 +25,8 @@ class _Run:
         self.what = "head(x, debug=True)" if debug else "head(x)"
         self.block_size = block_size
         if not debug:
-            self.call(torch.ones(B, 1, C))
+            run(self.what, Head(block_size, C), torch.ones(B, block_size, C))
+            self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
             self.q, self.k, self.v = (layer(self.x) for layer in (self.head.query, self.head.key, self.head.value))
@@ -50,7 +52,21 @@ class _Run:
 
     def cause_of(self, wei):
         """The known mistake that gives these weights, in words, or None."""
-        return likely_cause(wei, _weight_suspects(self, self.block_size))
+        try:
+            # On sizes that are all different no two mistakes look the same.
+            other = _Run(type(self.head), B=3, T=6, C=10, block_size=11, seed=99, training=self.head.training)
+            yours = kept(other.head, "wei", other.what, (3, 6, 6))
+        except CheckFailed:
+            return likely_cause(wei, _weight_suspects(self, self.block_size))
+        if not agree(kept_again(other), yours).all():
+            return "something is drawn at random: the same x gave other weights when asked again."
+        return likely_cause(yours, _weight_suspects(other, other.block_size))
+
+
+def kept_again(ran):
+    """The weights after the same x once more."""
+    ran.call(ran.x)
+    return kept(ran.head, "wei", ran.what, (len(ran.x), ran.x.shape[1], ran.x.shape[1]))
 
 
 def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
@@ -89,7 +105,7 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
     ran = _Run(Head, B, T, C, T, seed, debug=True)
     yours = _variance(ran)
     if abs(yours - 1) < 0.1:
-        return
+        return _depends_on_what_debug_draws(ran)
     own = ran.scores.var().item()
     known = [
         (C, f"which is C: the scores were not divided by sqrt(C) = {math.sqrt(C):.4g}."),
@@ -116,6 +132,20 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
     raise CheckFailed(f"The variance of the scores is {yours:.4g}, {words}")
 
 
+def _depends_on_what_debug_draws(ran):
+    """With debug=True and the same seed, x is of no importance."""
+    outputs = []
+    for x in (ran.x, -ran.x):
+        torch.manual_seed(0)
+        outputs.append(ran.call(x, debug=True))
+    if not agree(*outputs).all():
+        change = (outputs[0] - outputs[1]).abs().max().item()
+        raise CheckFailed(
+            f"With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.\n"
+            "Likely cause: query(x), key(x) or value(x) is used. Use the q, k and v that `if debug:` drew."
+        )
+
+
 def _variance(ran):
     value = getattr(ran.head, "var", None)
     if value is None:
@@ -140,41 +170,68 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     if _near(yours, right) or _near(yours, ran.scores.var(correction=0).item()):
         return
     said = f"self.var is {yours:.4g}; the variance of the scaled scores is {right:.4g}."
-    masked = ran.scores.masked_fill(ran.future, float("-inf"))
     if yours != yours or math.isinf(yours):
         raise CheckFailed(f"{said}\nLikely cause: it was taken after the mask put -inf in.")
+    for words, value in _variance_suspects(ran, B, T, C):
+        if _near(yours, value.item(), 1e-5):
+            raise CheckFailed(f"{said}\nLikely cause: {words}")
+    if _near(yours, 1.0):
+        raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
+    if any(_near(yours, round(right, digits)) for digits in range(5)):
+        raise CheckFailed(f"{said}\nLikely cause: it was rounded. Store it as it is.")
+    raise CheckFailed(f"{said}\nTake scores.var() right after dividing by sqrt(C).")
+
+
+def _variance_suspects(ran, B, T, C):
+    """Pairs of a known mistake in words and the number that it stores, counted with n - 1 and with n."""
+    root = math.sqrt(C)
+    masked = ran.scores.masked_fill(ran.future, float("-inf"))
     for words, suspect in (
         ("the scores were not divided by sqrt(C).", ran.raw),
         ("the scores were divided by C, not by sqrt(C).", ran.raw / C),
-        ("the scores were multiplied by sqrt(C).", ran.raw * math.sqrt(C)),
+        ("the scores were multiplied by sqrt(C).", ran.raw * root),
         ("`C ** 1/2` is half of C. Write C ** 0.5.", ran.raw / C / 2),
         ("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5.", ran.raw / C * 2),
         ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", ran.raw / math.sqrt(T)),
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", ran.raw / math.sqrt(B)),
-        ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(block_size)),
+        ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(ran.block_size)),
         ("the scores were divided by sqrt(8), a d_k of some other model.", ran.raw / math.sqrt(8)),
         ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", ran.raw / 32),
         ("only the visible half of the scores was taken; take all, before the mask.", ran.scores[:, ~ran.future]),
         ("it was taken after the mask.", ran.scores.masked_fill(ran.future, 0)),
         ("it was taken after the softmax.", masked.softmax(-1)),
+        ("only the first example was taken; take all.", ran.scores[0]),
+        ("only the last example was taken; take all.", ran.scores[-1]),
+        ("only the last row was taken; take all.", ran.scores[:, -1]),
+        ("only the diagonal was taken; take all.", ran.scores.diagonal(dim1=1, dim2=2)),
+        ("the queries asked the queries, not the keys.", ran.q @ ran.q.mT / root),
+        ("the keys asked the keys.", ran.k @ ran.k.mT / root),
+        ("the queries asked the values, not the keys.", ran.q @ ran.v.mT / root),
+        (
+            "k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.",
+            ran.q @ ran.k.reshape(B, C, T) / root,
+        ),
         ("it is the variance of the queries.", ran.q),
         ("it is the variance of the keys.", ran.k),
         ("it is the variance of the output.", ran.out),
         ("it is the variance of the input.", ran.x),
     ):
-        if _near(yours, suspect.var().item()) or _near(yours, suspect.var(correction=0).item()):
-            raise CheckFailed(f"{said}\nLikely cause: {words}")
-    if _near(yours, ran.scores.std().item()) or _near(yours, ran.scores.std(correction=0).item()):
-        raise CheckFailed(f"{said}\nLikely cause: it is the standard deviation. Use .var().")
-    if _near(yours, ran.scores.mean().item()):
-        raise CheckFailed(f"{said}\nLikely cause: it is the mean. Use .var().")
-    if _near(yours, 1.0):
-        raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
-    raise CheckFailed(f"{said}\nTake scores.var() right after dividing by sqrt(C).")
+        yield words, suspect.var()
+        yield words, suspect.var(correction=0)
+    yield from (
+        ("it is the standard deviation. Use .var().", ran.scores.std()),
+        ("it is the standard deviation. Use .var().", ran.scores.std(correction=0)),
+        ("it is the mean. Use .var().", ran.scores.mean()),
+        ("it is the mean of the squares; the mean isn't taken off.", ran.scores.square().mean()),
+        ("the squares were added up, not averaged.", ran.scores.var(correction=0) * ran.scores.numel()),
+        ("it is the mean of the variances of the rows. Take one of all scores.", ran.scores.var(-1).mean()),
+        ("it is the mean of the variances of the examples. Take one of all scores.", ran.scores.var((1, 2)).mean()),
+        ("it was kept from an earlier call. Set it in each.", torch.zeros(())),
+    )
 
 
-def _near(a, b):
-    return math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-7)
+def _near(a, b, tolerance=1e-3):
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-7)
 
 
 def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed=0):
@@ -184,11 +241,14 @@ def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed
 
 
 def _weights_are_scaled_softmax(ran):
+    for layer in ("query", "key", "value"):
+        if getattr(ran.head, layer).bias is not None:
+            raise CheckFailed(f"self.{layer} has a bias; it is given with bias=False. Leave __init__ as it was given.")
     wei = ran.wei()
     right = softmax_of(ran.scores, ran.future)
     axes = ("example", "row", "column")
-    suspects = _weight_suspects(ran, ran.block_size)
-    compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, suspects, axes)
+    cause = None if agree(wei, right).all() else ran.cause_of(wei)
+    compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, axes=axes, cause=cause)
     values = [
         ("x was weighed; weigh v, which is value(x).", right @ ran.x),
         ("the queries were weighed; weigh v, which is value(x).", right @ ran.q),
@@ -199,8 +259,18 @@ def _weights_are_scaled_softmax(ran):
         ("the unmasked weights were used for the output.", ran.scores.softmax(-1) @ ran.v),
         ("the unscaled weights were used for the output.", softmax_of(ran.raw, ran.future) @ ran.v),
         ("the scores were used for the output, not their softmax.", ran.scores.tril() @ ran.v),
+        ("the output was divided by sqrt(C) too; the scores alone are.", right @ ran.v / math.sqrt(ran.x.shape[2])),
+        ("value was applied twice.", right @ ran.v @ ran.head.value.weight.T.detach()),
+        ("the weights are averaged over the examples; each has its own.", right.mean(0) @ ran.v),
+        (
+            "the output was reshaped: its numbers stand in other places.",
+            (right @ ran.v).transpose(1, 2).reshape(ran.x.shape),
+        ),
     ]
-    compare("The output is not self.wei @ v.", ran.out, right @ ran.v, values)
+    otherwise = ""
+    if not agree(ran.call(ran.x), ran.out).all():
+        otherwise = "Likely cause: something is drawn at random: the same x gave another output when asked again."
+    compare("The output is not self.wei @ v.", ran.out, right @ ran.v, values, otherwise=otherwise)
 
 
 def _weight_suspects(ran, block_size):
@@ -208,6 +278,7 @@ def _weight_suspects(ran, block_size):
     B, T, C = ran.x.shape
     raw, scores, future = ran.raw, ran.scores, ran.future
     root = math.sqrt(C)
+    q_length, k_length = ran.q.norm(dim=2, keepdim=True), ran.k.norm(dim=2, keepdim=True)
     past_only = torch.ones(T, T).triu(0).bool()
     minus_inf = scores.masked_fill(future, float("-inf"))
     zeros = torch.zeros_like(scores)
@@ -232,12 +303,21 @@ def _weight_suspects(ran, block_size):
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", masked(raw / math.sqrt(B))),
         ("the scores were divided by sqrt(block_size).", masked(raw / math.sqrt(block_size))),
         ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", masked(raw / 32)),
+        ("the scores were divided by sqrt(T C); the sum in q @ k runs over C alone.", masked(raw / math.sqrt(T * C))),
+        ("the scores were divided by sqrt(2 C), not by sqrt(C).", masked(raw / math.sqrt(2 * C))),
+        ("the scores were divided by the fourth root of C, not by sqrt(C).", masked(raw / C**0.25)),
+        ("q and k were divided by their lengths; divide the scores by sqrt(C).", masked(raw / q_length / k_length.mT)),
+        ("the scores were divided by their own standard deviation, not by sqrt(C).", masked(raw / raw.std())),
+        ("the scores were standardised; divide them by sqrt(C).", masked((raw - raw.mean()) / raw.std())),
+        ("negative scores were set to 0; leave them as they are.", masked(scores.relu())),
         ("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T.", masked(turned)),
         ("q and k are swapped, and the scores not divided by sqrt(C).", masked(raw.transpose(1, 2))),
         ("the queries ask the queries; they must ask the keys.", masked(ran.q @ ran.q.transpose(1, 2) / root)),
         ("the keys ask the keys; the queries must ask.", masked(ran.k @ ran.k.transpose(1, 2) / root)),
         ("the queries ask the values; they must ask the keys.", masked(ran.q @ ran.v.transpose(1, 2) / root)),
         ("x asks x; use query(x) and key(x).", masked(ran.x @ ran.x.transpose(1, 2) / root)),
+        ("the queries ask x; they must ask the keys.", masked(ran.q @ ran.x.transpose(1, 2) / root)),
+        ("x asks the keys; the queries must ask.", masked(ran.x @ ran.k.transpose(1, 2) / root)),
         ("the future isn't masked.", plain),
         ("the past was masked instead of the future.", softmax_of(scores, ~future & ~torch.eye(T).bool())),
         ("position t itself is masked too; it must see itself.", softmax_of(scores, past_only)),
@@ -254,6 +334,21 @@ def _weight_suspects(ran, block_size):
         ("softmax came before the division by sqrt(C).", masked(raw) / root),
         ("log_softmax was taken, not softmax.", minus_inf.log_softmax(-1)),
         ("softmax was taken twice.", masked(scores).softmax(-1)),
+        ("sigmoid was used in place of softmax.", minus_inf.sigmoid()),
+        ("the exponentials aren't divided by their sum; softmax does that.", minus_inf.exp()),
+        (
+            "the scores were divided by their sum, without the exponential.",
+            scores.tril() / scores.tril().sum(-1, keepdim=True),
+        ),
+        ("the scores were divided by sqrt(C) twice, the second time after the mask.", masked(scores / root)),
+        (
+            "q and k are swapped, and softmax ran over the rows: it must run along each row, dim=-1.",
+            softmax_of(turned, future, dim=1),
+        ),
+        (
+            "the scores of the examples were added up; each example has its own.",
+            masked((ran.q[:, None] @ ran.k.mT[None]).sum(1) / root),
+        ),
         ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
     ]
 

@@ -78,70 +78,120 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
         )
     with torch.no_grad():
         weight.copy_(table)
-    # Three contexts, each of them many times, so that draws for one context can be counted.
-    contexts = torch.stack([torch.randperm(vocab_size, generator=seeded(seed + k))[:T] for k in (2, 3, 4)])
+    contexts = _contexts(vocab_size, T, seeded(seed + 2))
     idx = contexts.repeat(rows // 3, 1)
     if not torch.equal(run("logits(idx)", model.logits, contexts), table[contexts]):
         raise CheckFailed("logits(idx) must be the rows of the table. Leave `logits` as it was given.")
     torch.manual_seed(seed)
     out = _generated(model, idx, new)
-    _draws_apart(out, T)
     again = _generated(model.eval(), idx, new)
-    if torch.equal(out, again):
-        _explain_sameness(out, table, T)
+    _draws_apart(out, again, table, T)
+    if torch.equal(out, again) and not torch.equal(out[:, T], table[out[:, T - 1]].argmax(1)):
+        raise CheckFailed(
+            f"Two calls drew the same {len(out)} tokens; expected new draws.\n"
+            "Likely cause: a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."
+        )
     _compare_all_draws(out, table, T, contexts)
     _compare_all_draws(again, table, T, contexts)
 
 
-def _explain_sameness(out, table, T):
-    """Two calls wrote the same: because nothing is drawn, or because a seed is set."""
-    if torch.equal(out[:, T], table[out[:, T - 1]].argmax(1)):
-        return  # the comparison of the draws says so, with numbers
-    raise CheckFailed(
-        f"Two calls drew the same {len(out)} tokens; expected new draws.\n"
-        "Likely cause: a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."
-    )
+def _contexts(vocab_size, T, generator):
+    """Three contexts, (3, T), to be repeated so that draws can be counted; no last token occurs elsewhere in them."""
+    order = torch.randperm(vocab_size, generator=generator)
+    before = order[3:][torch.arange(3 * (T - 1)) % (vocab_size - 3)].view(3, T - 1)
+    return torch.cat((before, order[:3, None]), 1)
+
+
+def _draws_apart(out, again, table, T):
+    """Examples that are alike must not all get the same draw; with thousands of them chance can't do that."""
+    for text in (out, again):
+        for step in range(T, text.shape[1]):
+            drawn, logits = text[:, step], table[text[:, step - 1]]
+            if not _all_alike(drawn):
+                break
+            if torch.equal(drawn, logits.argmax(1)) or torch.equal(drawn, logits.argmin(1)):
+                continue  # nothing is drawn at all; the comparison of the draws says so
+            raise CheckFailed(
+                f"All {len(out) // 3} copies of a context got the same next token, {drawn[0]}; expected a draw for "
+                "each.\nLikely cause: one draw is used for the whole batch, or none. torch.multinomial takes all rows."
+            )
+
+
+def _all_alike(drawn):
+    """Whether each of three contexts, whose rows take turns, got one token in all of its rows."""
+    return bool((drawn == drawn[:3].repeat(len(drawn) // 3)).all())
 
 
 def _compare_all_draws(out, table, T, contexts):
     """Compare the draws of each context, step and token before with the distribution they should come from."""
-    new, vocab_size = out.shape[1] - T, len(table)
-    for step in range(T, T + new):
+    wrong = []  # for each group of draws that doesn't fit: token before, counted shares, past, number of draws
+    for step in range(T, out.shape[1]):
         for rows_of_context in torch.arange(len(out)).view(-1, 3).T:
             same_context = out[rows_of_context]
-            for before in range(vocab_size):
+            for before in range(len(table)):
                 alike = same_context[same_context[:, step - 1] == before]
-                if len(alike) >= 200:
-                    _compare_draws(alike, table, step, contexts)
-
-
-def _compare_draws(out, table, step, contexts):
-    """Compare the counted tokens at `step`, in rows alike in context and token before, with what they should be."""
-    before = out[0, step - 1]
-    drawn = torch.bincount(out[:, step].long(), minlength=len(table)) / len(out)
-    right = table[before].softmax(0)
-    if not _unlikely(drawn, right, len(out)):
-        return
-    cause = "Draw with torch.multinomial from softmax(logits[:, -1, :])."
-    for words, other in _other_distributions(table, out[0, :step], contexts):
-        if not _unlikely(drawn, other, len(out)):
-            cause = words
-            break
+                drawn = torch.bincount(alike[:, step].long(), minlength=len(table)) / max(len(alike), 1)
+                if len(alike) >= 200 and _unlikely(drawn, table[before].softmax(0), len(alike)):
+                    wrong.append((before, drawn, alike[0, :step], len(alike)))
+    if not wrong:
+        return _compare_scale(out, table, T)
+    before, drawn, _, draws = wrong[0]
+    cause = _cause_of_draws(wrong, table, contexts)
     raise CheckFailed(
-        f"After token {before.item()} the next tokens came with shares {_shares(drawn)}; "
-        f"softmax of the last logits gives {_shares(right)} ({len(out)} draws).\nLikely cause: {cause}"
+        f"After token {before} the next tokens came with shares {_shares(drawn)}; "
+        f"softmax of the last logits gives {_shares(table[before].softmax(0))} ({draws} draws).\n"
+        + (f"Likely cause: {cause}" if cause else "Draw with torch.multinomial from softmax(logits[:, -1, :]).")
     )
 
 
-def _other_distributions(table, past, contexts):
+def _compare_scale(out, table, T):
+    """All draws together fit the logits as they are, not times a factor: finer than one group of draws can tell."""
+    V = len(table)
+    pairs = out[:, T - 1 : -1] * V + out[:, T:]  # (token before, token drawn) as one number
+    counts = torch.bincount(pairs.flatten().long(), minlength=V * V).view(V, V)
+    factor, ratio = _fitting_factor(counts, table)
+    if ratio > 40:  # chi-squared with one degree of freedom: by chance with a probability below 1e-9
+        raise CheckFailed(
+            f"{counts.sum()} draws fit softmax of the logits times {factor:.3g}, expected times 1.\n"
+            "Likely cause: the logits are scaled before the softmax, by a temperature perhaps. Leave them as they are."
+        )
+
+
+def _fitting_factor(counts, table):
+    """The factor on the logits with which softmax fits the counts (V, V) best, and its likelihood ratio to 1."""
+    factors = torch.logspace(-1.5, 1, 501, dtype=torch.float64)
+    fits = torch.stack([(counts * (factor * table.double()).log_softmax(1)).sum() for factor in factors])
+    best = fits.argmax()
+    return factors[best].item(), 2 * (fits[best] - (counts * table.double().log_softmax(1)).sum()).item()
+
+
+def _cause_of_draws(wrong, table, contexts):
+    """The first known mistake that explains all wrong draws of a step, in words, or None."""
+    first_step = [group for group in wrong if len(group[2]) == len(wrong[0][2])]
+    counts = torch.zeros_like(table)
+    for before, drawn, _, n in first_step:
+        counts[before] += n * drawn
+    factor, _ = _fitting_factor(counts, table)
+    explained = []  # for each group, {the words up to a bracket: the words}
+    for _, drawn, past, n in first_step:
+        others = _other_distributions(table, past, contexts, drawn, factor)
+        explained.append({words.partition(" (")[0]: words for words, other in others if not _unlikely(drawn, other, n)})
+    return next((words for key, words in explained[0].items() if all(key in others for others in explained)), None)
+
+
+def _other_distributions(table, past, contexts, drawn, factor):
     """Pairs of a known mistake in sampling, in words, and the distribution that it leads to.
 
     Args:
         table: (V, V) logits of the next token.
         past: (T,) the tokens before the one that is drawn.
         contexts: (3, T) the contexts of the batch.
+        drawn: (V,) the counted shares.
+        factor: the one on the logits that fits best.
     """
     logits = table[past[-1]]
+    right = logits.softmax(0)
+    others = table[contexts[:, -1]]  # (3, V), the last logits of each context
     T = contexts.shape[1]
     uniform = torch.full_like(logits, 1 / len(table))
     yield "the most probable token is always taken. Draw instead: torch.multinomial.", _one_hot(logits.argmax(), table)
@@ -164,8 +214,20 @@ def _other_distributions(table, past, contexts):
             "the examples of the batch aren't kept apart: this is what another context gives.",
             table[context[-1]].softmax(0),
         )
-    for name, changed in (("negative", -logits), ("doubled", 2 * logits), ("halved", logits / 2)):
-        yield f"the logits are {name} before the softmax.", changed.softmax(0)
+    if len(past) == T:
+        yield "the probabilities of the examples are averaged; each has its own.", others.softmax(1).mean(0)
+        yield "the logits of the examples are averaged; each has its own.", others.mean(0).softmax(0)
+    yield (
+        "the logits of all positions are added up. Take the last one: logits[:, -1, :].",
+        table[past].sum(0).softmax(0),
+    )
+    yield "the logits are negative before the softmax.", (-logits).softmax(0)
+    yield (
+        f"the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
+        (factor * logits).softmax(0),
+    )
+    yield "the drawn numbers are shifted by one: token 0 is the first.", right.roll(1)
+    yield "the drawn numbers are shifted by one: token 0 is the first.", right.roll(-1)
     yield "softmax was taken twice.", logits.softmax(0).softmax(0)
     yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.relu())
     yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.abs())
@@ -175,6 +237,12 @@ def _other_distributions(table, past, contexts):
     for k in range(2, len(table)):
         kept = logits.masked_fill(logits < logits.topk(k).values[-1], float("-inf")).softmax(0)
         yield f"only the {k} most probable tokens are drawn; the others belong to the distribution too.", kept
+    yield "the token before is never drawn again; it may be.", _share(right.index_fill(0, past[-1], 0))
+    never = (drawn == 0).nonzero().flatten()
+    yield (
+        f"some tokens are never drawn; all of them may come (never seen: {never.tolist()[:5]}).",
+        _share(right.index_fill(0, never, 0)),
+    )
 
 
 def _one_hot(token, table):
@@ -206,16 +274,6 @@ def _shares(distribution):
     return "[" + ", ".join(f"{share:.2f}" for share in distribution.tolist()) + "]"
 
 
-def _draws_apart(out, T):
-    """Examples must not all get the same draw; with thousands of them in three contexts chance can't do that."""
-    drawn = out[:, T]
-    if (drawn == drawn[0]).all():
-        raise CheckFailed(
-            f"All {len(drawn)} examples got the same next token, {drawn[0]}; expected a draw for each.\n"
-            "Likely cause: one draw is used for the whole batch. torch.multinomial takes all rows at once."
-        )
-
-
 def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
     """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
     shown = []
@@ -225,6 +283,7 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
             shown.append(idx.detach().clone())
             return super().logits(idx)
 
+    Watched.__name__ = GPT.__name__  # in messages
     model = run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
     idx = torch.randint(vocab_size, (1, T), generator=seeded(seed))
     out = _generated(model, idx, new)

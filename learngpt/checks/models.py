@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from learngpt.checks.report import CheckFailed, compare, run, seeded, tensor
+from learngpt.checks.report import CheckFailed, agree, compare, run, seeded, tensor
 from learngpt.text import Text
 
 TINY = Text("to be, or not to be: that is the question.\n" * 20)
@@ -15,7 +15,11 @@ class BentMeanHead:
     It is bent by tanh: a plain mean and lm_head could change places unnoticed.
     """
 
+    stages = None  # a dictionary, where what goes in is to be remembered
+
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
+        if self.stages is not None:
+            self.stages["into the head"] = x.detach().clone()
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
 
 
@@ -39,7 +43,9 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     model = run(f"{name}(head, ...)", GPT, given, vocab_size, C, block_size)
     _has_its_parts(model, given, vocab_size, C)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
-    out = run(f"{name}.logits(idx)", model.logits, idx)
+    earlier = (idx + 1) % vocab_size
+    run(f"{name}.logits(idx)", model.logits, earlier)  # is it remembered?
+    out, stages = staged(model, idx)
     embed, head, to_logits = model.token_embedding_table, model.head, model.lm_head
     out = tensor(out, f"{name}.logits(idx)", (B, T, vocab_size))
     with torch.no_grad():
@@ -50,11 +56,68 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
             ("the head is used twice.", to_logits(head(head(x)))),
             ("the embeddings are added to the head's output; it stands alone.", to_logits(head(x) + x)),
             ("the head runs after lm_head; it works on the (B, T, C) embeddings.", head(to_logits(x))),
-            ("softmax was taken already. Logits are the raw numbers.", right.softmax(-1)),
-            ("log_softmax was taken already. Logits are the raw numbers.", right.log_softmax(-1)),
+            ("these are the logits of an earlier call: something is kept on self.", to_logits(head(embed(earlier)))),
+            *after_lm_head(right),
+            ("the embedding table is used a second time in place of lm_head.", head(x) @ embed.weight.T),
+            ("lm_head's bias is left out. Call self.lm_head itself.", right - to_logits.bias),
         ]  # fmt: skip
     axes = ("example", "position", "token")
-    compare(f"{name}.logits is not lm_head(head(token_embedding_table(idx))).", out, right, suspects, axes)
+    fact = f"{name}.logits is not lm_head(head(token_embedding_table(idx)))."
+    compare(fact, out, right, suspects, axes, otherwise=where_it_parts(model, idx, out, x, stages))
+
+
+def after_lm_head(right):
+    """Pairs of a known mistake behind lm_head, in words, and the logits that it gives."""
+    return [
+        ("softmax was taken already. Logits are the raw numbers.", right.softmax(-1)),
+        ("log_softmax was taken already. Logits are the raw numbers.", right.log_softmax(-1)),
+        ("softmax was taken, over the positions. Logits are the raw numbers.", right.softmax(1)),
+        ("every position got the logits of the last one.", right[:, -1:].expand_as(right)),
+        ("the logits are negative.", -right),
+        ("the logits are one position off.", right.roll(-1, 1)),
+        ("the logits are one position off.", right.roll(1, 1)),
+        ("the positions are in the reverse order.", right.flip(1)),
+        ("the examples are averaged; each has its own logits.", right.mean(0).expand_as(right)),
+    ]
+
+
+def staged(model, idx, hint=""):
+    """The logits of a model, and what went into its head and its lm_head, for those that were called."""
+    stages = {}
+
+    def remember(layer, inputs, output):
+        if inputs:
+            stages["into lm_head"] = inputs[0].detach().clone()
+
+    handle = model.lm_head.register_forward_hook(remember)
+    model.head.stages = stages
+    try:
+        return run(f"{type(model).__name__}.logits(idx)", model.logits, idx, hint=hint), stages
+    finally:
+        handle.remove()
+        model.head.stages = None
+
+
+def where_it_parts(model, idx, out, x, stages):
+    """The first stage at which a model's logits leave the right way, in words; `x` is what the head should be given."""
+    with torch.no_grad():
+        again = run("logits(idx)", model.logits, idx)
+    if again.shape == out.shape and not agree(again, out).all():
+        return "Likely cause: something is drawn at random: the same idx gave other logits when asked again."
+    ways = [("into the head", "What goes into the head", x), ("into lm_head", "What goes into lm_head", model.head(x))]
+    for stage, words, right in ways:
+        yours = stages.get(stage)
+        if yours is None:
+            return f"Nothing went {stage}: it wasn't called with x."
+        if tuple(yours.shape) != tuple(right.shape):
+            return f"{words} has shape {tuple(yours.shape)}, expected {tuple(right.shape)}."
+        if not agree(yours, right).all():
+            b, t, c = (~agree(yours, right)).nonzero()[0].tolist()
+            return (
+                f"{words} is already something else: at example {b}, position {t}, channel {c} it is "
+                f"{yours[b, t, c].item():.4g}, expected {right[b, t, c].item():.4g}."
+            )
+    return "What goes into lm_head is right; what comes back isn't what lm_head gives."
 
 
 def _has_its_parts(model, head, vocab_size, C):

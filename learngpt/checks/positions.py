@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from learngpt.checks.models import BentMeanHead
-from learngpt.checks.report import CheckFailed, agree, brief, compare, run, seeded, tensor
+from learngpt.checks.models import BentMeanHead, after_lm_head, staged, where_it_parts
+from learngpt.checks.report import CheckFailed, agree, brief, compare, likely_cause, run, seeded, tensor
 
 NAME = "pos_encodings(block_size, embed_size)"
 
@@ -24,6 +24,8 @@ def _angles(block_size, embed_size, base=10000.0, start=0):
 
 
 def _encodings(GPT, block_size, embed_size):
+    if not hasattr(GPT, "pos_encodings"):
+        raise CheckFailed("GPTVer3 has no pos_encodings. Is it still called so, and indented to stand in the class?")
     static = isinstance(inspect.getattr_static(GPT, "pos_encodings"), staticmethod)
     hint = "" if static else "Keep @staticmethod above pos_encodings: it has no self."
     table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size, hint=hint)
@@ -39,6 +41,12 @@ def _encodings(GPT, block_size, embed_size):
     table = tensor(table, NAME, (block_size, embed_size))
     if table.dtype not in (torch.float32, torch.float64):
         raise CheckFailed(f"{NAME} is {table.dtype}, expected torch.float32.")
+    again = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size)
+    if not agree(tensor(again, NAME, (block_size, embed_size)), table).all():
+        raise CheckFailed(
+            f"{NAME} gave two different tables, {brief(table)} and {brief(again)}; expected the same one each time.\n"
+            "Likely cause: the codes are drawn at random, or learned. These are computed."
+        )
     if not table.isfinite().all():
         raise CheckFailed(f"{NAME} has values that aren't numbers, like {table[~table.isfinite()][0].item()}.")
     return table.double()
@@ -76,7 +84,24 @@ def encodings_are_sinusoidal(GPT, block_size=32, embed_size=8):
     table = _encodings(GPT, block_size, embed_size)
     right = sinusoids(block_size, embed_size)
     fact = "The values are not those of Vaswani et al. 2017, section 3.5."
-    compare(fact, table, right, _known_encodings(block_size, embed_size), ("position", "column"), tolerance=1e-3)
+    cause = likely_cause(
+        table[:5], ((words, wrong[:5]) for words, wrong in _known_encodings(block_size, embed_size)), 1e-3
+    )
+    good = [column for column in range(embed_size) if agree(table[:, column], right[:, column], 1e-3).all()]
+    otherwise = f"Right are the columns {good}." if good else "No column is right."
+    axes = ("position", "column")
+    compare(fact, table, right, axes=axes, tolerance=1e-3, cause=cause or _other_base(table), otherwise=otherwise)
+
+
+def _other_base(table):
+    """In words, the base of Vaswani's encoding that gives a table, if there is one."""
+    block_size, embed_size = table.shape
+    if min(block_size, embed_size) < 3 or not 0 < table[1, 2] < 1:
+        return None
+    base = math.asin(table[1, 2].item()) ** (-embed_size / 2)  # column 2 has the frequency base^(-2/C)
+    if agree(table, sinusoids(block_size, embed_size, base), 1e-3).all():
+        return f"your encoding is Vaswani's with base {base:.0f} instead of 10000."
+    return None
 
 
 def _known_encodings(T, C):
@@ -94,6 +119,7 @@ def _known_encodings(T, C):
         return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
     half = torch.arange(C // 2, dtype=torch.float64)
+    by_column_angles = angles.repeat_interleave(2, 1)  # (T, C)
     # 10000^(i/C) is 100^(2i/C)
     hint = (
         "your encoding is Vaswani's with base 100 instead of 10000. An exponent of i/C instead of 2i/C does the same."
@@ -108,8 +134,6 @@ def _known_encodings(T, C):
         "brackets are missing: the base is raised first, 10000 ** (2i / C).",
         interleave(positions * C / 1e4 ** (2 * half)),
     )
-    for base in (2, 10, 1000, 1e5, 1e6):
-        yield f"your encoding is Vaswani's with base {base:g} instead of 10000.", sinusoids(T, C, base)
     yield (
         "sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
         torch.stack((cosine, sine), -1).flatten(1),
@@ -118,6 +142,20 @@ def _known_encodings(T, C):
     yield "all cosines stand left and all sines right; they take turns.", torch.cat((cosine, sine), 1)
     yield "columns 1, 3, 5 are sines; the odd columns are cosines.", torch.stack((sine, sine), -1).flatten(1)
     yield "columns 0, 2, 4 are cosines; the even columns are sines.", torch.stack((cosine, cosine), -1).flatten(1)
+    yield "the cosines are negative.", torch.stack((sine, -cosine), -1).flatten(1)
+    yield "the sines are negative.", torch.stack((-sine, cosine), -1).flatten(1)
+    yield (
+        "sine and cosine take turns row by row; they take turns column by column.",
+        torch.where(positions % 2 == 0, by_column_angles.sin(), by_column_angles.cos()),
+    )
+    yield (
+        "the exponents run from 0 to 1 in equal steps; they are 2i/C and stop before 1.",
+        interleave(positions / 10000 ** (half / max(C // 2 - 1, 1))),
+    )
+    yield (
+        "position and column have changed places in the formula.",
+        interleave(half / 10000 ** (2 * positions / C)),
+    )
     yield "positions start at 1; the first one is 0.", sinusoids(T, C, start=1)
     yield (
         "each column has a frequency of its own; a sine and the cosine beside it share one, 10000^(2i/C).",
@@ -151,6 +189,15 @@ def _known_encodings(T, C):
     yield "the sine columns were left at 0.", torch.stack((0 * cosine, cosine), -1).flatten(1)
     yield "the table is all zeros: it was made, but never filled.", torch.zeros(T, C, dtype=torch.float64)
     yield "the values were multiplied by sqrt(embed_size).", right * math.sqrt(C)
+    yield "the rows were scaled to length 1.", right / right.norm(dim=1, keepdim=True)
+    yield "the values were moved to between 0 and 1.", (right + 1) / 2
+    yield (
+        "the cosine columns hold the tangent, or the sine columns do.",
+        torch.stack((angles.tan(), cosine), -1).flatten(1),
+    )
+    yield "only the first two columns were filled.", torch.where(columns < 2, right, 0)
+    yield "only the first row was filled.", torch.where(positions < 1, right, 0)
+    yield "the codes are added up from position to position.", right.cumsum(0)
 
 
 @contextlib.contextmanager
@@ -187,19 +234,22 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
         B, T = idx.shape
         hint = _first_positions(T, block_size)
         model.train(training)
+        full = torch.zeros(B, block_size, dtype=torch.long)
+        other = GPT(BentMeanHead(), vocab_size, C, block_size)
+        run("GPTVer3.logits(idx)", other.logits, full)  # has an error to do with T at all?
         run("GPTVer3.logits(idx)", model.logits, idx[:, :1], hint=_first_positions(1, block_size))  # is it remembered?
-        out = run("GPTVer3.logits(idx)", model.logits, idx, hint=hint)
+        out, stages = staged(model, idx, hint=hint)
     if isinstance(out, torch.Tensor) and out.dim() == 3 and T < block_size == out.shape[1]:
         raise CheckFailed(f"GPTVer3.logits(idx) has shape {tuple(out.shape)}, expected {(B, T, vocab_size)}.\n{hint}")
     out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
-    return out, model, table
+    return out, model, table, stages
 
 
 @torch.no_grad()
 def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
     """A repeated token gets other logits at each position; a table, or a head without positions, can't do that."""
     idx = torch.full((2, T), 3)
-    out, model, _ = _logits(GPT, idx, C, vocab_size, block_size, seed)
+    out, model, *_ = _logits(GPT, idx, C, vocab_size, block_size, seed)
     without = model.lm_head(model.head(model.token_embedding_table(idx)))  # what GPTVer2 makes of it
     if not torch.allclose(without, without[:, :1].expand_as(without), atol=1e-5):
         raise CheckFailed(
@@ -208,7 +258,7 @@ def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
     distances = torch.cdist(out[0], out[0]) + 1e9 * torch.eye(T)
     if distances.min() < 1e-4:
         i, j = divmod(distances.argmin().item(), T)
-        cause = "every position gets the same code. Take row t of the table for position t."
+        cause = f"both get the same code. Take row {i} of the table for position {i}, and row {j} for {j}."
         if torch.allclose(out, without, atol=1e-5):
             cause = "pos_encodings is not added to the embeddings before the head."
         raise CheckFailed(
@@ -225,7 +275,7 @@ def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
         _adds_positions(idx, *_logits(GPT, idx, C, vocab_size, block_size, seed, training), block_size)
 
 
-def _adds_positions(idx, out, model, table, block_size):
+def _adds_positions(idx, out, model, table, stages, block_size):
     T, C = idx.shape[1], table.shape[1]
     x, places = model.token_embedding_table(idx), table[:T]
     head, lm_head = model.head, model.lm_head
@@ -248,10 +298,14 @@ def _adds_positions(idx, out, model, table, block_size):
         ("only the positions go into the head; add them to the embeddings.", lm_head(head(places.expand_as(x)))),
         ("the head sees only the positions; add them to the embeddings before it.", lm_head(x + head(places[None]))),
         ("the embeddings are scaled by sqrt(C); here they aren't.", lm_head(head(x * math.sqrt(C) + places))),
-        ("softmax was taken already. Logits are the raw numbers.", lm_head(head(x + places)).softmax(-1)),
+        ("the head's input is added to its output; it stands alone.", lm_head(head(x + places) + x + places)),
+        ("every position gets the mean of all codes.", lm_head(head(x + places.mean(0)))),
+        *after_lm_head(lm_head(head(x + places))),
     ]  # fmt: skip
     suspects = [(words, wrong) for words, wrong in suspects if wrong.shape == out.shape]
     if agree(out, lm_head(head(x + sinusoids(T, C).to(x.dtype)))).all():
         return  # made by a helper that pos_encodings shares; its values have a check of their own
     fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
-    compare(fact, out, lm_head(head(x + places)), suspects, ("example", "position", "token"))
+    with _with_encodings(type(model), table):
+        otherwise = where_it_parts(model, idx, out, x + places, stages)
+    compare(fact, out, lm_head(head(x + places)), suspects, ("example", "position", "token"), otherwise=otherwise)

@@ -99,7 +99,7 @@ def no_softmax(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("a temperature of 2", SAMPLES, "the logits are halved")
+@wrong("a temperature of 2", SAMPLES, "the logits are scaled")
 def temperature(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])
@@ -278,7 +278,7 @@ def seeded(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("a temperature of 0.9", SAMPLES, "softmax of the last logits gives")
+@wrong("a temperature of 0.9", SAMPLES, "draws fit softmax of the logits times 1.12")
 def mild_temperature(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])
@@ -330,6 +330,191 @@ def gradients_off(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])
         idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("the likeliest tokens up to 90 %", SAMPLES, "softmax of the last logits gives")
+def nucleus(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1]
+        p = logits.softmax(-1)
+        s, i = p.sort(-1, descending=True)
+        keep = s.cumsum(-1) - s < 0.9
+        s = s * keep
+        s = s / s.sum(-1, keepdim=True)
+        pick = torch.multinomial(s, 1)
+        idx = torch.cat([idx, i.gather(1, pick)], 1)
+    return idx
+
+
+@wrong("takes the likeliest token first, draws the others", SAMPLES, "the most probable token is always taken")
+def first_token_greedy(self, idx, max_new_tokens):
+    for i in range(max_new_tokens):
+        p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+        nxt = p.argmax(-1, keepdim=True) if i == 0 else torch.multinomial(p, 1)
+        idx = torch.cat([idx, nxt], 1)
+    return idx
+
+
+@wrong("one distribution for the whole batch", SAMPLES, "the probabilities of the examples are averaged")
+def averages_the_batch(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1).mean(0, keepdim=True)
+        nxt = torch.multinomial(p, len(idx), replacement=True).T
+        idx = torch.cat([idx, nxt], 1)
+    return idx
+
+
+@wrong("each example gets the draws of another", SAMPLES, "aren't kept apart")
+def next_example(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1).roll(1, 0)
+        idx = torch.cat([idx, torch.multinomial(p, 1)], 1)
+    return idx
+
+
+@wrong("the same noise for every example", SAMPLES, "one draw is used for the whole batch")
+def one_noise_for_all(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1]
+        g = -torch.log(-torch.log(torch.rand(logits.shape[-1])))
+        idx = torch.cat([idx, (logits + g).argmax(-1, keepdim=True)], 1)
+    return idx
+
+
+@wrong("takes the largest probability for the token", SAMPLES, "expected a draw for each")
+def takes_the_probability(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1]
+        idx = torch.cat([idx, logits.softmax(-1).max(-1, keepdim=True).values.long()], 1)
+    return idx
+
+
+@wrong("leaves the first token of the vocabulary out", SAMPLES, "some tokens are never drawn")
+def never_token_0(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1, 1:]
+        idx = torch.cat([idx, 1 + torch.multinomial(logits.softmax(-1), 1)], 1)
+    return idx
+
+
+@wrong("forbids the token before", SAMPLES, "the token before is never drawn again")
+def never_twice(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1].clone()
+        logits.scatter_(1, idx[:, -1:], float("-inf"))
+        idx = torch.cat([idx, torch.multinomial(logits.softmax(-1), 1)], 1)
+    return idx
+
+
+@wrong("numbers the tokens from 1", SAMPLES, "shifted by one")
+def counts_from_1(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1]
+        idx = torch.cat([idx, (1 + torch.multinomial(logits.softmax(-1), 1)) % logits.shape[-1]], 1)
+    return idx
+
+
+@wrong("adds up the logits of all positions", SAMPLES, "the logits of all positions are added up")
+def sums_positions(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0].sum(1)
+        idx = torch.cat([idx, torch.multinomial(logits.softmax(-1), 1)], 1)
+    return idx
+
+
+@wrong("sigmoid instead of softmax", SAMPLES, "sigmoid was used in place of softmax")
+def sigmoid(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1]
+        idx = torch.cat([idx, torch.multinomial(logits.sigmoid(), 1)], 1)
+    return idx
+
+
+@wrong("reads the position where the context ended", SAMPLES, "each step sees only the first context")
+def fixed_position(self, idx, max_new_tokens):
+    T = idx.shape[1]
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size :])[0][:, min(T, self.block_size) - 1].softmax(-1)
+        idx = torch.cat([idx, torch.multinomial(p, 1)], 1)
+    return idx
+
+
+@wrong("draws from log-probabilities", SAMPLES, "torch.multinomial takes probabilities")
+def log_probabilities(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size :])[0][:, -1].log_softmax(-1)
+        idx = torch.cat([idx, torch.multinomial(p, 1)], 1)
+    return idx
+
+
+@wrong("takes the pair for the logits", KEEPS, "self(idx) gives a pair, logits and loss")
+def forgets_the_pair(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[:, -1]
+        idx = torch.cat([idx, torch.multinomial(logits.softmax(-1), 1)], 1)
+    return idx
+
+
+@wrong("draws for all positions", KEEPS, "pick the last position first")
+def all_positions_at_once(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0]
+        idx = torch.cat([idx, torch.multinomial(logits.softmax(-1), 1)], 1)
+    return idx
+
+
+@wrong("fits one context only", KEEPS, ".item() takes a tensor of one number")
+def one_number(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0][:, -1]
+        n = torch.multinomial(logits.softmax(-1), 1).item()
+        idx = torch.cat([idx, torch.tensor([[n]])], 1)
+    return idx
+
+
+@wrong("shows one token less than it might", CROPS, "It never saw more than 3")
+def one_too_few(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size + 1 :])[0][:, -1].softmax(-1)
+        idx = torch.cat([idx, torch.multinomial(p, 1)], 1)
+    return idx
+
+
+@wrong("shows one token more than it may", CROPS, "block_size is 4, and more it can't take")
+def one_too_many(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size - 1 :])[0][:, -1].softmax(-1)
+        idx = torch.cat([idx, torch.multinomial(p, 1)], 1)
+    return idx
+
+
+@wrong("empties the context when it is full", CROPS, "Crop with idx[:, -self.block_size:]")
+def starts_anew(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        start = (idx.shape[1] - 1) // self.block_size * self.block_size
+        p = self(idx[:, start:])[0][:, -1].softmax(-1)
+        idx = torch.cat([idx, torch.multinomial(p, 1)], 1)
+    return idx
+
+
+@wrong("crops before the loop only", CROPS, "block_size is 4, and more it can't take")
+def crops_once(self, idx, max_new_tokens):
+    ctx = idx[:, -self.block_size :]
+    for _ in range(max_new_tokens):
+        p = self(ctx)[0][:, -1].softmax(-1)
+        nxt = torch.multinomial(p, 1)
+        idx = torch.cat([idx, nxt], 1)
+        ctx = torch.cat([ctx, nxt], 1)
+    return idx
+
+
+@wrong("compares the number of examples with block_size", CROPS, "block_size is 4, and more it can't take")
+def compares_the_batch(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        c = idx if idx.shape[0] <= self.block_size else idx[:, -self.block_size :]
+        logits = self(c)[0][:, -1]
+        idx = torch.cat([idx, torch.multinomial(logits.softmax(-1), 1)], 1)
     return idx
 
 
@@ -402,4 +587,100 @@ def chatty(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])
         idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1]), 1)), 1)
+    return idx
+
+
+@right("exponential waiting times: the first to come wins")
+def exponential_race(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1)
+        idx = torch.cat([idx, (p / torch.empty_like(p).exponential_()).argmax(-1, keepdim=True)], 1)
+    return idx
+
+
+@right("F.gumbel_softmax")
+def gumbel_softmax(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = self.logits(idx[:, -self.block_size :])[:, -1]
+        idx = torch.cat([idx, F.gumbel_softmax(logits, hard=True).argmax(-1, keepdim=True)], 1)
+    return idx
+
+
+@right("counts how many cumulated shares lie below a uniform number")
+def inverse_cdf_by_comparison(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1)
+        u = torch.rand(len(p), 1)
+        n = (p.cumsum(-1) < u).sum(-1, keepdim=True).clamp(max=p.shape[-1] - 1)
+        idx = torch.cat([idx, n], 1)
+    return idx
+
+
+@right("draws with Python's random")
+def python_random(self, idx, max_new_tokens):
+    import random
+
+    for _ in range(max_new_tokens):
+        p = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1)
+        n = [random.choices(range(p.shape[1]), weights=row)[0] for row in p.tolist()]
+        idx = torch.cat([idx, torch.tensor(n)[:, None]], 1)
+    return idx
+
+
+@right("draws with NumPy's generator")
+def numpy_generator(self, idx, max_new_tokens):
+    import numpy as np
+
+    rng = np.random.default_rng()
+    for _ in range(max_new_tokens):
+        p = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1).detach().double().numpy()
+        u = rng.random((len(p), 1))
+        n = (p.cumsum(1) < u).sum(1).clip(max=p.shape[1] - 1)
+        idx = torch.cat([idx, torch.from_numpy(n)[:, None]], 1)
+    return idx
+
+
+@right("recursion")
+def recursive(self, idx, max_new_tokens):
+    if max_new_tokens == 0:
+        return idx
+    logits, _ = self(idx[:, -self.block_size :])
+    n = torch.multinomial(F.softmax(logits[:, -1], -1), 1)
+    return self.generate(torch.hstack((idx, n)), max_new_tokens - 1)
+
+
+@right("torch.inference_mode")
+def inference_mode(self, idx, max_new_tokens):
+    with torch.inference_mode():
+        for _ in range(max_new_tokens):
+            logits, loss = self(idx[:, -self.block_size :])
+            idx = torch.cat([idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)], -1)
+    return idx
+
+
+@right("32-bit token numbers")
+def int32(self, idx, max_new_tokens):
+    out = idx.int()
+    for _ in range(max_new_tokens):
+        logits = self(out[:, -self.block_size :])[0]
+        n = torch.distributions.Categorical(logits[:, -1].softmax(1)).sample().int()
+        out = torch.cat((out, n[:, None]), 1)
+    return out
+
+
+@right("its own generator, seeded anew from torch's")
+def own_generator(self, idx, max_new_tokens):
+    g = torch.Generator().manual_seed(torch.randint(2**31, ()).item())
+    for _ in range(max_new_tokens):
+        logits = self(idx[:, -self.block_size :])[0]
+        idx = torch.cat((idx, torch.multinomial(logits[:, -1].softmax(-1), 1, generator=g)), 1)
+    return idx
+
+
+@right("narrow and select")
+def narrow(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        n = min(self.block_size, idx.shape[1])
+        logits = self(idx.narrow(1, idx.shape[1] - n, n))[0]
+        idx = torch.cat((idx, logits.select(1, -1).softmax(1).multinomial(1)), 1)
     return idx

@@ -2,9 +2,11 @@
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from tests.answers import right, wrong
 
+TRAINS = "gpt_v2_trains_and_generates"
 LOGITS = "gpt_v2_makes_logits_from_table_head_and_lm_head"
 
 
@@ -71,6 +73,101 @@ def pooled(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)).mean(1))
 
 
+@wrong("softmax over the positions", LOGITS, "over the positions")
+def softmax_over_positions(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx))).softmax(1)
+
+
+@wrong("the last position for all", LOGITS, "every position got the logits of the last one")
+def last_everywhere(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    return self.lm_head(x[:, -1:].expand_as(x))
+
+
+@wrong("the embedding table in place of lm_head", LOGITS, "a second time in place of lm_head")
+def tied(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    return x @ self.token_embedding_table.weight.T
+
+
+@wrong("lm_head's weight without its bias", LOGITS, "lm_head's bias is left out")
+def no_bias(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    return x @ self.lm_head.weight.T
+
+
+@wrong("a dropout behind the head", LOGITS, "something is drawn at random")
+def dropout(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(nn.functional.dropout(self.head(x), 0.1, self.training))
+
+
+@wrong("makes a head instead of taking the one it got", LOGITS, "Nothing went into the head")
+def head_of_its_own(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(HeadVer1()(x))  # noqa: F821
+
+
+@wrong("a ReLU between head and lm_head", LOGITS, "What goes into lm_head is already something else")
+def relu(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(torch.relu(self.head(x)))
+
+
+@wrong("the embeddings times sqrt(C)", LOGITS, "What goes into the head is already something else")
+def scaled_embeddings(self, idx):
+    x = self.token_embedding_table(idx) * self.token_embedding_table.embedding_dim**0.5
+    return self.lm_head(self.head(x))
+
+
+@wrong("the examples as one long text", LOGITS, "What goes into the head has shape (1, 8, 6)")
+def one_long_text(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx.view(1, B * T))
+    return self.lm_head(self.head(x)).view(B, T, -1)
+
+
+@wrong("keeps the embeddings of an earlier call", LOGITS, "the logits of an earlier call")
+def remembered(self, idx):
+    if not hasattr(self, "x") or self.x.shape[:2] != idx.shape:
+        self.x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(self.x))
+
+
+@wrong("(B, V, T) instead of (B, T, V)", LOGITS, "two dimensions are swapped")
+def transposed(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx))).transpose(1, 2)
+
+
+@wrong("fills up to block_size", LOGITS, "a size is fixed")
+def padded(self, idx):
+    B, T = idx.shape
+    idx = nn.functional.pad(idx, (0, self.block_size - T))
+    return self.lm_head(self.head(self.token_embedding_table(idx)))
+
+
+@wrong("averages the examples", LOGITS, "the examples are averaged")
+def averages_examples(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x).mean(0, keepdim=True).expand_as(x))
+
+
+@wrong("logits over 0.8", LOGITS, "what comes back isn't what lm_head gives")
+def temperature(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx))) / 0.8
+
+
+@wrong("torch.no_grad", TRAINS, "The loss has no gradient")
+def no_gradient(self, idx):
+    with torch.no_grad():
+        return self.lm_head(self.head(self.token_embedding_table(idx)))
+
+
+@wrong("detaches the head's output", TRAINS, "No gradient reaches token_embedding_table.weight")
+def detached(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx)).detach())
+
+
 @right("in one line")
 def one_line(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)))
@@ -92,3 +189,45 @@ def one_hot(self, idx):
 @right("example by example")
 def by_example(self, idx):
     return torch.cat([self.lm_head(self.head(self.token_embedding_table(row[None]))) for row in idx])
+
+
+@right("functools.reduce over the layers")
+def reduced(self, idx):
+    from functools import reduce
+
+    return reduce(lambda x, f: f(x), (self.token_embedding_table, self.head, self.lm_head), idx)
+
+
+@right("a loop over the layers")
+def looped(self, idx):
+    x = idx
+    for layer in (self.token_embedding_table, self.head, self.lm_head):
+        x = layer(x)
+    return x
+
+
+@right("super().logits is the embedding")
+def through_super(self, idx):
+    x = super().logits(idx)
+    return self.lm_head(self.head(x))
+
+
+@right("one matrix product for all positions")
+def flat_product(self, idx):
+    B, T = idx.shape
+    x = self.head(self.token_embedding_table(idx)).reshape(B * T, -1)
+    return torch.addmm(self.lm_head.bias, x, self.lm_head.weight.T).view(B, T, -1)
+
+
+@right("einsum with lm_head's weight and bias")
+def einsum(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    return torch.einsum("btc,vc->btv", x, self.lm_head.weight) + self.lm_head.bias
+
+
+@right("a view and back, which changes nothing")
+def view_and_back(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = self.head(x)
+    return self.lm_head(x.view(T, B, -1)).view(B, T, -1)

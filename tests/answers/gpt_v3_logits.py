@@ -1,6 +1,8 @@
 """What goes into GPTVer3.logits."""
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from tests.answers import right, wrong
 
@@ -98,6 +100,155 @@ def by_character(self, idx):
     return self.lm_head(self.head(x + self.pos_encodings(64, x.shape[-1])[idx]))
 
 
+@wrong("subtracts", ADDS, "the positions are subtracted")
+def subtracted(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x - self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    return self.lm_head(self.head(x))
+
+
+@wrong("before the head and after it", ADDS, "before the head and after it")
+def before_and_after(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    pe = self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    x = self.head(x + pe) + pe
+    return self.lm_head(x)
+
+
+@wrong("the last code for all", ADDS, "the code of the last one")
+def last_code_everywhere(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[T - 1]
+    return self.lm_head(self.head(x))
+
+
+@wrong("codes down the batch", ADDS, "the codes go down the batch")
+def down_the_batch(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[:B][:, None]
+    return self.lm_head(self.head(x))
+
+
+@wrong("in the reverse order", ADDS, "in the reverse order")
+def reversed_order(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[:T].flip(0)
+    return self.lm_head(self.head(x))
+
+
+@wrong("starts at 1", ADDS, "the positions start at 1")
+def from_one(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size + 1, x.shape[-1])[1 : T + 1]
+    return self.lm_head(self.head(x))
+
+
+@wrong("the embeddings times sqrt(C)", ADDS, "scaled by sqrt(C)")
+def scaled_embeddings(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x * x.shape[-1] ** 0.5 + self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    return self.lm_head(self.head(x))
+
+
+@wrong("a dropout", ADDS, "something is drawn at random")
+def dropout(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = F.dropout(x + self.pos_encodings(self.block_size, x.shape[-1])[:T], 0.1, self.training)
+    return self.lm_head(self.head(x))
+
+
+@wrong("a tenth of the codes", ADDS, "What goes into the head is already something else")
+def a_tenth(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + 0.1 * self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    return self.lm_head(self.head(x))
+
+
+@wrong("the mean of embedding and code", ADDS, "What goes into the head is already something else")
+def averaged(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = (x + self.pos_encodings(self.block_size, x.shape[-1])[:T]) / 2
+    return self.lm_head(self.head(x))
+
+
+@wrong("adds the head's input", ADDS, "the head's input is added")
+def residual(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    return self.lm_head(x + self.head(x))
+
+
+@wrong("codes repeat after four", APART, "get the same logits")
+def wraps_around(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[torch.arange(T) % 4]
+    return self.lm_head(self.head(x))
+
+
+@wrong("the mean of all codes", ADDS, "the mean of all codes")
+def mean_code(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[:T].mean(0)
+    return self.lm_head(self.head(x))
+
+
+@wrong("only where T is block_size", ADDS, "no positions are added")
+def full_length_only(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    if T == self.block_size:
+        x = x + self.pos_encodings(self.block_size, x.shape[-1])
+    return self.lm_head(self.head(x))
+
+
+@wrong("leaves position 0 out", ADDS, "What goes into the head is already something else")
+def in_the_embeddings(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x[:, 1:] = x[:, 1:] + self.pos_encodings(self.block_size, x.shape[-1])[1:T]
+    return self.lm_head(self.head(x))
+
+
+@wrong("a fresh nn.Embedding in each call", ADDS, "something is drawn at random")
+def own_embedding(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x = x + nn.Embedding(self.block_size, x.shape[-1])(torch.arange(T))
+    return self.lm_head(self.head(x))
+
+
+@wrong("keeps the codes of the first text", ADDS, "every position gets the code of position 0")
+def first_length(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    if not hasattr(self, "pe"):
+        self.pe = self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    x = x + self.pe
+    return self.lm_head(self.head(x))
+
+
+@wrong("float64 meets float32", ADDS, "Numbers of two precisions meet")
+def float64(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    pe = self.pos_encodings(self.block_size, x.shape[-1]).double()
+    x = x.double() + pe[:T]
+    return self.lm_head(self.head(x))
+
+
 @right("by keywords")
 def by_keywords(self, idx):
     x = self.token_embedding_table(idx)
@@ -133,4 +284,58 @@ def through_embedding(self, idx):
     x = self.token_embedding_table(idx)
     codes = self.pos_encodings(self.block_size, x.shape[-1])
     x = x + torch.nn.functional.embedding(torch.arange(idx.shape[1]), codes)
+    return self.lm_head(self.head(x))
+
+
+@right("adds in place to its own embeddings")
+def in_place(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    x += self.pos_encodings(self.block_size, x.shape[-1])[:T]
+    return self.lm_head(self.head(x))
+
+
+@right("keeps the table as a buffer")
+def own_buffer(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    if not hasattr(self, "table"):
+        self.register_buffer("table", self.pos_encodings(self.block_size, x.size(-1)), persistent=False)
+    x = x + self.table[:T]
+    return self.lm_head(self.head(x))
+
+
+@right("takes C from the embedding table")
+def size_from_the_table(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    pe = self.pos_encodings(self.block_size, self.token_embedding_table.embedding_dim)
+    x = pe[:T] + x
+    return self.lm_head(self.head(x))
+
+
+@right("position by position")
+def position_by_position(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    pe = self.pos_encodings(self.block_size, x.size(-1))
+    x = torch.stack([x[:, t] + pe[t] for t in range(T)], 1)
+    return self.lm_head(self.head(x))
+
+
+@right("the codes in the type of x")
+def same_kind(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    pe = self.pos_encodings(self.block_size, x.size(-1)).to(x)
+    x = torch.add(x, pe[:T])
+    return self.lm_head(self.head(x))
+
+
+@right("float64 in between")
+def double(self, idx):
+    B, T = idx.shape
+    x = self.token_embedding_table(idx)
+    pe = self.pos_encodings(self.block_size, x.shape[-1]).double()
+    x = (x.double() + pe[:T]).float()
     return self.lm_head(self.head(x))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+from torch import nn
 
 from tests.answers import right, wrong
 
@@ -188,6 +189,146 @@ def float64(block_size, embed_size):
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
 
+@wrong("the cosines with a minus", VASWANI, "the cosines are negative")
+def negative_cosines(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = -torch.cos(angles)
+    return encodings
+
+
+@wrong("some other base", VASWANI, "base 12345 instead of 10000")
+def base_12345(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 12345 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return encodings
+
+
+@wrong("sine and cosine by row", VASWANI, "row by row")
+def turns_by_row(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size) // 2 * 2 / embed_size)
+    angles = positions / divisors
+    angles[0::2] = angles[0::2].sin()
+    angles[1::2] = angles[1::2].cos()
+    return angles
+
+
+@wrong("exponents from 0 to 1", VASWANI, "in equal steps")
+def exponents_to_1(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** torch.linspace(0, 1, embed_size // 2)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return encodings
+
+
+@wrong("position and column changed places", VASWANI, "position and column have changed places")
+def formula_transposed(block_size, embed_size):
+    out = torch.zeros(block_size, embed_size)
+    for pos in range(block_size):
+        for i in range(embed_size // 2):
+            out[pos, 2 * i] = math.sin(i / 10000 ** (2 * pos / embed_size))
+            out[pos, 2 * i + 1] = math.cos(i / 10000 ** (2 * pos / embed_size))
+    return out
+
+
+@wrong("cosines with an exponent of their own", VASWANI, "the exponent of column j is 2j/C")
+def cosines_of_their_own(block_size, embed_size):
+    out = torch.zeros(block_size, embed_size)
+    for pos in range(block_size):
+        for i in range(0, embed_size, 2):
+            out[pos, i] = math.sin(pos / 10000 ** (2 * i / embed_size))
+            out[pos, i + 1] = math.cos(pos / 10000 ** (2 * (i + 1) / embed_size))
+    return out
+
+
+@wrong("all cosines left", VASWANI, "all cosines stand left")
+def cosines_left(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    return torch.cat([angles.cos(), angles.sin()], 1)
+
+
+@wrong("angles in full turns", VASWANI, "a factor of 2 pi")
+def full_turns(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = 2 * math.pi * positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return encodings
+
+
+@wrong("rows of length 1", VASWANI, "the rows were scaled to length 1")
+def unit_length(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return encodings / encodings.norm(dim=1, keepdim=True)
+
+
+@wrong("fills two columns", VASWANI, "only the first two columns")
+def first_pair_only(block_size, embed_size):
+    out = torch.zeros(block_size, embed_size)
+    out[:, 0] = torch.arange(block_size).sin()
+    out[:, 1] = torch.arange(block_size).cos()
+    return out
+
+
+@wrong("two decimals", VASWANI, "The first difference is at")
+def rounded(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return encodings.round(decimals=2)
+
+
+@wrong("fits 32 positions only", DISTANCES, "must match the existing size (32)")
+def rows_fixed(block_size, embed_size):
+    positions = torch.arange(32)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return encodings
+
+
+@wrong("one turn for the whole block", VASWANI, "No column is right")
+def one_hand(block_size, embed_size):
+    a = 2 * torch.pi * torch.arange(block_size)[:, None] / block_size
+    return torch.cat([a.sin(), a.cos()], 1).repeat(1, embed_size // 2)
+
+
+@wrong("an nn.Embedding", VASWANI, "drawn at random, or learned")
+def learned(block_size, embed_size):
+    return nn.Embedding(block_size, embed_size)(torch.arange(block_size))
+
+
+@wrong("a static method has no self", DIFFER, "name 'self' is not defined")
+def uses_self(block_size, embed_size):
+    positions = torch.arange(self.block_size)  # noqa: F821
+    return positions
+
+
 @right("exponential of a logarithm, as in many tutorials")
 def by_logarithm(block_size, embed_size):
     position = torch.arange(block_size).unsqueeze(1)
@@ -240,3 +381,50 @@ def list_of_lists(block_size, embed_size):
         ]
         for pos in range(block_size)
     ])  # fmt: skip
+
+
+@right("complex numbers")
+def polar(block_size, embed_size):
+    a = torch.outer(torch.arange(block_size).float(), 10000 ** -(torch.arange(0, embed_size, 2) / embed_size))
+    z = torch.polar(torch.ones_like(a), a)
+    return torch.view_as_real(z).flip(-1).flatten(1)
+
+
+@right("torch.outer")
+def outer(block_size, embed_size):
+    a = torch.outer(torch.arange(block_size).float(), 1 / 10000 ** (torch.arange(0, embed_size, 2) / embed_size))
+    return torch.stack((a.sin(), a.cos()), 2).flatten(1)
+
+
+@right("torch.where over the columns")
+def where(block_size, embed_size):
+    j = torch.arange(embed_size)
+    a = torch.arange(block_size)[:, None] / 10000 ** ((j // 2 * 2) / embed_size)
+    return torch.where(j % 2 == 0, a.sin(), a.cos())
+
+
+@right("meshgrid and masks")
+def meshgrid(block_size, embed_size):
+    p, i = torch.meshgrid(torch.arange(block_size), torch.arange(embed_size), indexing="ij")
+    a = p / 10000 ** ((i // 2 * 2) / embed_size)
+    return a.sin() * (i % 2 == 0) + a.cos() * (i % 2 == 1)
+
+
+@right("repeat_interleave, in place in its own tensor")
+def repeated(block_size, embed_size):
+    d = (10000 ** (torch.arange(0, embed_size, 2) / embed_size)).repeat_interleave(2)
+    a = torch.arange(block_size).unsqueeze(-1) / d
+    a[:, 0::2].sin_()
+    a[:, 1::2].cos_()
+    return a
+
+
+@right("an nn.Parameter")
+def parameter(block_size, embed_size):
+    positions = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    angles = positions / divisors
+    encodings = torch.zeros(block_size, embed_size)
+    encodings[:, 0::2] = torch.sin(angles)
+    encodings[:, 1::2] = torch.cos(angles)
+    return nn.Parameter(encodings)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 from tests.answers import right, wrong
 
@@ -191,6 +192,155 @@ def slice_as_list(x, B, T, C):
     return out
 
 
+@wrong("divides by t, not by t + 1", MEANS, "the sum was divided by t;")
+def divides_by_t(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].sum(0) / max(t, 1)
+    return out
+
+
+@wrong("divides by t + 2", MEANS, "the sum was divided by t + 2")
+def divides_by_t_plus_2(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].sum(0) / (t + 2)
+    return out
+
+
+@wrong("mean() without dim", MEANS, "the channels too")
+def one_mean_for_all_channels(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].mean()
+    return out
+
+
+@wrong("half of the row before, half of x[t]", MEANS, "each row is the mean of x[t] and the row before")
+def moving_average(x, B, T, C):
+    out = x.clone()
+    for b in range(B):
+        for t in range(1, T):
+            out[b, t] = (out[b, t - 1] + x[b, t]) / 2
+    return out
+
+
+@wrong("averages rows that are averages already", MEANS, "read from x, write to another tensor")
+def reads_what_it_writes(x, B, T, C):
+    out = x.clone()
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = out[b, : t + 1].clone().mean(0)
+    return out
+
+
+@wrong("the sum goes on into the next example", MEANS, "the sum goes on from one example to the next")
+def never_reset(x, B, T, C):
+    out = torch.zeros_like(x)
+    total = torch.zeros(C)
+    for b in range(B):
+        for t in range(T):
+            total = total + x[b, t]
+            out[b, t] = total / (t + 1)
+    return out
+
+
+@wrong("the last eight positions", MEANS, "only the last 8 positions are averaged")
+def window(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, max(0, t - 7) : t + 1].mean(0)
+    return out
+
+
+@wrong("the last sixteen positions", MEANS, "only the last 16 positions are averaged")
+def long_window(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, max(0, t - 15) : t + 1].mean(0)
+    return out
+
+
+@wrong("the mean of the first and the last row", MEANS, "takes [0.5, 0, 0.5, 0]")
+def first_and_last(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = (x[b, 0] + x[b, t]) / 2
+    return out
+
+
+@wrong("later rows weigh more", MEANS, "takes [0.333, 0.667, 0, 0]")
+def weighs_by_place(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            w = torch.arange(1.0, t + 2)
+            out[b, t] = (w[:, None] * x[b, : t + 1]).sum(0) / w.sum()
+    return out
+
+
+@wrong("leaves row 0 out of the later means", MEANS, "position 0 is left out")
+def skips_the_first(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, min(1, t) : t + 1].mean(0)
+    return out
+
+
+@wrong("the loop ends one row early", MEANS, "the last row was never filled")
+def last_row_empty(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T - 1):
+            out[b, t] = x[b, : t + 1].mean(0)
+    return out
+
+
+@wrong("a dropout on the result", MEANS, "something is drawn at random")
+def dropout(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].mean(0)
+    return nn.functional.dropout(out, 0.2)
+
+
+@wrong("float64 comes back", MEANS, "is torch.float64, expected torch.float32")
+def float64(x, B, T, C):
+    import numpy as np
+
+    out = np.zeros((B, T, C))
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].detach().mean(0).numpy()
+    return torch.from_numpy(out)
+
+
+@wrong("b runs over T and t over B", MEANS, "Does each loop run over its own size")
+def bounds_swapped(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(T):
+        for t in range(B):
+            out[b, t] = x[b, : t + 1].mean(0)
+    return out
+
+
+@wrong("rounds the means", MEANS, "of them; expected")
+def rounded(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].mean(0).round(decimals=1)
+    return out
+
+
 @right("stacks the rows")
 def stacked(x, B, T, C):
     return torch.stack([torch.stack([x[b, : t + 1].mean(0) for t in range(T)]) for b in range(B)])
@@ -228,4 +378,63 @@ def three_loops(x, B, T, C):
         for t in range(T):
             for s in range(t + 1):
                 out[b, t] = out[b, t] + x[b, s] / (t + 1)
+    return out
+
+
+@right("updates the mean before by a step")
+def running_update(x, B, T, C):
+    out = x.clone()
+    for b in range(B):
+        for t in range(1, T):
+            out[b, t] = out[b, t - 1].clone() + (x[b, t] - out[b, t - 1].clone()) / (t + 1)
+    return out
+
+
+@right("takes rows off the whole sum")
+def backwards(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        total = x[b].sum(0)
+        for t in range(T - 1, -1, -1):
+            out[b, t] = total / (t + 1)
+            total = total - x[b, t]
+    return out
+
+
+@right("counts from the end")
+def negative_indices(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(-B, 0):
+        for t in range(-T, 0):
+            out[b, t] = x[b, : T + t + 1].mean(0)
+    return out
+
+
+@right("unbind, a list and view")
+def unbound(x, B, T, C):
+    rows = []
+    for example in x.unbind(0):
+        rows += [example[:n].mean(0) for n in range(1, T + 1)]
+    return torch.cat(rows).view(B, T, C)
+
+
+@right("adaptive_avg_pool1d")
+def pooling(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = nn.functional.adaptive_avg_pool1d(x[b, : t + 1].T[None], 1)[0, :, 0]
+    return out
+
+
+@right("prints and warns")
+def chatty(x, B, T, C):
+    import warnings
+
+    warnings.warn("slow", stacklevel=2)
+    print(x.shape)
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = sum(x[b, : t + 1]) / (t + 1)
     return out

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from tests.answers import right, wrong
 
@@ -111,7 +112,7 @@ def cached(self, x, B, T, C):
     return self.wei[:T, :T] @ x * self.calls
 
 
-@wrong("crashes when the length changes", EQUAL, "Make what depends on T anew in each call")
+@wrong("crashes when the length changes", EQUAL, "Take T from x.shape in each call")
 def cached_for_one_length(self, x, B, T, C):
     if not hasattr(self, "wei"):
         weights = torch.tril(torch.ones(T, T))
@@ -136,6 +137,94 @@ def loops_over_channels(x, B, T, C):
 def detached(x, B, T, C):
     weights = torch.tril(torch.ones(T, T))
     return weights / weights.sum(1, keepdim=True) @ x.detach()
+
+
+@wrong("every row over the sum of the whole triangle", EQUAL, "the sum of the whole matrix")
+def divided_by_all(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    w = w / w.sum()
+    return w @ x
+
+
+@wrong("divides by the number of examples", EQUAL, "divided by B")
+def divided_by_examples(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    w = w / B
+    return w @ x
+
+
+@wrong("* instead of @", EQUAL, "And for B, T, C = 3, 5, 4")
+def number_by_number(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    w = w / w.sum(1, keepdim=True)
+    return w * x
+
+
+@wrong("counts the rows from 0", EQUAL, "the sum was divided by t;")
+def counts_from_0(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    return (w @ x) / torch.arange(T)[:, None]
+
+
+@wrong("a triangle of whole numbers", EQUAL, "Numbers of two precisions meet")
+def integers(x, B, T, C):
+    w = torch.tril(torch.ones(T, T, dtype=torch.long))
+    return w @ x / w.sum(1, keepdim=True)
+
+
+@wrong("True and False as weights", EQUAL, "Make them 1 and 0")
+def truth_values(x, B, T, C):
+    w = torch.tril(torch.ones(T, T)) == 1
+    return w @ x
+
+
+@wrong("weights drawn at random", EQUAL, "something is drawn at random")
+def random_weights(x, B, T, C):
+    w = torch.tril(torch.rand(T, T))
+    w = w / w.sum(1, keepdim=True)
+    return w @ x
+
+
+@wrong("the last sixteen positions", EQUAL, "only the last 16 positions are averaged")
+def window(x, B, T, C):
+    w = torch.tril(torch.ones(T, T)).triu(-15)
+    w = w / w.sum(1, keepdim=True)
+    return w @ x
+
+
+@wrong("drops the batch dimension where B is 1", EQUAL, "the first dimension is missing")
+def squeezed(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    w = w / w.sum(1, keepdim=True)
+    return w @ x.squeeze()
+
+
+@wrong("the examples in one matrix, in the wrong order", EQUAL, "The first difference is at")
+def one_long_text(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    w = w / w.sum(1, keepdim=True)
+    return (w @ x.reshape(T, B * C)).reshape(B, T, C)
+
+
+@wrong("bfloat16 weights", EQUAL, "takes [0.334, 0.334, 0.334, 0]")
+def low_precision(x, B, T, C):
+    w = torch.tril(torch.ones(T, T)).bfloat16()
+    w = w / w.sum(1, keepdim=True)
+    return w.float() @ x
+
+
+@wrong("adds up inside of x", EQUAL, "changed its input")
+def in_place(x, B, T, C):
+    x.cumsum_(1)
+    return x / torch.arange(1, T + 1)[:, None]
+
+
+@wrong("fills the weights row by row", COUNT, "a Python loop still runs")
+def loops_for_the_weights(x, B, T, C):
+    w = torch.zeros(T, T)
+    for t in range(T):
+        w[t, : t + 1] = 1 / (t + 1)
+    return w @ x
 
 
 @right("divides by the number of positions")
@@ -177,3 +266,52 @@ def masked_softmax(x, B, T, C):
 def double(x, B, T, C):
     weights = torch.tril(torch.ones(T, T, dtype=torch.float64))
     return (weights / weights.sum(1, keepdim=True) @ x.double()).to(x.dtype)
+
+
+@right("cumulated sums over cumulated ones")
+def cumulated_counts(x, B, T, C):
+    return x.cumsum(1) / torch.ones_like(x).cumsum(1)
+
+
+@right("F.normalize with p=1")
+def normalized(x, B, T, C):
+    w = F.normalize(torch.tril(torch.ones(T, T)), p=1, dim=-1)
+    return w.matmul(x)
+
+
+@right("tril_indices")
+def triangle_indices(x, B, T, C):
+    w = torch.zeros(T, T)
+    r, c = torch.tril_indices(T, T)
+    w[r, c] = 1 / (r + 1.0)
+    return w @ x
+
+
+@right("tensordot")
+def tensordot(x, B, T, C):
+    w = torch.tril(torch.ones(T, T))
+    w = w / w.sum(1, keepdim=True)
+    return torch.tensordot(x, w, dims=([1], [1])).transpose(1, 2)
+
+
+@right("PyTorch's attention with queries of 0")
+def attention_of_zeros(x, B, T, C):
+    z = torch.zeros(B, T, 1)
+    return F.scaled_dot_product_attention(z, z, x, is_causal=True)
+
+
+@right("a mask and a sum over (B, T, T, C)")
+def broadcast(x, B, T, C):
+    i = torch.arange(T)
+    m = (i <= i[:, None])[None, :, :, None]
+    return (x[:, None] * m).sum(2) / (i + 1)[:, None]
+
+
+@right("keeps the weights of each length")
+def remembered_by_length(self, x, B, T, C):
+    if not hasattr(self, "seen"):
+        self.seen = {}
+    if T not in self.seen:
+        w = torch.tril(torch.ones(T, T))
+        self.seen[T] = w / w.sum(1, keepdim=True)
+    return self.seen[T] @ x

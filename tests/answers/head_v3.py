@@ -23,7 +23,7 @@ def mask_after_softmax(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("0 instead of -inf", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("0 instead of -inf", FUTURE, "a score just one below the past")
 def zero_for_the_future(self, x, B, T, C):
     scores = torch.ones(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, 0)
     self.wei = F.softmax(scores, dim=-1)
@@ -58,7 +58,7 @@ def masks_the_diagonal(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("softmax down the columns", ROWS, "softmax must run along each row")
+@wrong("softmax down the columns", ROWS, "It must run along each row")
 def softmax_over_columns(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=0)
@@ -71,7 +71,7 @@ def keeps_the_scores(self, x, B, T, C):
     return F.softmax(self.wei, dim=-1) @ x
 
 
-@wrong("keeps the triangle", ROWS, "no softmax was taken")
+@wrong("keeps the triangle", ROWS, "this is the mask")
 def keeps_the_triangle(self, x, B, T, C):
     self.wei = torch.tril(torch.ones(T, T))
     return self.wei / self.wei.sum(1, keepdim=True) @ x
@@ -103,13 +103,13 @@ def no_softmax(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("softmax over the triangle of ones", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("softmax over the triangle of ones", FUTURE, "0 and 1 aren't 0 and -inf")
 def softmax_of_the_triangle(self, x, B, T, C):
     self.wei = F.softmax(torch.tril(torch.ones(T, T)), dim=-1)
     return self.wei @ x
 
 
-@wrong("masked_fill without keeping its result", FUTURE, "isn't masked with -inf before the softmax")
+@wrong("masked_fill without keeping its result", FUTURE, "the future isn't masked")
 def result_of_masked_fill_lost(self, x, B, T, C):
     scores = torch.zeros(T, T)
     scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
@@ -117,7 +117,7 @@ def result_of_masked_fill_lost(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("keeps the weights of the first call", EQUAL, "Make what depends on T anew in each call")
+@wrong("keeps the weights of the first call", EQUAL, "Take T from x.shape in each call")
 def cached(self, x, B, T, C):
     if not hasattr(self, "wei"):
         scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
@@ -163,6 +163,114 @@ def loops_for_the_output(self, x, B, T, C):
     return torch.stack([x[:, : t + 1].mean(1) for t in range(T)], 1)
 
 
+@wrong("inf instead of -inf", FUTURE, "the future got inf; -inf hides it")
+def plus_infinity(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("masks what should be seen", FUTURE, "position t with it")
+def masks_past_and_self(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 1, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("hides position t from itself", ROWS, "position t itself is masked too")
+def hides_itself(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T), -1) == 0, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("-50 instead of -inf", FUTURE, "the mask value isn't small enough")
+def tiny_weights(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -50)
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("softmax twice", EQUAL, "softmax was taken twice")
+def softmax_twice(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(F.softmax(scores, -1), -1)
+    return self.wei @ x
+
+
+@wrong("log_softmax", ROWS, "log_softmax was taken")
+def log_softmax(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.log_softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("the exponential alone", ROWS, "weren't divided by their sum")
+def not_divided(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = scores.exp()
+    return self.wei @ x
+
+
+@wrong("scores that depend on x", EQUAL, "of them; expected")
+def scores_of_x(self, x, B, T, C):
+    scores = (x @ x.transpose(1, 2))[0].masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("scores drawn at random", EQUAL, "something is drawn at random")
+def random_scores(self, x, B, T, C):
+    scores = torch.randn(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("keeps weights of a longer text", ROWS, "self.wei has shape (6, 6), expected (5, 5)")
+def larger_than_the_text(self, x, B, T, C):
+    if not hasattr(self, "wei") or self.wei.shape[0] < T:
+        scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+        self.wei = F.softmax(scores, -1)
+    return self.wei[:T, :T] @ x
+
+
+@wrong("keeps weights that made nothing", FUTURE, "doesn't hold the weights that made it")
+def invented_weights(self, x, B, T, C):
+    self.wei = torch.eye(T)
+    return x.cumsum(1) / torch.arange(1, T + 1)[:, None]
+
+
+@wrong("(B, T, T) weights", ROWS, "there is a dimension too many in front")
+def one_for_each_example(self, x, B, T, C):
+    scores = torch.zeros(B, T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("a mask of 0 and 1", EQUAL, "A mask is True and False")
+def mask_of_numbers(self, x, B, T, C):
+    mask = 1 - torch.tril(torch.ones(T, T))
+    scores = torch.zeros(T, T).masked_fill(mask, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("~ on 0 and 1", EQUAL, "~ turns True and False around")
+def not_of_numbers(self, x, B, T, C):
+    mask = torch.tril(torch.ones(T, T))
+    scores = torch.zeros(T, T).masked_fill(~mask, float("-inf"))
+    self.wei = F.softmax(scores, -1)
+    return self.wei @ x
+
+
+@wrong("torch.no_grad", COUNT, "No gradient reaches the input")
+def no_gradient(self, x, B, T, C):
+    with torch.no_grad():
+        scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+        self.wei = F.softmax(scores, -1)
+        return self.wei @ x
+
+
 @right("-1e9 is low enough")
 def very_negative(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -1e9)
@@ -205,4 +313,47 @@ def with_graph(self, x, B, T, C):
     scores = torch.zeros(T, T, requires_grad=True)
     scores = scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@right("log 0 is -inf")
+def logarithm_of_the_triangle(self, x, B, T, C):
+    self.wei = torch.softmax(torch.log(torch.tril(torch.ones(T, T))), dim=-1)
+    return self.wei @ x
+
+
+@right("the triangle itself as scores")
+def triangle_as_scores(self, x, B, T, C):
+    s = torch.tril(torch.ones(T, T))
+    s = s.masked_fill(s == 0, float("-inf"))
+    self.wei = F.softmax(s, -1)
+    return self.wei @ x
+
+
+@right("logsumexp")
+def logsumexp(self, x, B, T, C):
+    s = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) < 1, float("-inf"))
+    self.wei = (s - s.logsumexp(-1, keepdim=True)).exp()
+    return self.wei @ x
+
+
+@right("float64 weights")
+def double(self, x, B, T, C):
+    s = torch.zeros(T, T, dtype=torch.float64).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(s, -1)
+    return self.wei.to(x.dtype) @ x
+
+
+@right("the same weights for each example, one kept")
+def batched(self, x, B, T, C):
+    s = torch.zeros(B, T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    w = F.softmax(s, -1)
+    self.wei = w[0]
+    return torch.bmm(w, x)
+
+
+@right("PyTorch's attention with queries of 0")
+def fused(self, x, B, T, C):
+    z = torch.zeros(B, T, 1)
+    self.wei = F.scaled_dot_product_attention(z[:1], z[:1], torch.eye(T)[None], is_causal=True)[0]
     return self.wei @ x

@@ -431,6 +431,275 @@ def writes_into_weights(self, x, q, k, v, B, T, C):
     return out
 
 
+@wrong("divides by sqrt(T C)", WEIGHTS, "divided by sqrt(T C)")
+def divided_by_root_of_tc(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / (T * C) ** 0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by the fourth root of C", WEIGHTS, "the fourth root of C")
+def fourth_root(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.25
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides q and k, each by sqrt(C)", VARIANCE, "divided by C, not by its square root")
+def divided_twice(self, x, q, k, v, B, T, C):
+    q = q / C**0.5
+    k = k / C**0.5
+    scores = q @ k.transpose(-2, -1)
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by sqrt(block_size)", WEIGHTS, "divided by sqrt(block_size)")
+def divided_by_root_of_block_size(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / self.tril.shape[0] ** 0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the cosine of q and k", WEIGHTS, "q and k were divided by their lengths")
+def cosine(self, x, q, k, v, B, T, C):
+    scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides by what it measured", WEIGHTS, "their own standard deviation")
+def measured_deviation(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    scores = scores / scores.std()
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the queries ask the values", WEIGHTS, "the queries ask the values")
+def q_asks_v(self, x, q, k, v, B, T, C):
+    scores = q @ v.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the queries ask x", WEIGHTS, "the queries ask x")
+def q_asks_x(self, x, q, k, v, B, T, C):
+    scores = q @ x.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("negative scores set to 0", WEIGHTS, "negative scores were set to 0")
+def relu(self, x, q, k, v, B, T, C):
+    scores = F.relu(q @ k.transpose(-2, -1) / C**0.5)
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("sigmoid instead of softmax", WEIGHTS, "sigmoid was used in place of softmax")
+def sigmoid(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = scores.sigmoid()
+    return self.wei @ v
+
+
+@wrong("the exponential alone", ROWS, "the exponentials aren't divided by their sum")
+def not_normalized(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = scores.exp()
+    return self.wei @ v
+
+
+@wrong("log_softmax", WEIGHTS, "log_softmax was taken")
+def log_softmax(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.log_softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "q and k are swapped, and softmax ran over the rows")
+def two_that_nearly_cancel(self, x, q, k, v, B, T, C):
+    scores = k @ q.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=1)
+    return self.wei @ v
+
+
+@wrong("everything transposed: right output, wrong weights", WEIGHTS, "self.wei is transposed")
+def all_transposed(self, x, q, k, v, B, T, C):
+    scores = k @ q.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T].T == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=1)
+    return self.wei.transpose(1, 2) @ v
+
+
+@wrong("divides only where it isn't measured", VARIANCE, "which is C")
+def divided_unless_debug(self, x, q, k, v, debug, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    if not debug:
+        scores = scores / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides only where it is measured", WEIGHTS, "not divided by sqrt(C)")
+def divided_for_debug_only(self, x, q, k, v, debug, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    if debug:
+        scores = scores / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("adds up the scores of the examples", WEIGHTS, "he scores of the examples were added up")
+def adds_examples(self, x, q, k, v, B, T, C):
+    scores = torch.einsum("btc,dsc->bts", q, k) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the mean isn't taken off", VARIANCE, "the mean isn't taken off")
+def mean_of_squares(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = (scores**2).mean()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the variance of one example", VARIANCE, "only the first example was taken")
+def first_example_only(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores[0].var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the mean of the rows' variances", VARIANCE, "the mean of the variances of the rows")
+def mean_of_variances(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var(-1).mean()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("set in the first call only", VARIANCE, "it was kept from an earlier call")
+def variance_of_the_first_call(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    if self.var is None:
+        self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("rounds the variance", VARIANCE, "it was rounded")
+def rounded(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = round(scores.var().item(), 1)
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps a text", VARIANCE, "self.var is a str")
+def variance_as_text(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = f"{scores.var():.3f}"
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("adds x", WEIGHTS, "the input was added to the result")
+def adds_x(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return x + self.wei @ v
+
+
+@wrong("divides the output too", WEIGHTS, "the output was divided by sqrt(C) too")
+def output_divided(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v / C**0.5
+
+
+@wrong("a dropout on the output", WEIGHTS, "something is drawn at random")
+def dropout_on_the_output(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return F.dropout(self.wei @ v, 0.1, self.training)
+
+
+@wrong("takes value(x) where debug drew v", VARIANCE, "still depends on x")
+def v_without_debug(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ self.value(x)
+
+
+@wrong(".T on a batch", WEIGHTS, "Two shapes don't fit")
+def reverses_all_dimensions(self, x, q, k, v, B, T, C):
+    scores = q @ k.T / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("no gradient for the queries", TRAINS, "No gradient reaches")
+def q_detached(self, x, q, k, v, B, T, C):
+    scores = q.detach() @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
 @right("divides before the product, weights with their graph")
 def divided_before(self, x, q, k, v, B, T, C):
     wei = (q * C**-0.5) @ k.transpose(-2, -1)
@@ -492,4 +761,106 @@ def in_place(self, x, q, k, v, B, T, C):
     scores /= C**0.5
     self.var = scores.detach().clone().var()
     self.wei = scores.masked_fill_(self.tril[:T, :T].logical_not(), -torch.inf).softmax(dim=-1)
+    return self.wei @ v
+
+
+@right("each of q and k over the fourth root of C")
+def root_shared(self, x, q, k, v, B, T, C):
+    scores = (q / C**0.25) @ (k / C**0.25).transpose(1, 2)
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@right("baddbmm")
+def baddbmm(self, x, q, k, v, B, T, C):
+    scores = torch.baddbmm(torch.zeros(B, T, T), q, k.mT, beta=0, alpha=C**-0.5)
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@right("PyTorch's attention, and the weights of the identity")
+def fused_for_both(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.scaled_dot_product_attention(q, k, torch.eye(T).expand(B, T, T), is_causal=True)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+@right("softmax by hand")
+def softmax_by_hand(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    e = (scores - scores.max(-1, keepdim=True).values).exp()
+    self.wei = e / e.sum(-1, keepdim=True)
+    return self.wei @ v
+
+
+@right("NumPy's variance, over n")
+def variance_by_numpy(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.detach().numpy().var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@right("softmax row by row")
+def row_by_row(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = torch.zeros(B, T, T)
+    for t in range(T):
+        self.wei[:, t, : t + 1] = F.softmax(scores[:, t, : t + 1], -1)
+    return self.wei @ v
+
+
+@right("masks after the softmax, and divides again")
+def mask_after_with_division(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores, dim=-1) * self.tril[:T, :T]
+    self.wei = wei / wei.sum(-1, keepdim=True)
+    return self.wei @ v
+
+
+@right("a buffer of its own")
+def own_buffer(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    if not hasattr(self, "future"):
+        self.register_buffer("future", self.tril == 0)
+    scores = scores.masked_fill(self.future[:T, :T], float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@right("the last corner of tril is the same triangle")
+def last_corner(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[-T:, -T:] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@right("log 0 is -inf")
+def logarithm_of_the_triangle(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores + torch.log(self.tril[:T, :T])
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@right("a sum of products")
+def sums_products(self, x, q, k, v, B, T, C):
+    scores = (q[:, :, None] * k[:, None]).sum(-1) / C**0.5 if T * T * C * B < 10**6 else q @ k.mT / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
     return self.wei @ v

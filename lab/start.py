@@ -1,0 +1,135 @@
+"""Put the notebooks into work/week1, keep what is there, and open JupyterLab on the welcome page.
+
+python lab/start.py [options of JupyterLab]
+"""
+
+import difflib
+import json
+import os
+import re
+import sys
+import webbrowser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE = ROOT / "release" / "week1"
+WORK = ROOT / "work" / "week1"
+PRISTINE = ROOT / "work" / ".released" / "week1"  # the release that each notebook of the learner's was made from
+CHANGES = ROOT / "work" / "changes"
+WORKSPACES = ROOT / "work" / ".jupyterlab"  # which notebooks were open
+
+
+def bring():
+    """Copy the released notebooks that are missing or that the learner never touched.
+
+    Returns:
+        names of the notebooks that the learner works in and of which `release/` has a newer version. What changed is
+        written to work/changes/.
+    """
+    newer = []
+    for released in sorted(RELEASE.glob("*.ipynb")):
+        mine, pristine, changes = WORK / released.name, PRISTINE / released.name, CHANGES / f"{released.stem}.md"
+        content = released.read_bytes()
+        if not pristine.exists() and mine.exists():
+            write(pristine, content)
+        if not mine.exists() or mine.read_bytes() == pristine.read_bytes() != content:
+            write(pristine, content)
+            write(mine, content)
+        if pristine.read_bytes() == content:
+            changes.unlink(missing_ok=True)
+        else:
+            newer.append(released.stem)
+            write(changes, describe(released.stem, pristine.read_text("utf-8"), content.decode()).encode())
+    return newer
+
+
+def write(path, content):
+    """Write all of a file or nothing, so that a full disk leaves no half notebook."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.half")
+    try:
+        half.write_bytes(content)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def describe(name, old, new):
+    """The change from one release of a notebook to the next, as a page to read."""
+
+    def lines(notebook):
+        for cell in json.loads(notebook)["cells"]:
+            yield from [f"[{cell['cell_type']}]", *"".join(cell["source"]).split("\n"), ""]
+
+    diff = list(difflib.unified_diff(list(lines(old)), list(lines(new)), n=3, lineterm=""))[2:]
+    return "\n".join(
+        [
+            f"# What is new in {name}",
+            "",
+            "Lines that went begin with −, new ones with +. Your own notebook is as you left it.",
+            "To take the new one, rename yours, run `make lab` again, and copy your class from the one into the other.",
+            "",
+            "`" * 8 + "diff",
+            *diff,
+            "`" * 8,
+            "",
+        ]
+    )
+
+
+def welcome(newer):
+    """The welcome page: the table is the README's, each notebook a link."""
+    ladder = re.search(r"^\| notebook \|.*?(?=\n\n)", (ROOT / "README.md").read_text("utf-8"), re.S | re.M)[0]
+    ladder = re.sub(r"^\| (\d-[\w-]+) \|", r"| [\1](\1.ipynb) |", ladder, flags=re.M)
+    news = "".join(f"> There is a newer [{name}](../changes/{name}.md): see what changed.\n\n" for name in newer)
+    page = (ROOT / "lab" / "welcome.md").read_text("utf-8")
+    return page.replace("{news}", news).replace("{ladder}", ladder)
+
+
+def main(options):
+    first = not any(WORKSPACES.glob("*"))
+    try:
+        newer = bring()
+        write(WORK / "welcome.md", welcome(newer).encode())
+        WORKSPACES.mkdir(exist_ok=True)
+    except OSError as error:
+        sys.exit(
+            f"{error.filename or WORK} can't be written: {error.strerror}.\n"
+            "Your work is as it was. Make room or mend the cause, and run the same command again."
+        )
+    print("Your notebooks are in work/week1.", flush=True)
+    for name in newer:
+        print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
+    from jupyter_server.serverapp import list_running_servers
+    from jupyterlab.labapp import main as jupyterlab
+
+    for server in list_running_servers():
+        if Path(server["root_dir"]) == ROOT and not options:
+            print(f"It is running already: {server['url']}lab?token={server['token']}")
+            webbrowser.open(f"{server['url']}lab?token={server['token']}")
+            return
+    print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.")
+    os.chdir(ROOT)  # where nbgrader_config.py is
+    sys.stdout.flush()
+    jupyterlab(
+        [
+            f"--ServerApp.root_dir={ROOT}",
+            f"--ContentsManager.preferred_dir={WORK}",
+            "--Application.log_level=ERROR",
+            "--KernelManager.transport_encryption=auto",  # or each kernel warns that its connection is open
+            # After a restart, server and browser of these versions may disagree about a newer protocol.
+            "--ZMQChannelsWebsocketConnection.kernel_ws_protocol=",
+            "--LabApp.news_url=None",
+            f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
+            f"--LabApp.workspaces_dir={WORKSPACES}",
+            f"--LabApp.default_url={'/lab/tree/work/week1/welcome.md' if first or newer else '/lab'}",
+            *options,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("\nStopped before JupyterLab was up.")

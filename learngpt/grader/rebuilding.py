@@ -1,0 +1,193 @@
+"""What is graded is the course's notebook with the student's own cells put into it."""
+
+import ast
+import codecs
+import copy
+import json
+from dataclasses import dataclass
+
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
+MOST_CELLS = 1000
+
+
+class Unreadable(Exception):
+    """A submitted file can't be read as a notebook. The message is for the student."""
+
+
+@dataclass
+class Cell:
+    """What counts of a submitted cell. All else that the file says of it is ignored."""
+
+    kind: str
+    source: str
+    id: str = None
+    grade_id: str = None
+
+
+def read(raw):
+    """The cells of a submitted notebook, bytes -> list of Cell. It may be of any version and Unicode encoding.
+
+    Raises:
+        Unreadable: it isn't a notebook, or it is too large.
+    """
+    if len(raw) > MOST_BYTES:
+        raise Unreadable(f"The file has {len(raw):,} bytes; more than {MOST_BYTES:,} are not read. Clear its outputs.")
+    try:
+        data = json.loads(_text(raw))
+    except (ValueError, RecursionError):
+        raise Unreadable("The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab.") from None
+    cells = data.get("cells") if isinstance(data, dict) else None
+    if cells is None and isinstance(data, dict) and isinstance(data.get("worksheets"), list):  # before version 4
+        cells = [each for sheet in data["worksheets"] if isinstance(sheet, dict) for each in sheet.get("cells", [])]
+    if not isinstance(cells, list):
+        raise Unreadable("The file is JSON, but no notebook: it has no list of cells. Save it again in JupyterLab.")
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(f"The notebook has {len(cells):,} cells; more than {MOST_CELLS:,} are not read.")
+    return [_cell(each) for each in cells if isinstance(each, dict)]
+
+
+def _text(raw):
+    for mark, encoding in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if raw.startswith(mark):
+            return raw.decode(encoding, "replace")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:  # what is not ASCII stands in comments and strings; none of the course's code needs it
+        return raw.decode(json.detect_encoding(raw), "replace")
+
+
+def _cell(each):
+    source = each.get("source", each.get("input", ""))
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    metadata = each.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return Cell(
+        "code" if each.get("cell_type") == "code" else "markdown",
+        source.encode("utf-8", "replace").decode() if isinstance(source, str) else "",
+        each.get("id") if isinstance(each.get("id"), str) else None,
+        grade_id if isinstance(grade_id, str) else None,
+    )
+
+
+def grade_ids(notebook):
+    """The grade ids of a notebook of the course, or of the cells of a submitted one."""
+    return {grade_id_of(cell) for cell in getattr(notebook, "cells", notebook)} - {None}
+
+
+def grade_id_of(cell):
+    return cell.grade_id if isinstance(cell, Cell) else cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def rebuild(course, submitted):
+    """Put a student's cells into the course's notebook.
+
+    Solutions are found by their grade ids, whatever happened to the cells around them. Cells that the student added,
+    and copies of a solution, come after the cell of the course that they followed. All else is the course's: locked
+    cells, their order, points and metadata. A cell of the course that only demonstrates, but that the student changed,
+    stands as theirs where their solution uses a name that it defines.
+
+    Args:
+        course: the notebook from source/, with solutions and hidden tests.
+        submitted: list of Cell.
+
+    Returns:
+        a notebook; the metadata of a cell of the student's own is {"learngpt": "own"}.
+    """
+    by_grade_id = {grade_id_of(cell): index for index, cell in enumerate(course.cells) if grade_id_of(cell)}
+    by_id = {cell.id: index for index, cell in enumerate(course.cells) if not grade_id_of(cell)}
+    by_source = {cell.source: index for index, cell in enumerate(course.cells) if not grade_id_of(cell)}
+    solutions, own, changed, after = {}, {}, {}, -1
+    for cell in submitted:
+        index = by_grade_id.get(cell.grade_id)
+        if index is None:
+            index = by_id.get(cell.id, by_source.get(cell.source))
+            if index is not None and cell.source != course.cells[index].source:
+                changed[index] = cell
+        elif _is_solution(course.cells[index]):
+            if index in solutions:
+                own.setdefault(index, []).append(cell)  # a copy: as in their own kernel, the later one wins
+            solutions.setdefault(index, cell)
+        if index is None:
+            own.setdefault(after, []).append(cell)
+        else:
+            after = index
+    _find_moved(course, solutions, own)
+    wanted = _names_loaded(cell.source for cell in [*solutions.values(), *sum(own.values(), [])])
+
+    notebook = copy.deepcopy(course)
+    notebook.cells = []
+    for index, cell in enumerate([None, *course.cells], -1):
+        if cell is not None:
+            cell = copy.deepcopy(cell)
+            if _is_solution(cell):
+                cell.source = solutions[index].source if index in solutions else "# This cell is not in the submission."
+            notebook.cells.append(cell)
+        if index in changed and changed[index].kind == "code" and _names_bound(changed[index].source) & wanted:
+            notebook.cells.append(_own(changed[index]))
+        notebook.cells += [_own(each) for each in own.get(index, [])]
+    return notebook
+
+
+def _is_solution(cell):
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def _own(cell):
+    new = new_code_cell if cell.kind == "code" else new_markdown_cell
+    return new(cell.source, metadata={"learngpt": "own"})
+
+
+def _find_moved(course, solutions, own):
+    """Where a solution cell is gone, take the student's own cell that defines its class, wherever it stands."""
+    for index, cell in enumerate(course.cells):
+        if not _is_solution(cell) or index in solutions:
+            continue
+        classes = _names_bound(cell.source)
+        for cells in own.values():
+            for each in cells:
+                if each.kind == "code" and classes & _classes(each.source):
+                    solutions[index] = each
+        if index in solutions:
+            for cells in own.values():
+                cells[:] = [each for each in cells if each is not solutions[index]]
+
+
+def _tree(source):
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+
+
+def _classes(source):
+    return {node.name for node in _tree(source).body if isinstance(node, ast.ClassDef)}
+
+
+def _names_bound(source):
+    """The names that a cell gives a value, at any depth."""
+    names = set()
+    for node in ast.walk(_tree(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+    return names
+
+
+def _names_loaded(sources):
+    return {
+        node.id
+        for source in sources
+        for node in ast.walk(_tree(source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }

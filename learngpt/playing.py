@@ -1,0 +1,221 @@
+"""Things to play with in the notebooks: a picture that anybody sees, and controls for a person who sits at it.
+
+Each function shows its picture as it is without a touch. Where a person watches, ipywidgets' controls stand above it,
+and each change draws the picture anew in its place.
+"""
+
+import functools
+import html
+import math
+
+import torch
+from IPython.display import display
+
+from learngpt import plots
+from learngpt.training import Plain, Sample, watched
+
+
+def _play(show, **controls):
+    """Show `show(**values)`, a thing to display, and controls that show it anew.
+
+    Args:
+        controls: for each argument of `show` its value at the start, and a function that makes its control of it.
+    """
+    start = {name: value for name, (value, _) in controls.items()}
+    if not watched():
+        display(show(**start))
+        return
+    import ipywidgets  # takes a moment, and a graded notebook doesn't need it
+
+    widgets = {name: make(ipywidgets, value) for name, (value, make) in controls.items()}
+    display(ipywidgets.VBox(list(widgets.values())))
+    handle = display(show(**start), display_id=True)
+
+    def again(change):
+        try:
+            handle.update(show(**{name: widget.value for name, widget in widgets.items()}))
+        except ValueError as error:  # a character that isn't in the vocabulary, or no character at all
+            handle.update(Plain(f"✗ {error}"))
+
+    for widget in widgets.values():
+        widget.observe(again, "value")
+
+
+def _control(kind, description, **options):
+    """A function that makes a control of ipywidgets, as `_play` wants it."""
+    look = {"style": {"description_width": "8em"}, "layout": {"width": "32em"}}
+
+    def make(ipywidgets, value):
+        options_ = look | options | {"description": description, "continuous_update": False}
+        return getattr(ipywidgets, kind)(value=value, **options_)
+
+    return make
+
+
+def _powers(base, exponents):
+    return [(f"{base**exponent:,}", exponent) for exponent in exponents]
+
+
+class _Both:
+    """A picture, and text below it."""
+
+    def __init__(self, picture, text):
+        self.picture, self.text = picture, text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        text = html.escape(repr(self.text))
+        return {
+            "text/html": f"{self.picture.html}<pre>{text}</pre>",
+            "text/plain": f"{self.picture.alt}\n{self.text!r}",
+        }
+
+
+def temperature(model, text, prompt=None, length=120):
+    """Play with how a model writes: the temperature, and how much of the past it may see.
+
+    The logits are divided by the temperature before the softmax. Below 1 the likely becomes likelier, above 1 less so.
+
+    Args:
+        prompt: what the model goes on after; the first line of the text if left out.
+    """
+
+    @torch.no_grad()
+    def show(prompt, temperature, context, seed):
+        ids = text.encode(prompt)[None]  # (1, T)
+        if not ids.numel():
+            raise ValueError("Type at least one character for the model to go on after.")
+        draws = torch.Generator().manual_seed(seed)
+        temperatures = dict.fromkeys((1.0, temperature))  # one where they are the same
+        groups = {f"temperature {each:.1f}": _next(model, ids, context, each) for each in temperatures}
+        likeliest = groups["temperature 1.0"].argsort(descending=True)[:12]
+        groups = {name: probabilities[likeliest] for name, probabilities in groups.items()}
+        draws = torch.Generator().manual_seed(seed)
+        for _ in range(length):
+            drawn = torch.multinomial(_next(model, ids, context, temperature), 1, generator=draws)
+            ids = torch.cat((ids, drawn[None]), dim=1)
+        title = "A low temperature favours the likeliest character"
+        picture = plots.bars_picture(groups, text.decode(likeliest), title, "probability", "next character")
+        return _Both(picture, Sample(text.decode(ids[0])))
+
+    _play(
+        show,
+        prompt=(text.first_line if prompt is None else prompt, _control("Textarea", "go on after", rows=2)),
+        temperature=(0.5, _control("FloatSlider", "temperature", min=0.1, max=3.0, step=0.1)),
+        context=(model.block_size, _control("IntSlider", "context", min=1, max=model.block_size)),
+        seed=(1, _control("IntSlider", "another draw", min=1, max=50)),
+    )
+
+
+def _next(model, ids, context, temperature):
+    """(1, T) characters -> (V,) probabilities of the next one, from the last `context` of them."""
+    return (model(ids[:, -context:])[0][0, -1] / temperature).softmax(-1)
+
+
+def attention(model, text, line):
+    """Play with a line of text: point at a character, and see how much it looks at each one before it.
+
+    Args:
+        model: has a `head` that keeps its weights in `head.wei`, (B, T, T).
+        line: up to `block_size` characters.
+    """
+
+    @functools.lru_cache(1)
+    @torch.no_grad()
+    def weights(line):
+        model(text.encode(line)[None])
+        return model.head.wei[0].clone()  # (T, T)
+
+    def show(line, place):
+        if not line:
+            raise ValueError("Type a line first.")
+        if len(line) > model.block_size:
+            raise ValueError(f"The line has {len(line)} characters. This model sees {model.block_size} at most.")
+        place = min(place, len(line) - 1)
+        title = f"What {plots.visible(line[place])[0]} at position {place} looks at"
+        row = {"weight": weights(line)[place]}
+        return plots.bars_picture(row, line, title, "weight", "character looked at", mark=place, top=1)
+
+    if not watched():
+        display(show(line, len(line) - 1))
+        return
+    _point(show, line)
+
+
+def _point(show, line):
+    """Controls for `attention`: a line to type, and its characters as buttons."""
+    import ipywidgets
+
+    typed = _control("Text", "your line")(ipywidgets, line)
+    box = ipywidgets.VBox()
+
+    def buttons():
+        # Buttons of one label light up together, so each copy gets zero-width spaces of its own.
+        labels = [
+            label + "\u200b" * typed.value[:place].count(typed.value[place])
+            for place, label in enumerate(plots.visible(typed.value))
+        ]
+        chars = ipywidgets.ToggleButtons(
+            options=list(zip(labels, range(len(labels)))),
+            index=len(labels) - 1 if labels else None,
+            style={"button_width": "2.8em"},
+        )
+        chars.observe(lambda change: handle.update(picture(change.new)), "index")
+        box.children = [typed, ipywidgets.Label("Point at a character:"), chars]
+
+    def picture(place):
+        try:
+            return show(typed.value, place)
+        except ValueError as error:
+            return Plain(f"✗ {error}")
+
+    def another(change):
+        buttons()
+        handle.update(picture(len(typed.value) - 1))
+
+    buttons()
+    typed.observe(another, "value")
+    display(box)
+    handle = display(picture(len(line) - 1), display_id=True)
+
+
+def scaling(d=64, keys=6):
+    """Play with d, the length of queries and keys: the softmax of random scores, undivided and divided by √d."""
+
+    def show(size, seed):
+        d = 2**size
+        draws = torch.Generator().manual_seed(seed)
+        q, k = torch.randn(200, d, generator=draws), torch.randn(200, d, generator=draws)
+        scores = q @ k.T  # (200, 200)
+        scaled = scores / math.sqrt(d)
+        groups = {
+            f"undivided,\nvariance {scores.var():.0f}": scores[0, :keys].softmax(0),
+            f"divided by √d,\nvariance {scaled.var():.1f}": scaled[0, :keys].softmax(0),
+        }
+        return plots.bars_picture(
+            groups, [str(key) for key in range(keys)], f"d = {d}: where one query looks", "weight", "position", top=1
+        )
+
+    _play(
+        show,
+        size=(round(math.log2(d)), _control("SelectionSlider", "d", options=_powers(2, range(1, 11)))),
+        seed=(1, _control("IntSlider", "other numbers", min=1, max=50)),
+    )
+
+
+def positions(base=10000, length=64, embed_size=32):
+    """Play with the sinusoidal code: its base, how many positions, how many numbers each."""
+    from learngpt.checks.positions import sinusoids
+
+    def show(exponent, length, embed_size):
+        codes = sinusoids(length, embed_size, 10.0**exponent)  # (length, embed_size)
+        apart = torch.cdist(codes, codes) + torch.eye(length) * 1e9
+        first, second = (apart < apart.min() + 1e-4).nonzero()[0].tolist()
+        title = f"Base {10**exponent:,}: positions {first} and {second} are most alike, {apart.min():.2f} apart"
+        return plots.heatmaps_picture({"": codes.T}, title, row_name="column", col_name="position", vmin=-1.0, vmax=1.0)
+
+    _play(
+        show,
+        exponent=(round(math.log10(base)), _control("SelectionSlider", "base", options=_powers(10, range(7)))),
+        length=(length, _control("IntSlider", "positions", min=2, max=256)),
+        embed_size=(embed_size, _control("IntSlider", "numbers each", min=2, max=64, step=2)),
+    )

@@ -1,0 +1,99 @@
+"""How fast is grading? `.venv/bin/python -m tests.benchmark_grading`, in an hour when the machine does nothing else.
+
+Makes submissions from the answers of tests/answers, some right, some wrong, and grades the same ones three times: by
+plain `nbgrader autograde` (without bubblewrap, one notebook at a time; it too leaves out the cells that only
+demonstrate), by `nbgrader autograde` with the course's configuration, and by `python -m learngpt.grader`.
+"""
+
+import argparse
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+
+from tests.conftest import ROOT
+from tests.test_answers import PLACES, answers, changed, grade_id
+
+PLAIN = """
+c = get_config()
+c.Execute.skip_cells_with_tag = "demo"
+c.Execute.timeout = 60
+"""
+
+
+def submissions(folder, count):
+    """Write `count` submissions of six notebooks; every third answer is a wrong one."""
+    right = {file: itertools.cycle([each for where, each in pairs("right") if where == file]) for file in PLACES}
+    wrong = {file: itertools.cycle([each for where, each in pairs("wrong") if where == file]) for file in PLACES}
+    turn = itertools.count()
+    for number in range(count):
+        target = folder / f"student{number:02}" / "week1"
+        target.mkdir(parents=True)
+        for path in sorted((ROOT / "source" / "week1").glob("*.ipynb")):
+            notebook = nbformat.read(path, 4)
+            for file, (name, cell_id, part) in PLACES.items():
+                if name == path.stem:
+                    [cell] = [cell for cell in notebook.cells if grade_id(cell) == cell_id]
+                    cell.source = changed(cell.source, part, next(wrong[file] if next(turn) % 3 == 0 else right[file]))
+            notebook.cells.insert(0, nbformat.v4.new_code_cell(f"# submission {number}"))
+            nbformat.write(notebook, target / path.name)
+
+
+def pairs(kind):
+    for parameter in answers(kind):
+        file, answer = parameter.values
+        if "while True" not in answer.body:
+            yield file, answer
+
+
+def course(folder, submitted, config):
+    shutil.copytree(ROOT / "source", folder / "source")
+    shutil.copytree(submitted, folder / "submitted")
+    (folder / "nbgrader_config.py").write_text(config)
+    if config == PLAIN:  # it has no other place to carry classes from
+        shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    run(folder, "nbgrader", "generate_assignment", "week1")
+    return folder
+
+
+def run(folder, *command):
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr[-3000:])
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--submissions", type=int, default=20)
+    count = parser.parse_args().submissions
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ours = (ROOT / "nbgrader_config.py").read_text()
+    with tempfile.TemporaryDirectory() as temporary:
+        temporary = Path(temporary)
+        submissions(temporary / "submitted", count)
+        first = None
+        for title, config, command in (
+            ("nbgrader autograde, plain", PLAIN, ("nbgrader", "autograde", "week1")),
+            ("nbgrader autograde, contained", ours, ("nbgrader", "autograde", "week1")),
+            ("python -m learngpt.grader", ours, ("learngpt.grader", "week1")),
+        ):
+            folder = course(temporary / title.replace(" ", "-"), temporary / "submitted", config)
+            seconds = run(folder, *command)
+            first = first or seconds
+            print(
+                f"{title:30} {seconds:7.1f} s  {3600 * count / seconds:6,.0f} submissions an hour  "
+                f"{first / seconds:4.1f} times as fast",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Things to play with: a still picture for all, and controls for a person."""
+
+import warnings
+
+import ipywidgets
+import pytest
+import torch
+
+from learngpt import Text, load_text, playing, plots, training
+from learngpt.training import train
+
+
+class Screen(list):
+    """Takes what is displayed, and what it is replaced by."""
+
+    def display(self, thing, display_id=False):
+        self.append(thing)
+        place = len(self) - 1
+
+        class Handle:
+            @staticmethod
+            def update(other):
+                self[place] = other
+
+        return Handle() if display_id else None
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    screen = Screen()
+    monkeypatch.setattr(playing, "display", screen.display)
+    monkeypatch.setattr(training, "display", screen.display)
+    return screen
+
+
+@pytest.fixture
+def person(monkeypatch, screen):
+    """A screen with a person before it."""
+    monkeypatch.setattr(playing, "watched", lambda: True)
+    monkeypatch.setattr(training, "watched", lambda: True)
+    return screen
+
+
+def control(box, description):
+    return next(widget for widget in box.children if getattr(widget, "description", "") == description)
+
+
+def test_without_a_person_there_is_one_picture_and_no_control(screen, text, own):
+    model = own("GPTVer1")(text.vocab_size, 8)
+    playing.temperature(model, text)
+    playing.scaling()
+    playing.positions()
+    assert len(screen) == 3
+    assert not any(isinstance(thing, ipywidgets.Widget) for thing in screen)
+    assert "temperature 0.5" in repr(screen[0]._repr_mimebundle_()["text/plain"])
+
+
+def test_a_bigram_does_not_care_for_context_and_does_for_temperature(person, text, own):
+    torch.manual_seed(0)
+    playing.temperature(own("GPTVer1")(text.vocab_size, 8), text)
+    box, first = person
+    control(box, "context").value = 1
+    assert person[1].text == first.text
+    control(box, "temperature").value = 2.0
+    assert person[1].text != first.text
+    control(box, "go on after").value = ""
+    assert "✗ Type at least one character" in repr(person[1])
+
+
+def test_attention_follows_what_one_types_and_points_at(person, text, own):
+    head = own("HeadVer4")(12, 8)
+    playing.attention(own("GPTVer2")(head, text.vocab_size, 8, 12), text, "to be")
+    box = person[0]
+    assert person[1].alt.startswith("What e at position 4 looks at")
+    box.children[-1].index = 2
+    assert person[1].alt.startswith("What ␣ at position 2 looks at")
+    control(box, "your line").value = "theme"
+    assert [label.strip("\u200b") for label, _ in box.children[-1].options] == list("theme")
+    assert len(dict(box.children[-1].options)) == 5, "two buttons of one label light up together"
+    for line, said in (("snow ☃", "☃"), ("x" * 13, "has 13 characters"), ("", "Type a line")):
+        control(box, "your line").value = line
+        assert said in str(person[1])
+    control(box, "your line").value = "again"
+    assert person[1].alt.startswith("What n at position 4")
+
+
+def test_scaling_and_positions_tell_their_numbers(person):
+    playing.scaling(2)
+    playing.positions()
+    control(person[0], "d").value = 10
+    assert "undivided, variance 1034: '0' 1.00" in person[1].alt
+    assert "Base 10,000: positions 0 and 1 are most alike, 1.17 apart" in person[3].alt
+    control(person[2], "base").value = 0
+    assert "Base 1: positions 0 and 44 are most alike" in person[3].alt
+
+
+def test_training_shows_a_line_and_a_picture_and_leaves_one_line(person, text, own, monkeypatch):
+    pictures = []
+    draw = plots.losses_picture
+    monkeypatch.setattr(plots, "losses_picture", lambda *given, **more: pictures.append(draw(*given, **more)))
+    monkeypatch.setattr(training._Progress, "PICTURE_SECONDS", 0)
+    history = train(own("GPTVer1")(text.vocab_size, 8), text, steps=20, windows=2)
+    assert pictures
+    assert [repr(thing) for thing in person] == [repr(history), ""]
+
+
+def test_stop_keeps_the_model(person, text, own, monkeypatch):
+    model = own("GPTVer1")(text.vocab_size, 8)
+    before = model.token_embedding_table.weight.clone()
+
+    def press_stop(progress, history):
+        if len(history.losses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Progress, "advance", press_stop)
+    history = train(model, text, steps=20, windows=2)
+    assert history.stopped and len(history.losses) == 3
+    assert not torch.equal(before, model.token_embedding_table.weight)
+
+
+@pytest.mark.parametrize("fonts", [None, ["DejaVu Sans"]])
+def test_letters_of_any_script_draw_without_a_warning(screen, monkeypatch, fonts):
+    if fonts:
+        there = plots._fonts()
+        monkeypatch.setattr(plots, "_fonts", lambda: {name: there[name] for name in fonts})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = plots.heatmaps_picture({"": torch.eye(4)}, "Letters", rows="가 \n𓀀", cols="가 \n𓀀")
+    assert "'가'" in picture.alt or fonts
+    if fonts:
+        assert plots.visible("가a\n") == ["U+AC00", "a", "↵"]
+
+
+def test_pictures_say_what_they_show_where_quotes_and_lines_would_break_it():
+    picture = plots.render(*_figure(), 'a "quoted"\n<alt>')
+    assert picture.html.startswith('<img alt="a &quot;quoted&quot; &lt;alt&gt;" width=')
+
+
+def _figure():
+    import matplotlib.pyplot as plt
+
+    return [plt.figure(figsize=(1, 1))]
+
+
+def test_the_text_in_korean_and_excerpts():
+    korean = load_text("korean.txt")
+    assert korean.excerpt("Speak") == korean.content[:5]
+    assert Text("abc").excerpt("cab") == "cab"
+    assert korean.first_line.endswith("\n")
+    assert Text("tea for two").first_line == "tea for two"
