@@ -18,6 +18,7 @@ from nbgrader.preprocessors import (
     OverwriteCells,
 )
 
+from learngpt.collecting import UploadsExtractor
 from learngpt.executing import fill_gaps
 from learngpt.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
 from learngpt.grader.steps import GradedExporter, SaveMarks, bring_all
@@ -70,3 +71,7 @@ c.HTMLExporter.filters = {"markdown2html": markdown2html}
 c.GenerateFeedback.exporter_class = FeedbackExporter
 c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
 # c.HideTests.enabled = False  # shows students the source of the hidden tests
+
+# Uploads: zip_collect takes what Canvas and Moodle hand over, and sets aside what it can't take.
+c.ZipCollectApp.extractor_plugin = UploadsExtractor
+c.FileNameCollectorPlugin.named_regexp = r".*[/\\](?P<student_id>[^/\\]+)[/\\](?P<file_id>[^/\\]+)$"

@@ -4,18 +4,20 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 
 import nbformat
 from nbgrader.api import Gradebook
+from sqlalchemy.exc import SAWarning
 
 from tests.conftest import ROOT
 
 
-def nbgrader(folder, *arguments, succeeds=True):
+def nbgrader(folder, *arguments):
     """Run one of nbgrader's commands in a folder and return what it printed."""
     done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=folder, capture_output=True, text=True)
     said = done.stdout + done.stderr
-    assert (done.returncode == 0) == succeeds, said[-4000:]
+    assert done.returncode == 0, said[-4000:]
     return said
 
 
@@ -44,7 +46,8 @@ def open_gradebook(folder):
 
 def mark(folder, student, lost=(), **about):
     """Write a submission with full marks into the gradebook, but for the lost checks."""
-    with open_gradebook(folder) as gradebook:
+    with open_gradebook(folder) as gradebook, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
         gradebook.update_or_create_student(student, **about)
         submission = gradebook.update_or_create_submission("week1", student)
         for notebook in submission.notebooks:
