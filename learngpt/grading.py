@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 from jupyter_server.serverapp import list_running_servers
 from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 from traitlets.config import PyFileConfigLoader
@@ -159,7 +159,7 @@ def main(folder):
     feedback = feedback.with_name(f"{feedback.name}-feedback")
     try:
         results = grade(folder, feedback)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NbGraderException) as error:
         sys.exit(str(error))
     for notebook in dict.fromkeys(row[0] for row in results):
         rows = [row[1:] for row in results if row[0] == notebook]

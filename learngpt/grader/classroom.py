@@ -20,7 +20,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt.grader.sandbox import NoContainment, must_contain
+from learngpt.grader.sandbox import NoContainment, must_be_ready
 from learngpt.grader.steps import Contained, kept_in, sandbox
 from learngpt.grader.submissions import Course, Job, to_text
 
@@ -152,8 +152,7 @@ class GradeClass(NbGrader):
             with Client(self.scheduler, timeout=10) as client:
                 yield client
             return
-        if self.settings.contain:
-            must_contain()  # before anything begins
+        must_be_ready(self.settings.contain)  # before anything begins
         count = self.settings.at_once()
         workers = {"n_workers": count, "threads_per_worker": 1, "memory_limit": 0}
         options = {"dashboard_address": None, "silence_logs": logging.ERROR}

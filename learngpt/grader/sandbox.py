@@ -42,7 +42,7 @@ WHY_NOT = (
 
 
 class NoContainment(Exception):
-    """Containment isn't to be had on this machine. The message says what to install or to set."""
+    """This machine can't grade as it is asked to. The message says what to install or to set."""
 
 
 @functools.cache
@@ -59,6 +59,18 @@ def must_contain():
     if tried.returncode != 0:
         raise NoContainment(WHY_NOT.format(reason=f"bubblewrap says «{tried.stderr.strip()}»"))
     return bwrap
+
+
+def must_be_ready(contain):
+    """See that kernels can be started here, contained if that is asked for.
+
+    Raises:
+        NoContainment: they can't.
+    """
+    if not hasattr(os, "fork"):
+        raise NoContainment("Grading needs Linux or macOS, because its kernels are forked. On Windows, use WSL.")
+    if contain:
+        must_contain()
 
 
 class Sandbox:

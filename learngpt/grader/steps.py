@@ -18,7 +18,7 @@ from traitlets.config import LoggingConfigurable
 from traitlets.log import get_logger
 
 from learngpt.grader.running import CELL
-from learngpt.grader.sandbox import LIMITS, NoContainment, Sandbox, must_contain
+from learngpt.grader.sandbox import LIMITS, NoContainment, Sandbox, must_be_ready
 from learngpt.grader.submissions import Course, Kept, set_aside, to_text
 
 
@@ -43,8 +43,7 @@ class GradedExporter(NotebookExporter):
         super().__init__(**options)
         self._jobs = {}  # folder -> its jobs, of the submission at hand
         try:
-            if Contained(parent=self).contain:
-                must_contain()  # before nbgrader touches any submission
+            must_be_ready(Contained(parent=self).contain)  # before nbgrader touches any submission
         except NoContainment as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
