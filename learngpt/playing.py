@@ -84,7 +84,6 @@ def temperature(model, text, prompt=None, length=120):
         ids = text.encode(prompt)[None]  # (1, T)
         if not ids.numel():
             raise ValueError("Type at least one character for the model to go on after.")
-        draws = torch.Generator().manual_seed(seed)
         temperatures = dict.fromkeys((1.0, temperature))  # one where they are the same
         groups = {f"temperature {each:.1f}": _next(model, ids, context, each) for each in temperatures}
         likeliest = groups["temperature 1.0"].argsort(descending=True)[:12]

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,9 @@ def test_feedback_tells_why(course):
     page = (course / "feedback" / "partly" / "week1" / "5-self-attention.html").read_text()
     assert "The variance of the scores is 10" in page
     assert "the scores were not divided by sqrt(C)" in page
+    # The picture of expected and yours, which the check has drawn, with its words.
+    assert re.search(r'<img[^>]+alt="[^"]*Expected and yours', page)
+    assert "data:image/png;base64," in page
 
 
 def test_validate_accepts_the_solved_and_names_what_is_missing():

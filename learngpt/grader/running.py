@@ -1,7 +1,7 @@
 """Run one notebook of one submission, check by check, and say what each is worth."""
 
 import asyncio
-import base64
+import html
 import logging
 import random
 import re
@@ -26,6 +26,9 @@ NOTEBOOK_WALL = 1800  # seconds on the clock
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
 MOST_KERNELS = 8  # for one notebook
 SET_ASIDE = "This notebook was set aside. Your instructor looks at it."
+PICTURE = re.compile(  # as learngpt.plots makes it
+    r'<img alt="([^"<>]*)" width="(\d{1,4})" style="[^"<>]*" src="data:image/png;base64,([A-Za-z0-9+/]+=*)">'
+)
 CUT = "... the rest of this output was cut ..."
 
 
@@ -364,7 +367,7 @@ def _message(error):
 
 
 def _clean(outputs):
-    """Of what student code showed, plain text, pictures and errors, as nbformat has them; nothing on stderr."""
+    """Of what student code showed, plain text, our own pictures and errors, as nbformat has them; nothing on stderr."""
     clean = []
     for output in outputs:
         if output.output_type == "stream":
@@ -374,31 +377,21 @@ def _clean(outputs):
             else:
                 clean.append(new_output("stream", name="stdout", text=text))
         elif output.output_type == "display_data":
-            data = {
-                kind: output.data[kind]
-                for kind in ("text/plain", "image/png")
-                if _is_plain(output.data.get(kind), kind)
-            }
-            alt = output.get("metadata", {}).get("image/png", {})
-            keep = {
-                key: alt[key]
-                for key in ("alt", "width")
-                if isinstance(alt, dict) and isinstance(alt.get(key), str | int)
-            }
-            clean.append(new_output("display_data", data, metadata={"image/png": keep} if keep else {}))
+            clean.append(_clean_display(output.data))
         elif output.output_type == "error":
-            lines = [str(line)[:OUTPUT_BYTES] for line in output.get("traceback", [])][:100]
+            lines = "\n".join(str(line) for line in output.get("traceback", []))[:OUTPUT_BYTES].split("\n")
             name, value = str(output.get("ename"))[:200], str(output.get("evalue"))[:OUTPUT_BYTES]
             clean.append(new_output("error", ename=name, evalue=value, traceback=lines))
     return clean
 
 
-def _is_plain(value, kind):
-    if not isinstance(value, str) or len(value) > 10 * OUTPUT_BYTES:
-        return False
-    if kind == "image/png":
-        try:
-            return base64.b64decode(value, validate=False).startswith(b"\x89PNG\r\n")
-        except ValueError:
-            return False
-    return True
+def _clean_display(data):
+    """An output with plain text, and with a picture if it is one of learngpt.plots: no HTML of a student's."""
+    text = data.get("text/plain")
+    clean = new_output("display_data", {"text/plain": text[:OUTPUT_BYTES]} if isinstance(text, str) else {})
+    picture = PICTURE.fullmatch(str(data.get("text/html"))[: 10 * OUTPUT_BYTES])
+    if picture:
+        alt, width, png = picture.groups()
+        clean.data["image/png"] = png
+        clean.metadata["image/png"] = {"alt": html.unescape(alt), "width": int(width)}
+    return clean
