@@ -95,7 +95,7 @@ class Sandbox:
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
         if contain:
             command = [*self._bubblewrap(), "--", *command]
-            environment |= {"HOME": "/tmp", "MPLCONFIGDIR": "/tmp/matplotlib"}
+            environment |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), "/run/scratch")
         else:
             environment |= {key: os.environ[key] for key in ("HOME", "SYSTEMROOT") if key in os.environ}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  what kernels say before they are up
@@ -124,13 +124,14 @@ class Sandbox:
             command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
             command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+        command += ["--tmpfs", "/tmp"]  # first, for what is needed may lie below it
         for folder in sorted({str(parent) for path in read for parent in Path(path).parents}):
             command += ["--perms", "0755", "--dir", folder]
         for path in dict.fromkeys(read):
             command += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind-try", path, path]
-        command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/run/kernel"]
+        command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run/scratch", "--dir", "/run/kernel"]
         command += ["--bind", str(self.folder), "/run/kernels", "--setenv", "PYTHONPATH", str(package.parent)]
-        return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]
+        return [*command, "--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"]
 
     def _listen(self):
         for line in self._lines:

@@ -28,7 +28,8 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x100000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38  # linux/prctl.h
 NOBODY = 65534
-HERE = "/run/kernel"  # where it finds its sockets
+HERE = "/run/kernel"  # where a contained kernel finds its sockets
+SCRATCH = "/run/scratch"  # where it may write
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -130,7 +131,7 @@ def _become_kernel(request, folder, contained):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if contained:
         _mount(folder, request["limits"])
-    base = "/tmp" if contained else folder
+    base = SCRATCH if contained else folder
     for name, text in request["files"].items():
         os.makedirs(os.path.dirname(os.path.join(base, name)), exist_ok=True)
         with open(os.path.join(base, name), "w", encoding="utf-8") as file:
@@ -162,7 +163,7 @@ def _mount(folder, limits):
     tmpfs(os.path.dirname(folder), "4k", MS_RDONLY)
     tmpfs("/proc", "4k", MS_RDONLY)
     tmpfs("/dev/shm", "16m")
-    tmpfs("/tmp", limits["disk"])
+    tmpfs(SCRATCH, limits["disk"])
 
 
 def _give_up_rights(limits):

@@ -146,7 +146,7 @@ def looks_around(notebook):
         "found = [str(p) for top in ('/root', '/home', '/work', '/tmp', '/proc', '/run', '/var', '/etc') "
         "for p in Path(top).rglob('*') if p.name.endswith(('.ipynb', '.db', 'passwd', 'shadow')) "
         "or 'submitted' in p.name or '.git' == p.name]\n"
-        "found = [each for each in found if '/lib/' not in each and '/tmp/notebooks' not in each]\n"
+        "found = [each for each in found if '/lib/' not in each and '/run/scratch/notebooks' not in each]\n"
         "print('FOUND', sorted(found))",
     )
 
@@ -155,7 +155,7 @@ def looks_around(notebook):
 def writes_around(notebook):
     insert(
         notebook,
-        "import os\nfor top in ('/', '/root', '/usr', '/etc', '/run/kernel', '/run/kernels', '/dev', '/proc', '/work', "
+        "import os\nfor top in ('/', '/tmp', '/root', '/usr', '/etc', '/run/kernel', '/run/kernels', '/dev', '/proc', '/work', "
         "os.path.dirname(torch.__file__), os.path.dirname(checks.__file__)):\n    try:\n"
         "        open(os.path.join(top, 'written-by-a-submission'), 'w').write('x')\n        print('WROTE', top)\n"
         "    except OSError:\n        pass",
@@ -176,9 +176,9 @@ def calls_out(notebook):
 def fills_the_disk(notebook):
     insert(
         notebook,
-        "import os\ntry:\n    for number in range(10_000):\n        with open(f'/tmp/{number}', 'wb') as file:\n"
+        "import os\ntry:\n    for number in range(10_000):\n        with open(f'{number}', 'wb') as file:\n"
         "            file.write(b'x' * 10_000_000)\nexcept OSError as error:\n    print('FULL', number)\n"
-        "for name in os.listdir('/tmp'):\n    if name.isdigit():\n        os.unlink(f'/tmp/{name}')",
+        "for name in os.listdir():\n    if name.isdigit():\n        os.unlink(name)",
     )
 
 
