@@ -155,7 +155,7 @@ def looks_around(notebook):
 def writes_around(notebook):
     insert(
         notebook,
-        "import os\nfor top in ('/', '/tmp', '/root', '/usr', '/etc', '/run/kernel', '/run/kernels', '/dev', '/proc', '/work', "
+        "import os\nfor top in ('/', '/tmp', '/root', '/usr', '/etc', '/run/kernel', '/run/kernels', '/dev', '/proc', "
         "os.path.dirname(torch.__file__), os.path.dirname(checks.__file__)):\n    try:\n"
         "        open(os.path.join(top, 'written-by-a-submission'), 'w').write('x')\n        print('WROTE', top)\n"
         "    except OSError:\n        pass",
@@ -205,7 +205,7 @@ def takes_memory_at_once(notebook):
     insert(notebook, "x = torch.ones(25_000_000_000)")
 
 
-@submission("Takes memory bit by bit.", SOLVED, 15)
+@submission("Takes memory bit by bit; a check that needs a thread may find no room for it.", SOLVED, {8, 11, 12, 15})
 def takes_memory_bit_by_bit(notebook):
     insert(notebook, "x = []\nwhile True:\n    x.append(torch.ones(10_000_000))")
 
