@@ -1,4 +1,6 @@
-"""The last line of every graded cell: evidence that the check ran to its end."""
+"""What a graded cell leaves to a reader of its outputs: evidence that it ran to its end, or what failed."""
+
+import re
 
 TOKEN = "application/vnd.learngpt.evidence"  # the media type of a grader's token
 
@@ -24,3 +26,12 @@ class _Passed:
 def passed(points, token=None):
     """The last line of a graded cell; a grader gives it a token that it must see again."""
     return _Passed(points, token)
+
+
+def explanation(traceback):
+    """What a failed check said, from the lines of its error output; None for an error of another kind."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback)).strip().split("\n")
+    if not lines[0].startswith("✗ "):
+        return None
+    # without the mark and the indents that show it in a notebook
+    return "\n".join([lines[0].removeprefix("✗ "), *(line.removeprefix("  ") for line in lines[1:])])

@@ -19,6 +19,8 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests
 
+from learngpt.evidence import explanation
+
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).resolve().parent / "server_extensions" / "formgrader" / "templates"
 
@@ -190,8 +192,7 @@ def check_message(cell):
     """
     for output in cell.get("outputs", []):
         if output.output_type == "error":
-            said = strip_ansi("\n".join(output.traceback))
-            return said.removeprefix("✗ ") if said.startswith("✗ ") else f"{output.ename}: {output.evalue}"
+            return explanation(output.traceback) or f"{output.ename}: {output.evalue}"
     return "It did not run to its end."
 
 

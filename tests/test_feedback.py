@@ -128,7 +128,7 @@ def test_each_check_stands_at_the_top_with_its_points_and_message(course):
     assert len(rows) == 4
     assert "✓ 4 of 4" in rows[0] and "<pre></pre>" in rows[0]
     assert "✗ 0 of 4" in rows[1]
-    assert "<pre>The samples follow &lt;argmax&gt;, not softmax.\n  Did you forget to sample?</pre>" in rows[1]
+    assert "<pre>The samples follow &lt;argmax&gt;, not softmax.\nDid you forget to sample?</pre>" in rows[1]
     assert "TypeError: no" in rows[2]
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_output
 
-from learngpt.evidence import TOKEN, passed
+from learngpt.evidence import TOKEN, explanation, passed
 from learngpt.grader.rebuilding import Unreadable, grade_id_of, read, rebuild
 from learngpt.grader.sandbox import LIMITS, ContainedKernelManager
 from learngpt.grader.tripwires import draw
@@ -361,9 +360,8 @@ def _error(message):
 
 
 def _message(error):
-    """What a failed check said, without colours."""
-    lines = strip_ansi("\n".join(str(line) for line in error.get("traceback", []))).strip()
-    return lines.removeprefix("✗ ") if lines.startswith("✗ ") else f"{error.get('ename')}: {error.get('evalue')}"
+    said = explanation([str(line) for line in error.get("traceback", [])])
+    return said or f"{error.get('ename')}: {error.get('evalue')}"
 
 
 def _clean(outputs):
