@@ -19,9 +19,9 @@ from nbgrader.preprocessors import (
 )
 
 from learngpt.collecting import UploadsExtractor
-from learngpt.executing import fill_gaps
 from learngpt.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
 from learngpt.grader.steps import GradedExporter, SaveMarks, bring_all
+from learngpt.validating import fill_gaps
 
 
 class ExecuteAll(Execute):
