@@ -24,6 +24,10 @@ CPU_SECONDS = 10  # for one call of the learner's code; the right ones take mill
 
 # Parts of torch's and Python's messages, and what most likely led to them.
 MEANINGS = [
+    ("expanded size of the tensor", "What is written doesn't fit into its place. Print both shapes."),
+    ('arguments: "dim"', "Say along which dimension: the last one is -1, as in softmax(-1)."),
+    ("'NoneType' object has no", "Something returned None. Is a `return` missing?"),
+    ("' is not defined", "If it belongs to the object, write `self.` before it."),
     ("probability tensor contains", "torch.multinomial takes probabilities: softmax of the logits, and no row of nan."),
     ("prob_dist must be 1 or 2 dim", "torch.multinomial takes (B, V): pick the last position first, logits[:, -1, :]."),
     ("sample n_sample > prob_dist", "Draw one token at a time: torch.multinomial(probabilities, num_samples=1)."),
