@@ -1,5 +1,6 @@
 """Each hostile or broken submission gets the verdict that tests/hostile says, and touches nothing but itself."""
 
+import contextlib
 import importlib
 import json
 import socket
@@ -89,6 +90,7 @@ def test_submissions_get_their_verdict(each, grade, port):
     assert each.phrase in said(result)
     # What is kept of any submission is small, and its cells are the course's.
     assert len(shown(result)) < 3_000_000
+    json.dumps([result.notebook, result.checks, result.reason], ensure_ascii=False).encode()
     ids = [grade_id_of(cell) for cell in result.notebook.cells if grade_id_of(cell)]
     assert ids == [grade_id_of(cell) for cell in PARSED.cells if grade_id_of(cell)]
     for word in ("WROTE", "REACHED", "SCRIPT", "FOUND ['"):
@@ -186,6 +188,18 @@ def test_what_is_graded_is_the_courses_whatever_happens_to_a_file(raw):
     for cell, right in zip(course, PARSED.cells):
         assert (cell.metadata, cell.cell_type, cell.id) == (right.metadata, right.cell_type, right.id)
         assert cell.source == right.source or right.metadata.get("nbgrader", {}).get("solution")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.binary(max_size=200)
+    | st.fixed_dictionaries(
+        {}, optional={"cells": junk, "worksheets": st.lists(st.dictionaries(st.just("cells"), junk))}
+    )
+)
+def test_what_cannot_be_read_is_named(raw):
+    with contextlib.suppress(Unreadable):
+        rebuild(PARSED, read(raw if isinstance(raw, bytes) else json.dumps(raw).encode()))
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,7 +1,6 @@
 """What is graded is the course's notebook with the student's own cells put into it."""
 
 import ast
-import codecs
 import copy
 import json
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
 MOST_CELLS = 1000
+MOST_SOURCE = 1_000_000  # characters of all cells; what is parsed takes 600 times as many bytes, of the grader's own
 
 
 class Unreadable(Exception):
@@ -35,31 +35,23 @@ def read(raw):
     if len(raw) > MOST_BYTES:
         raise Unreadable(f"The file has {len(raw):,} bytes; more than {MOST_BYTES:,} are not read. Clear its outputs.")
     try:
-        data = json.loads(_text(raw))
+        # What is not ASCII stands in comments and strings; none of the course's code needs it.
+        data = json.loads(raw.decode(json.detect_encoding(raw), "replace"))
     except (ValueError, RecursionError):
         raise Unreadable("The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab.") from None
     cells = data.get("cells") if isinstance(data, dict) else None
     if cells is None and isinstance(data, dict) and isinstance(data.get("worksheets"), list):  # before version 4
-        cells = [each for sheet in data["worksheets"] if isinstance(sheet, dict) for each in sheet.get("cells", [])]
+        sheets = [sheet.get("cells") for sheet in data["worksheets"] if isinstance(sheet, dict)]
+        cells = [each for sheet in sheets if isinstance(sheet, list) for each in sheet]
     if not isinstance(cells, list):
         raise Unreadable("The file is JSON, but no notebook: it has no list of cells. Save it again in JupyterLab.")
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"The notebook has {len(cells):,} cells; more than {MOST_CELLS:,} are not read.")
-    return [_cell(each) for each in cells if isinstance(each, dict)]
-
-
-def _text(raw):
-    for mark, encoding in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if raw.startswith(mark):
-            return raw.decode(encoding, "replace")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:  # what is not ASCII stands in comments and strings; none of the course's code needs it
-        return raw.decode(json.detect_encoding(raw), "replace")
+    cells = [_cell(each) for each in cells if isinstance(each, dict)]
+    size = sum(len(cell.source) for cell in cells)
+    if size > MOST_SOURCE:
+        raise Unreadable(f"The cells have {size:,} characters; more than {MOST_SOURCE:,} are not read.")
+    return cells
 
 
 def _cell(each):

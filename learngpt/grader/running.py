@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import json
 import logging
 import random
 import re
@@ -90,9 +91,15 @@ def grade_notebook(course, raw, before, sandbox, limits=LIMITS, cell_limits=CELL
     except Exception as error:  # a fault of ours must not end a run
         result.notebook = rebuild(course, [])
         _void(result, "set aside", f"The grader itself failed with {error!r}. Please report that.", SET_ASIDE)
-    result.notebook = nbformat.from_dict(result.notebook)
+    result.notebook = nbformat.from_dict(_encodable(result.notebook))
+    result.reason, result.checks = _encodable(result.reason), _encodable(result.checks)
     result.seconds = time.monotonic() - start
     return result
+
+
+def _encodable(value):
+    """JSON without lone surrogates, which a kernel can send and no file can hold."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _void(result, verdict, reason, message):
@@ -121,15 +128,15 @@ class _Client(NotebookClient):
     """nbclient, with a limit on what it keeps of a cell's output, and deaf to widgets."""
 
     def output(self, outs, msg, display_id, cell_index):
-        size = len(str(msg["content"]))
-        spent = self._spent.get(cell_index, 0)
-        self._spent[cell_index] = spent + size
-        if spent + size > OUTPUT_BYTES and msg["msg_type"] == "stream":
+        size, kind = len(str(msg["content"])), msg["msg_type"]
+        spent = self._spent.get((cell_index, kind), 0)
+        self._spent[cell_index, kind] = spent + size
+        if spent + size > OUTPUT_BYTES and kind == "stream":
             left = max(0, OUTPUT_BYTES - spent)
             msg["content"]["text"] = str(msg["content"].get("text", ""))[:left] + (f"\n{CUT}\n" if left else "")
             if not left:
                 return None
-        elif spent + size > 10 * OUTPUT_BYTES and msg["msg_type"] == "display_data":
+        elif spent if kind == "error" else spent + size > 10 * OUTPUT_BYTES:  # a second error of one cell is forged
             return None
         return super().output(outs, msg, None, cell_index)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import functools
 import itertools
 import json
@@ -34,8 +35,9 @@ LIMITS = {
     "nofile": 256,
 }
 MESSAGE_BYTES = 32 << 20  # of one message from a kernel; a larger one closes the connection
+MESSAGES = 50  # that wait to be read
 WHY_NOT = (
-    "Students' code can't be contained here: {reason}. On Debian or Ubuntu, `apt-get install bubblewrap`. "
+    "Students' code can't be contained here: {reason}. On Debian or Ubuntu, `apt-get install bubblewrap libseccomp2`. "
     "Where there is no bubblewrap, as on macOS and Windows, grade in a virtual machine or a container that holds "
     "nothing you care for, and set `c.Contained.contain = False` in nbgrader_config.py: then the code has your rights."
 )
@@ -58,6 +60,10 @@ def must_contain():
     tried = subprocess.run([bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
     if tried.returncode != 0:
         raise NoContainment(WHY_NOT.format(reason=f"bubblewrap says «{tried.stderr.strip()}»"))
+    try:
+        ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        raise NoContainment(WHY_NOT.format(reason="there is no libseccomp")) from None
     return bwrap
 
 
@@ -278,6 +284,7 @@ class ContainedKernelManager(AsyncKernelManager):
     def __init__(self, sandbox, limits=LIMITS, files=None):
         super().__init__(transport="ipc", shutdown_wait_time=0)
         self.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
+        self.context.setsockopt(zmq.RCVHWM, MESSAGES)
         self._kernel_spec = KernelSpec(display_name="contained", language="python")
         self.provisioner = Provisioner(kernel_id="contained", kernel_spec=self._kernel_spec, parent=self)
         self.provisioner.sandbox, self.provisioner.limits, self.provisioner.files = sandbox, limits, files or {}

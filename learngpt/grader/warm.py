@@ -9,6 +9,7 @@ Nothing here may start a thread: only the thread that forks lives on in the chil
 
 import contextlib
 import ctypes
+import errno
 import gc
 import json
 import os
@@ -27,6 +28,12 @@ import learngpt.checks
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000  # linux/sched.h
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38  # linux/prctl.h
+ALLOW, ERRNO, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 7  # seccomp.h
+# Memory that no limit counts, and ways to rights that were given up. Of clone, see _forbid_calls.
+FORBIDDEN = (
+    "memfd_create memfd_secret shmget msgget semget io_uring_setup clone3 unshare setns mount fsopen fsmount open_tree "
+    "move_mount bpf userfaultfd perf_event_open ptrace process_vm_readv process_vm_writev add_key request_key keyctl"
+)
 NOBODY = 65534
 HERE = "/run/kernel"  # where a contained kernel finds its sockets
 SCRATCH = "/run/scratch"  # where it may write
@@ -177,6 +184,25 @@ def _give_up_rights(limits):
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     _call(libc.capset, header, (ctypes.c_uint32 * 6)())
     _call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _forbid_calls()
+
+
+class _Comparison(ctypes.Structure):  # scmp_arg_cmp
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64)]
+
+
+def _forbid_calls():
+    """Let the kernel of the system answer that it doesn't know certain calls."""
+    seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    seccomp.seccomp_init.restype = ctypes.c_void_p
+    rules = ctypes.c_void_p(seccomp.seccomp_init(ALLOW))
+    new_user = _Comparison(0, MASKED_EQUAL, NEWUSER, NEWUSER)
+    for name, *conditions in [*([name] for name in FORBIDDEN.split()), ("clone", new_user)]:
+        number = seccomp.seccomp_syscall_resolve_name(name.encode())
+        if number >= 0:  # an old libseccomp doesn't know the newest
+            count, array = len(conditions), (_Comparison * len(conditions))(*conditions)
+            _call(seccomp.seccomp_rule_add_array, rules, ERRNO | errno.ENOSYS, number, count, array)
+    _call(seccomp.seccomp_load, rules)
 
 
 def _call(function, *arguments):

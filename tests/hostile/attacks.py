@@ -3,6 +3,7 @@
 from tests.hostile import SOLVED, UNTOUCHED, by_id, in_call, insert, submission
 
 TRICKED = {"set aside", "graded"}  # either way, no points
+PACK = "get_ipython().kernel.session.pack = lambda o: __import__('json').dumps(o, default=str).encode()\n"
 CHECKS = "from learngpt import checks\nfrom learngpt.checks import heads, report\n"
 
 
@@ -210,6 +211,27 @@ def takes_memory_bit_by_bit(notebook):
     insert(notebook, "x = []\nwhile True:\n    x.append(torch.ones(10_000_000))")
 
 
+@submission("Takes memory that belongs to no process.", SOLVED, 15)
+def takes_memory_of_nobody(notebook):
+    insert(notebook, "import os\ntry:\n    os.memfd_create('x')\n    print('WROTE memory')\nexcept OSError:\n    pass")
+
+
+@submission("Takes shared memory of System V.", SOLVED, 15)
+def takes_shared_memory(notebook):
+    insert(notebook, "import ctypes\nif ctypes.CDLL(None).shmget(0, 1 << 30, 0o1600) >= 0:\n    print('WROTE memory')")
+
+
+@submission("Makes namespaces of its own, to have all rights in them.", SOLVED, 15)
+def makes_namespaces(notebook):
+    insert(
+        notebook,
+        "import ctypes, os\nlibc = ctypes.CDLL(None)\nif os.fork() == 0:\n    if libc.unshare(0x10000000) == 0:\n"
+        "        print('REACHED rights', flush=True)\n    os._exit(0)\nos.wait()\n"
+        "if libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0) == 0:\n"
+        "    print('REACHED rights', flush=True)\n    os._exit(0)",
+    )  # fmt: skip
+
+
 @submission("Computes for ever in a cell.", SOLVED, 15)
 def computes_for_ever(notebook):
     insert(notebook, "while True:\n    pass")
@@ -260,6 +282,40 @@ def many_displays(notebook):
 @submission("An error message of 10 MB.", SOLVED, 15)
 def long_error(notebook):
     insert(notebook, "raise ValueError('x' * 10_000_000)")
+
+
+@submission("Forty forged errors of 10 MB.", SOLVED, 15)
+def many_errors(notebook):
+    insert(
+        notebook,
+        "k, content = get_ipython().kernel, {'ename': 'x', 'evalue': 'x' * 10_000_000, 'traceback': []}\n"
+        "for _ in range(40):\n"
+        "    k.session.send(k.iopub_socket, 'error', content, parent=k.get_parent(), ident=b'error')",
+    )
+
+
+@submission("Text that no file can hold, in the output.", SOLVED, 15)
+def surrogates_shown(notebook):
+    insert(notebook, PACK + "print('\\ud800')")
+
+
+@submission("Text that no file can hold, in the message of a check.", UNTOUCHED, 0, phrase="stops with ValueError: ?")
+def surrogates_in_a_message(notebook):
+    insert(notebook, PACK)
+    in_call(notebook, "raise ValueError('\\ud800')")
+
+
+@submission("A reply that is no reply.", UNTOUCHED, 0, TRICKED)
+def odd_reply(notebook):
+    insert(notebook, "session = get_ipython().kernel.session\nreally = session.send\n"
+                     "def send(stream, kind, content=None, *a, **k):\n"
+                     "    return really(stream, kind, {'x': 1} if kind == 'execute_reply' else content, *a, **k)\n"
+                     "session.send = send")  # fmt: skip
+
+
+@submission("Stops the thread that reports outputs.", SOLVED, 15)
+def stops_reporting(notebook):
+    insert(notebook, "get_ipython().kernel.iopub_thread.stop()")
 
 
 @submission("Script and HTML in outputs.", SOLVED, 15)

@@ -145,6 +145,26 @@ def nbformat3(content):
     return json.dumps({"nbformat": 3, "metadata": {}, "worksheets": [{"cells": cells}]}).encode()
 
 
+@submission("nbformat 3 with a sheet that has no list of cells.", SOLVED, 0, phrase="HeadVer3 is not defined", raw=True)
+def sheet_without_cells(content):
+    return b'{"nbformat": 3, "worksheets": [{"cells": 3}, {}, {"cells": null}, 7]}'
+
+
+@submission("UTF-16 without a mark.", SOLVED, 15, raw=True)
+def utf16_without_mark(content):
+    return content.decode().encode("utf-16-le")
+
+
+@submission("UTF-32.", SOLVED, 15, raw=True)
+def utf32(content):
+    return content.decode().encode("utf-32")
+
+
+@submission("A cell of 8 MB of code, which the grader itself would parse.", SOLVED, 0, "unreadable", "characters")
+def large_cell(notebook):
+    insert(notebook, "x = 1\n" * 1_300_000)
+
+
 @submission("A version of nbformat that doesn't exist.", SOLVED, 15)
 def nbformat99(notebook):
     notebook["nbformat"] = 99
