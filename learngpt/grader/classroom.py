@@ -21,15 +21,10 @@ from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
 from learngpt.grader.sandbox import NoContainment, must_be_ready
-from learngpt.grader.steps import Contained, kept_in, sandbox
-from learngpt.grader.submissions import Course, Job, to_text
+from learngpt.grader.steps import Contained, kept_in
+from learngpt.grader.submissions import Course, grade_job
 
 AHEAD = 4  # jobs that wait at each worker, so that none is idle
-
-
-def grade_job(text, contain):
-    """What a worker does: the JSON text of a Job in, that of its Result out."""
-    return to_text(Job(**json.loads(text)).run(sandbox(contain)))
 
 
 class OneSubmission(Autograde):

@@ -4,7 +4,6 @@
 which submissions there are, the gradebook, late penalties, the folders.
 """
 
-import atexit
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ from traitlets.config import LoggingConfigurable
 from traitlets.log import get_logger
 
 from learngpt.grader.running import CELL
-from learngpt.grader.sandbox import LIMITS, NoContainment, Sandbox, must_be_ready
+from learngpt.grader.sandbox import LIMITS, NoContainment, must_be_ready, sandbox
 from learngpt.grader.submissions import Course, Kept, set_aside, to_text
 
 
@@ -85,21 +84,6 @@ class GradedExporter(NotebookExporter):
 def kept_in(coursedir):
     """Where a course keeps results: beside what nbgrader makes of them."""
     return Kept(Path(coursedir.root) / coursedir.autograded_directory / ".results")
-
-
-_sandboxes = {}
-
-
-def sandbox(contain):
-    """The warmed parent of this process, a new one if it has ended.
-
-    Raises:
-        NoContainment: see Sandbox.
-    """
-    if contain not in _sandboxes or _sandboxes[contain].process.poll() is not None:
-        _sandboxes[contain] = Sandbox(contain)
-        atexit.register(_sandboxes[contain].close)
-    return _sandboxes[contain]
 
 
 def bring_all(assignment, student, notebooks):

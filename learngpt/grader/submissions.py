@@ -15,7 +15,7 @@ import learngpt
 from learngpt.carrying import ASSIGNMENT
 from learngpt.grader.rebuilding import MOST_BYTES, Unreadable, grade_ids, read
 from learngpt.grader.running import CELL, Result, grade_notebook
-from learngpt.grader.sandbox import LIMITS
+from learngpt.grader.sandbox import LIMITS, sandbox
 
 MOST_FOLDER_BYTES = 200_000_000  # of all files of one submission, which nbgrader copies
 
@@ -181,3 +181,8 @@ class Kept:
 def to_text(result):
     """A Result as JSON text."""
     return json.dumps(asdict(result))
+
+
+def grade_job(text, contain):
+    """What a worker does: the JSON text of a Job in, that of its Result out."""
+    return to_text(Job(**json.loads(text)).run(sandbox(contain)))
