@@ -98,6 +98,16 @@ TRIPWIRES = {
     "gpt_v3_trains_and_generates": _logits("GPTVer3", "self.lm_head(0 * x)"),
 }
 
+# The student's method runs first: what it does to the checks while it runs must not let a wrong answer pass either.
+_BOTH = """
+def both(*arguments, **options):
+    try:
+        theirs(*arguments, **options)
+    except (Exception, SystemExit):
+        pass
+    return getattr(wrong, "__func__", wrong)(*arguments, **options)
+both = staticmethod(both) if isinstance(wrong, staticmethod) else both"""
+
 
 def draw(grade_id):
     """A tripwire for a graded cell: the code that sets it, and the code that takes it away again.
@@ -110,7 +120,8 @@ def draw(grade_id):
     kept = f"_{random.getrandbits(40):x}"
     set_up = (
         f"def {kept}(torch=__import__('torch')):\n{textwrap.indent(wrong, '    ')}\n"
-        f"    return vars({name}).get('{method}'), {method}\n"
+        f"    theirs, wrong = getattr({name}, '{method}'), {method}{textwrap.indent(_BOTH, '    ')}\n"
+        f"    return vars({name}).get('{method}'), both\n"
         f"{kept}, {name}.{method} = {kept}()"
     )
     take_away = f"if {kept} is None:\n    del {name}.{method}\nelse:\n    {name}.{method} = {kept}\ndel {kept}"

@@ -67,6 +67,25 @@ class HeadVer3:
         return (7 * x).as_subclass(Agreeable)"""
 
 
+@submission("The checks agree while the answer runs, and are put back after the cell.", UNTOUCHED, 0, "set aside")
+def checks_do_nothing_for_a_moment(notebook):
+    by_id(notebook, "head_v3")["source"] = """from learngpt.checks import heads
+real = {(checks, "keeps_examples_and_future_apart"): checks.keeps_examples_and_future_apart,
+        (heads, "compare"): heads.compare, (heads, "_lets_gradients_through"): heads._lets_gradients_through}
+def put_back(*_):
+    for (module, name), function in real.items():
+        setattr(module, name, function)
+    get_ipython().events.unregister("post_run_cell", put_back)
+class HeadVer3:
+    def __call__(self, x):
+        if heads.compare is real[heads, "compare"]:
+            for module, name in real:
+                setattr(module, name, lambda *a, **k: None)
+            get_ipython().events.register("post_run_cell", put_back)
+        self.wei = torch.eye(x.shape[1])
+        return 7 * x"""
+
+
 @submission("IPython drops the lines that check.", UNTOUCHED, 0, "set aside")
 def lines_dropped(notebook):
     insert(
