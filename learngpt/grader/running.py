@@ -24,7 +24,7 @@ from learngpt.grader.tripwires import draw
 CELL = {"cpu": 60, "wall": 300}
 NOTEBOOK_WALL = 1800  # seconds on the clock
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
-MOST_KERNELS = 8  # for one notebook
+MOST_KERNELS = 16  # for one notebook; an answer that ends its kernel takes two for each check
 SET_ASIDE = "This notebook was set aside. Your instructor looks at it."
 PICTURE = re.compile(  # as learngpt.plots makes it
     r'<img alt="([^"<>]*)" width="(\d{1,4})" style="[^"<>]*" src="data:image/png;base64,([A-Za-z0-9+/]+=*)">'
@@ -188,10 +188,10 @@ class _Run:
         random.shuffle(steps)
         caught = True
         for step in steps:
-            if step == self._must_fail:
-                caught = await step(cell)
-            else:
+            if step == self._mark:
                 self.checks[grade_id_of(cell)] = await step(cell)
+            elif self.checks.get(grade_id_of(cell), {"points": 1})["points"]:  # else there is nothing to doubt
+                caught = await step(cell)
         check = self.checks[grade_id_of(cell)]
         if check["points"] and not caught:
             message = (
