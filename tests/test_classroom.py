@@ -91,6 +91,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
         process = subprocess.Popen(
             command(course, "--workers", "1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             cwd=course, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
         )  # fmt: skip
         wait_for_results(course, count, process)
         os.killpg(process.pid, signum) if signum == signal.SIGKILL else process.send_signal(signum)
