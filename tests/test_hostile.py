@@ -7,15 +7,16 @@ import socket
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from learngpt.grader.rebuilding import Unreadable, grade_id_of, read, rebuild
-from learngpt.grader.running import grade_notebook
+from learngpt.grader.running import CELL, Result
 from learngpt.grader.sandbox import Sandbox
-from learngpt.grader.submissions import CELL, Course
+from learngpt.grader.submissions import Course, Job, to_text
 from tests.conftest import ROOT, needs_program
 from tests.hostile import Submission
 
@@ -57,8 +58,13 @@ def sandbox():
 
 @pytest.fixture
 def grade(sandbox, tmp_path):
-    job = COURSE.jobs(tmp_path)[NAME]
-    return lambda raw: grade_notebook(job.course, raw, job.before, sandbox, cell_limits=LIMITS)
+    def grade(raw):
+        """The way of a submitted file to its result, through all that lies between."""
+        (tmp_path / f"{NAME}.ipynb").write_bytes(raw)
+        job = Job(**json.loads(json.dumps(vars(COURSE.jobs(tmp_path, cell_limits=LIMITS)[NAME]))))
+        return Result(**json.loads(to_text(job.run(sandbox))))
+
+    return grade
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def said(result):
 
 
 def shown(result):
-    return json.dumps([cell.get("outputs", []) for cell in result.notebook.cells])
+    return json.dumps([cell.get("outputs", []) for cell in result.notebook["cells"]])
 
 
 @pytest.mark.parametrize("each", TABLE, ids=lambda each: each.name)
@@ -91,7 +97,7 @@ def test_submissions_get_their_verdict(each, grade, port):
     # What is kept of any submission is small, and its cells are the course's.
     assert len(shown(result)) < 3_000_000
     json.dumps([result.notebook, result.checks, result.reason], ensure_ascii=False).encode()
-    ids = [grade_id_of(cell) for cell in result.notebook.cells if grade_id_of(cell)]
+    ids = [grade_id_of(cell) for cell in nbformat.from_dict(result.notebook).cells if grade_id_of(cell)]
     assert ids == [grade_id_of(cell) for cell in PARSED.cells if grade_id_of(cell)]
     for word in ("WROTE", "REACHED", "SCRIPT", "FOUND ['"):
         assert word not in shown(result), shown(result)

@@ -32,6 +32,8 @@ def read(raw):
     Raises:
         Unreadable: it isn't a notebook, or it is too large.
     """
+    if not raw:
+        raise Unreadable("The file is empty: it has 0 bytes. Save the notebook again, and hand that file in.")
     if len(raw) > MOST_BYTES:
         raise Unreadable(f"The file has {len(raw):,} bytes; more than {MOST_BYTES:,} are not read. Clear its outputs.")
     try:

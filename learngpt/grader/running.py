@@ -176,6 +176,8 @@ class _Run:
 
     async def _run_cell(self, cell):
         """A cell that is not graded: given, or the student's."""
+        if not cell.source.strip():  # nbclient passes over it, and no reply would come
+            return
         try:
             await self._execute(cell)
             self.ran.append(cell)

@@ -27,14 +27,14 @@ class Job:
     name: str
     course: str
     before: dict
-    raw: str  # base64 of the submitted file, or "" where there is none
-    missing: str  # why there is none
+    raw: str | None  # base64 of the submitted file, None where there is none
+    missing: str  # why there is none, "" where there is one
     limits: dict
     cell_limits: dict
     key: str  # made of all that the result depends on: jobs of the same key have the same result
 
     def run(self, sandbox):
-        raw = base64.b64decode(self.raw) if self.raw else self.missing
+        raw = self.missing if self.raw is None else base64.b64decode(self.raw)
         return grade_notebook(self.course, raw, self.before, sandbox, self.limits, self.cell_limits)
 
 
@@ -80,7 +80,7 @@ class Course:
             }
             raw = files.get(name, f"There is no file {name}.ipynb in the submission.")
             missing = raw if isinstance(raw, str) else ""
-            raw = "" if missing else base64.b64encode(raw).decode()
+            raw = None if missing else base64.b64encode(raw).decode()
             key = _digest(raw, missing, name, self._digest, json.dumps([limits, cell_limits]))
             jobs[name] = Job(name, self.notebooks[name], before, raw, missing, limits, cell_limits, key)
         return jobs

@@ -175,7 +175,7 @@ def odd_cells(notebook):
     notebook["cells"] += [None, 3, [], {}, {"cell_type": "code", "source": 5}, code("'\ud800 \x00'"), code(None)]
 
 
-@submission("The file is empty.", SOLVED, 0, "unreadable", "it isn't JSON", raw=True)
+@submission("The file is empty.", SOLVED, 0, "unreadable", "it has 0 bytes", raw=True)
 def empty_file(content):
     return b""
 
@@ -213,3 +213,9 @@ CALLS_HELPER = """class HeadVer3:
         self.wei = helper(x)
         return self.wei @ x"""
 RIGHT = f"{HELPER}\n{CALLS_HELPER}"
+
+
+@submission("An empty code cell comes first, and another one last.", SOLVED, 15)
+def blank_cells(notebook):
+    notebook["cells"].insert(0, code(" \n"))
+    notebook["cells"].append(code(""))
