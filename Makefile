@@ -30,7 +30,7 @@ lab: .venv/ready
 	@$(BIN)/python lab/start.py $(LAB_OPTIONS)
 
 check: .venv/ready
-	@$(BIN)/python -m learngpt.grading work/week1
+	@$(BIN)/python -m learngpt_teaching.own_work work/week1
 
 build: .venv/ready
 	$(BIN)/nbgrader generate_assignment week1 --force
@@ -41,7 +41,7 @@ gradebook.db: $(SOURCES) .venv/ready
 	$(BIN)/nbgrader generate_assignment week1 --force
 
 grade: gradebook.db
-	$(BIN)/python -m learngpt.grader week1
+	$(BIN)/python -m learngpt_teaching.grade week1
 
 test: .venv/ready
 	$(BIN)/pytest

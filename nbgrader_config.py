@@ -18,10 +18,10 @@ from nbgrader.preprocessors import (
     OverwriteCells,
 )
 
-from learngpt.collecting import UploadsExtractor
-from learngpt.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
-from learngpt.grader.steps import GradedExporter, SaveMarks, bring_all
 from learngpt.validating import fill_gaps
+from learngpt_teaching.autograding import GradedExporter, SaveMarks, bring_all
+from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
+from learngpt_teaching.uploads import UploadsExtractor
 
 
 class ExecuteAll(Execute):

@@ -203,7 +203,7 @@ def scaling(d=64, keys=6):
 
 def positions(base=10000, length=64, embed_size=32):
     """Play with the sinusoidal code: its base, how many positions, how many numbers each."""
-    from learngpt.checks.positions import sinusoids
+    from learngpt.week1.checks.positions import sinusoids
 
     def show(exponent, length, embed_size):
         codes = sinusoids(length, embed_size, 10.0**exponent)  # (length, embed_size)

@@ -2,7 +2,7 @@
 
 Makes submissions from the answers of tests/answers, some right, some wrong, and grades the same ones three times: by
 plain `nbgrader autograde` (without bubblewrap, one notebook at a time; it too leaves out the cells that only
-demonstrate), by `nbgrader autograde` with the course's configuration, and by `python -m learngpt.grader`.
+demonstrate), by `nbgrader autograde` with the course's configuration, and by `python -m learngpt_teaching.grade`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from tests.conftest import ROOT
+from tests.support import ROOT
 from tests.test_answers import PLACES, answers, changed, grade_id
 
 PLAIN = """
@@ -83,7 +83,7 @@ def main():
         for title, config, command in (
             ("nbgrader autograde, plain", PLAIN, ("nbgrader", "autograde", "week1")),
             ("nbgrader autograde, contained", ours, ("nbgrader", "autograde", "week1")),
-            ("python -m learngpt.grader", ours, ("learngpt.grader", "week1")),
+            ("python -m learngpt_teaching.grade", ours, ("learngpt_teaching.grade", "week1")),
         ):
             folder = course(temporary / title.replace(" ", "-"), temporary / "submitted", config)
             seconds = run(folder, *command)

@@ -4,7 +4,7 @@ from tests.hostile import SOLVED, UNTOUCHED, by_id, in_call, insert, submission
 
 TRICKED = {"set aside", "graded"}  # either way, no points
 PACK = "get_ipython().kernel.session.pack = lambda o: __import__('json').dumps(o, default=str).encode()\n"
-CHECKS = "from learngpt import checks\nfrom learngpt.checks import heads, report\n"
+CHECKS = "from learngpt.week1 import checks\nfrom learngpt.week1.checks import heads, report\n"
 
 
 @submission("The checks do nothing.", UNTOUCHED, 0, "set aside", "keeps the checks from running")
@@ -69,7 +69,7 @@ class HeadVer3:
 
 @submission("The checks agree while the answer runs, and are put back after the cell.", UNTOUCHED, 0, "set aside")
 def checks_do_nothing_for_a_moment(notebook):
-    by_id(notebook, "head_v3")["source"] = """from learngpt.checks import heads
+    by_id(notebook, "head_v3")["source"] = """from learngpt.week1.checks import heads
 real = {(checks, "keeps_examples_and_future_apart"): checks.keeps_examples_and_future_apart,
         (heads, "compare"): heads.compare, (heads, "_lets_gradients_through"): heads._lets_gradients_through}
 def put_back(*_):

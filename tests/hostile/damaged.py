@@ -5,7 +5,7 @@ import json
 
 from tests.hostile import SOLVED, UNTOUCHED, by_id, code, insert, submission
 
-PASS = "from learngpt import checks\nchecks.passed(1000)"
+PASS = "from learngpt.week1 import checks\nchecks.passed(1000)"
 
 
 @submission("Locked checks are replaced by ones that always pass.", UNTOUCHED, 0)

@@ -1,0 +1,1 @@
+"""What belongs to week1 alone: its checks."""

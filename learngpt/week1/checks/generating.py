@@ -1,0 +1,352 @@
+"""Checks of GPTVer1.generate: what it keeps, what it draws from, and what it shows the model."""
+
+import math
+
+import torch
+
+from learngpt.checking import CheckFailed, brief, run, seeded
+from learngpt.week1.checks.models import descend, loss_of, step_back
+
+NAME = "generate(idx, max_new_tokens)"
+
+
+def _generated(model, idx, new):
+    """What a model's generate gives, if it is integers of shape (B, T + new) that begin with idx."""
+    B, T = idx.shape
+    if not hasattr(model, "generate"):
+        raise CheckFailed("GPTVer1 has no generate. Is it indented, so that it stands inside of the class?")
+    try:
+        out = run(f"generate(idx, {new})", model.generate, idx, new)
+        if not torch.is_grad_enabled():
+            raise CheckFailed("generate turns gradients off for everything after it. Use `with torch.no_grad():`.")
+    finally:
+        torch.set_grad_enabled(True)
+    if out is None:
+        raise CheckFailed(f"{NAME} returned None. Is a `return` missing?")
+    if not isinstance(out, torch.Tensor):
+        raise CheckFailed(f"{NAME} returned a {type(out).__name__}; expected a tensor of token numbers, (B, T).")
+    if tuple(out.shape) != (B, T + new):
+        raise CheckFailed(_wrong_shape(out, idx, new))
+    if out.dtype not in (torch.int32, torch.int64):
+        raise CheckFailed(f"{NAME} returned {out.dtype}; token numbers are integers, torch.int64.")
+    if not torch.equal(out[:, :T], idx.to(out.dtype)):
+        raise CheckFailed(
+            f"{NAME} should keep the context: it began with {brief(idx[0])} and came back as {brief(out[0, :T])}.\n"
+            "Append each new token behind the context, along dim=1, and leave the rest as it is."
+        )
+    return out
+
+
+def _wrong_shape(out, idx, new):
+    B, T = idx.shape
+    said = f"{NAME} gave shape {tuple(out.shape)} for idx {(B, T)} and {new} new tokens; expected {(B, T + new)}."
+    if out.shape == (B, new):
+        return f"{said}\nLikely cause: only the new tokens come back. Return the context and the new tokens."
+    if out.shape == (B, T):
+        return f"{said}\nLikely cause: idx comes back without the new tokens. Keep what torch.cat returns."
+    if out.dim() == 2 and out.shape[0] != B:
+        return f"{said}\nLikely cause: the new tokens were put below the context, dim=0. Time is dim=1."
+    if out.dim() == 2 and out.shape[1] in (T + new - 1, T + new + 1):
+        return f"{said}\nLikely cause: the loop runs once too often or once too few."
+    if out.dim() == 2 and T <= out.shape[1] < T + new and torch.equal(out[:, :T], idx.to(out.dtype)):
+        return f"{said}\nLikely cause: the loop ends too early."
+    if out.dim() == 2 and out.shape[1] < T + new:
+        return f"{said}\nLikely cause: the cropped context was kept. Crop only what the model is shown."
+    return f"{said}\nEach step appends one token of shape (B, 1) along dim=1."
+
+
+def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
+    """The context stays as it is, and exactly `new` tokens of the vocabulary follow it."""
+    model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, block_size)
+    idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
+    out = _generated(model, idx, new)
+    if ((out < 0) | (out >= vocab_size)).any():
+        raise CheckFailed(f"{NAME} made tokens outside 0 to {vocab_size - 1}: {brief(out[0, T:])}.")
+
+
+def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
+    """The next token is drawn from the softmax of the logits of the last position, for each example on its own.
+
+    A right answer fails with a probability below 1e-8 for each distribution that is compared.
+    """
+    model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, 8)
+    table = 1 + 1.2 * torch.randn(vocab_size, vocab_size, generator=seeded(seed + 1))
+    weight = model.token_embedding_table.weight
+    if tuple(weight.shape) != (vocab_size, vocab_size):
+        raise CheckFailed(
+            f"token_embedding_table has shape {tuple(weight.shape)}, expected {(vocab_size, vocab_size)}."
+        )
+    with torch.no_grad():
+        weight.copy_(table)
+    contexts = _contexts(vocab_size, T, seeded(seed + 2))
+    idx = contexts.repeat(rows // 3, 1)
+    if not torch.equal(run("logits(idx)", model.logits, contexts), table[contexts]):
+        raise CheckFailed("logits(idx) must be the rows of the table. Leave `logits` as it was given.")
+    torch.manual_seed(seed)
+    out = _generated(model, idx, new)
+    again = _generated(model.eval(), idx, new)
+    _draws_apart(out, again, table, T)
+    if torch.equal(out, again) and not torch.equal(out[:, T], table[out[:, T - 1]].argmax(1)):
+        raise CheckFailed(
+            f"Two calls drew the same {len(out)} tokens; expected new draws.\n"
+            "Likely cause: a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."
+        )
+    _compare_all_draws(out, table, T, contexts)
+    _compare_all_draws(again, table, T, contexts)
+
+
+def _contexts(vocab_size, T, generator):
+    """Three contexts, (3, T), to be repeated so that draws can be counted; no last token occurs elsewhere in them."""
+    order = torch.randperm(vocab_size, generator=generator)
+    before = order[3:][torch.arange(3 * (T - 1)) % (vocab_size - 3)].view(3, T - 1)
+    return torch.cat((before, order[:3, None]), 1)
+
+
+def _draws_apart(out, again, table, T):
+    """Examples that are alike must not all get the same draw; with thousands of them chance can't do that."""
+    for text in (out, again):
+        for step in range(T, text.shape[1]):
+            drawn, logits = text[:, step], table[text[:, step - 1]]
+            if not _all_alike(drawn):
+                break
+            if torch.equal(drawn, logits.argmax(1)) or torch.equal(drawn, logits.argmin(1)):
+                continue  # nothing is drawn at all; the comparison of the draws says so
+            raise CheckFailed(
+                f"All {len(out) // 3} copies of a context got the same next token, {drawn[0]}; expected a draw for "
+                "each.\nLikely cause: one draw is used for the whole batch, or none. torch.multinomial takes all rows."
+            )
+
+
+def _all_alike(drawn):
+    """Whether each of three contexts, whose rows take turns, got one token in all of its rows."""
+    return bool((drawn == drawn[:3].repeat(len(drawn) // 3)).all())
+
+
+def _compare_all_draws(out, table, T, contexts):
+    """Compare the draws of each context, step and token before with the distribution they should come from."""
+    wrong = []  # for each group of draws that doesn't fit: token before, counted shares, past, number of draws
+    for step in range(T, out.shape[1]):
+        for rows_of_context in torch.arange(len(out)).view(-1, 3).T:
+            same_context = out[rows_of_context]
+            for before in range(len(table)):
+                alike = same_context[same_context[:, step - 1] == before]
+                drawn = torch.bincount(alike[:, step].long(), minlength=len(table)) / max(len(alike), 1)
+                if len(alike) >= 200 and _unlikely(drawn, table[before].softmax(0), len(alike)):
+                    wrong.append((before, drawn, alike[0, :step], len(alike)))
+    if not wrong:
+        return _compare_scale(out, table, T)
+    before, drawn, _, draws = wrong[0]
+    cause = _cause_of_draws(wrong, table, contexts)
+    raise CheckFailed(
+        f"After token {before} the next tokens came with shares {_shares(drawn)}; "
+        f"softmax of the last logits gives {_shares(table[before].softmax(0))} ({draws} draws).\n"
+        + (f"Likely cause: {cause}" if cause else "Draw with torch.multinomial from softmax(logits[:, -1, :]).")
+    )
+
+
+def _compare_scale(out, table, T):
+    """All draws together fit the logits as they are, not times a factor: finer than one group of draws can tell."""
+    V = len(table)
+    pairs = out[:, T - 1 : -1] * V + out[:, T:]  # (token before, token drawn) as one number
+    counts = torch.bincount(pairs.flatten().long(), minlength=V * V).view(V, V)
+    factor, ratio = _fitting_factor(counts, table)
+    if ratio > 40:  # chi-squared with one degree of freedom: by chance with a probability below 1e-9
+        raise CheckFailed(
+            f"{counts.sum()} draws fit softmax of the logits times {factor:.3g}, expected times 1.\n"
+            "Likely cause: the logits are scaled before the softmax, by a temperature perhaps. Leave them as they are."
+        )
+
+
+def _fitting_factor(counts, table):
+    """The factor on the logits with which softmax fits the counts (V, V) best, and its likelihood ratio to 1."""
+    factors = torch.logspace(-1.5, 1, 501, dtype=torch.float64)
+    fits = torch.stack([(counts * (factor * table.double()).log_softmax(1)).sum() for factor in factors])
+    best = fits.argmax()
+    return factors[best].item(), 2 * (fits[best] - (counts * table.double().log_softmax(1)).sum()).item()
+
+
+def _cause_of_draws(wrong, table, contexts):
+    """The first known mistake that explains all wrong draws of a step, in words, or None."""
+    first_step = [group for group in wrong if len(group[2]) == len(wrong[0][2])]
+    counts = torch.zeros_like(table)
+    for before, drawn, _, n in first_step:
+        counts[before] += n * drawn
+    factor, _ = _fitting_factor(counts, table)
+    explained = []  # for each group, {the words up to a bracket: the words}
+    for _, drawn, past, n in first_step:
+        others = _other_distributions(table, past, contexts, drawn, factor)
+        explained.append({words.partition(" (")[0]: words for words, other in others if not _unlikely(drawn, other, n)})
+    return next((words for key, words in explained[0].items() if all(key in others for others in explained)), None)
+
+
+def _other_distributions(table, past, contexts, drawn, factor):
+    """Pairs of a known mistake in sampling, in words, and the distribution that it leads to.
+
+    Args:
+        table: (V, V) logits of the next token.
+        past: (T,) the tokens before the one that is drawn.
+        contexts: (3, T) the contexts of the batch.
+        drawn: (V,) the counted shares.
+        factor: the one on the logits that fits best.
+    """
+    logits = table[past[-1]]
+    right = logits.softmax(0)
+    others = table[contexts[:, -1]]  # (3, V), the last logits of each context
+    T = contexts.shape[1]
+    uniform = torch.full_like(logits, 1 / len(table))
+    yield "the most probable token is always taken. Draw instead: torch.multinomial.", _one_hot(logits.argmax(), table)
+    yield "all tokens are equally likely: the logits of the model aren't used.", uniform
+    yield "the least probable token is always taken.", _one_hot(logits.argmin(), table)
+    if len(past) > T:
+        yield (
+            "each step sees only the first context. Append a token before the next step.",
+            table[past[T - 1]].softmax(0),
+        )
+    yield "the logits of the first position are used. The last one knows what comes next.", table[past[0]].softmax(0)
+    if len(past) > 1:
+        yield "the logits of the last position but one are used.", table[past[-2]].softmax(0)
+    yield "the logits of all positions are mixed. Take the last one: logits[:, -1, :].", table[past].mean(0).softmax(0)
+    over_batch = torch.stack((logits, *(table[context[-1]] for context in contexts if context[-1] != past[-1])))
+    yield "softmax runs over the batch, dim=0. The vocabulary is the last dimension.", _share(over_batch.softmax(0)[0])
+    yield "softmax runs over the positions. The vocabulary is the last dimension.", _share(table[past].softmax(0)[-1])
+    for context in contexts:
+        yield (
+            "the examples of the batch aren't kept apart: this is what another context gives.",
+            table[context[-1]].softmax(0),
+        )
+    if len(past) == T:
+        yield "the probabilities of the examples are averaged; each has its own.", others.softmax(1).mean(0)
+        yield "the logits of the examples are averaged; each has its own.", others.mean(0).softmax(0)
+    yield (
+        "the logits of all positions are added up. Take the last one: logits[:, -1, :].",
+        table[past].sum(0).softmax(0),
+    )
+    yield "the logits are negative before the softmax.", (-logits).softmax(0)
+    yield (
+        f"the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
+        (factor * logits).softmax(0),
+    )
+    yield "the drawn numbers are shifted by one: token 0 is the first.", right.roll(1)
+    yield "the drawn numbers are shifted by one: token 0 is the first.", right.roll(-1)
+    yield "softmax was taken twice.", logits.softmax(0).softmax(0)
+    yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.relu())
+    yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.abs())
+    yield "the logits were shifted and used as weights; softmax takes their exponential.", _share(logits - logits.min())
+    yield "log-probabilities were used as weights; take softmax, not log_softmax.", _share(-logits.log_softmax(0))
+    yield "sigmoid was used in place of softmax.", _share(logits.sigmoid())
+    for k in range(2, len(table)):
+        kept = logits.masked_fill(logits < logits.topk(k).values[-1], float("-inf")).softmax(0)
+        yield f"only the {k} most probable tokens are drawn; the others belong to the distribution too.", kept
+    yield "the token before is never drawn again; it may be.", _share(right.index_fill(0, past[-1], 0))
+    never = (drawn == 0).nonzero().flatten()
+    yield (
+        f"some tokens are never drawn; all of them may come (never seen: {never.tolist()[:5]}).",
+        _share(right.index_fill(0, never, 0)),
+    )
+
+
+def _one_hot(token, table):
+    return torch.nn.functional.one_hot(token, len(table)).float()
+
+
+def _share(weights):
+    return weights / weights.sum().clamp(min=1e-12)
+
+
+def _unlikely(drawn, distribution, draws):
+    """Whether counted shares are too far from a distribution for chance.
+
+    Each share: for q drawn n times from probability p, P(KL(q, p) >= e) <= 2 exp(-n e) (Chernoff).
+    All shares: G = 2 n sum q ln(q / p) is chi-squared; its cube root is nearly normal (Wilson and Hilferty 1931),
+    and 6.5 standard deviations are passed with a probability below 1e-10.
+    """
+    q, p = drawn.double(), distribution.double().clamp(1e-12, 1 - 1e-12)
+    freedom = len(q) - 1
+    g = 2 * draws * torch.special.xlogy(q, q / p).sum().clamp(min=0)
+    deviations = ((g / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
+    if deviations > 6.5:
+        return True
+    divergence = torch.special.xlogy(q, q / p) + torch.special.xlogy(1 - q, (1 - q) / (1 - p))
+    return bool((divergence > math.log(2 * len(q) / 1e-9) / draws).any())
+
+
+def _shares(distribution):
+    return "[" + ", ".join(f"{share:.2f}" for share in distribution.tolist()) + "]"
+
+
+def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
+    """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
+    shown = []
+
+    class Watched(GPT):
+        def logits(self, idx):
+            shown.append(idx.detach().clone())
+            return super().logits(idx)
+
+    Watched.__name__ = GPT.__name__  # in messages
+    model = run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
+    idx = torch.randint(vocab_size, (1, T), generator=seeded(seed))
+    out = _generated(model, idx, new)
+    if not shown:
+        raise CheckFailed(
+            "generate never asked the model: it called neither self(...) nor self.logits(...).\n"
+            "The versions to come only change `logits`, so read nothing but what it returns."
+        )
+    lengths = [seen.shape[-1] for seen in shown]
+    if max(lengths) > block_size:
+        raise CheckFailed(
+            f"The model was shown {max(lengths)} tokens at once; block_size is {block_size}, and more it can't take.\n"
+            "Crop what it is shown to the last block_size tokens: idx[:, -self.block_size:]."
+        )
+    if any(seen.shape[-1] > T + turn for turn, seen in enumerate(shown[:new])):
+        raise CheckFailed(
+            f"The first step was shown {lengths[0]} tokens; the context has {T}.\n"
+            "It saw tokens that aren't there yet. Show what is there, without padding."
+        )
+    for step in range(T, T + new):
+        window = out[:, max(0, step - block_size) : step]
+        if not any(torch.equal(seen, window) for seen in shown):
+            raise CheckFailed(_not_shown(shown, out, step, block_size))
+
+
+def _not_shown(shown, out, step, block_size):
+    expected = min(step, block_size)
+    said = f"To write token {step}, the model should be shown the {expected} tokens before it; it wasn't."
+    if step > block_size and torch.equal(shown[-1], out[:, :block_size]):
+        return f"{said}\nLikely cause: the first block_size tokens are shown, not the last: idx[:, -self.block_size:]."
+    longest = max(seen.shape[-1] for seen in shown)
+    if longest < expected:
+        return (
+            f"{said}\nIt never saw more than {longest}. Show it all that fits: a bigram needs only the last token, "
+            "the versions to come need the whole context."
+        )
+    if all(torch.equal(seen, shown[0]) for seen in shown):
+        return f"{said}\nLikely cause: each step shows the first context again. Append the new token to idx."
+    return f"{said}\nIt saw lengths {[seen.shape[-1] for seen in shown]}. Crop with idx[:, -self.block_size:]."
+
+
+def generate_writes_likelier_text(GPT, text, steps=80, length=300, seed=0):
+    """After a short training the model writes likelier text than before, by the pairs counted in the real one."""
+    counts = text.pair_counts() + 0.1
+    log_probability = (counts / counts.sum(1, keepdim=True)).log()
+    torch.manual_seed(seed)
+    model = run("GPTVer1(vocab_size, block_size)", GPT, text.vocab_size, 8)
+    start = text.encode(text.content[:4])[None]
+
+    def surprise():
+        out = _generated(model, start, length)[0]
+        return -log_probability[out[3:-1], out[4:]].mean().item()
+
+    before = surprise()
+    draws = seeded(seed)
+    for _ in range(steps):
+        model.zero_grad()
+        step_back(loss_of(model, *text.batch(64, 8, draws)))
+        descend(model, 0.05)
+    after = surprise()
+    # Over many seeds untrained text costs 8 to 9 nats a character, trained text 3 to 4, and the fall is above 4.
+    if not after < before - 1:
+        raise CheckFailed(
+            f"Counted in the real text, a character of yours cost {before:.1f} nats before training and {after:.1f} "
+            "after it; expected at least 1 less.\nDoes `generate` use the logits of the trained model?"
+        )

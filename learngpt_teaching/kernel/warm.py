@@ -1,0 +1,217 @@
+"""The warmed parent: a process that has imported PyTorch and the checks, and forks a kernel whenever it is asked.
+
+`python -m learngpt_teaching.kernel.warm FD FOLDER` serves requests on the socket FD, one JSON object a line. It runs
+inside bubblewrap; each kernel then gets user, process, mount and IPC namespaces of its own inside that, in which it can
+see neither this process nor another kernel, and can't write but to a small folder in memory.
+
+Nothing here may start a thread: only the thread that forks lives on in the child.
+"""
+
+import contextlib
+import ctypes
+import errno
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import traceback
+
+import matplotlib.pyplot  # noqa: F401  imported for the kernels
+from ipykernel.kernelapp import IPKernelApp
+
+import learngpt.checking
+import learngpt.week1.checks
+
+NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000  # linux/sched.h
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38  # linux/prctl.h
+ALLOW, ERRNO, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 7  # seccomp.h
+# Memory that no limit counts, and ways to rights that were given up. Of clone, see _forbid_calls.
+FORBIDDEN = (
+    "memfd_create memfd_secret shmget msgget semget io_uring_setup clone3 unshare setns mount fsopen fsmount open_tree "
+    "move_mount bpf userfaultfd perf_event_open ptrace process_vm_readv process_vm_writev add_key request_key keyctl"
+)
+NOBODY = 65534
+HERE = "/run/kernel"  # where a contained kernel finds its sockets
+SCRATCH = "/run/scratch"  # where it may write
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def serve(channel, folder, contained):
+    """Answer requests until the other end of the channel is closed; then end all kernels.
+
+    {"fork": n, "connection": {...}, "limits": {...}, "files": {...}} -> {"forked": n, "pid": p}, later {"ended": n}
+    {"signal": n, "number": s} sends a signal to kernel n.
+    """
+    kernels = {}  # n -> (the process that waits for the kernel, the kernel)
+    wakeup, wake = os.pipe()
+    for end in (wakeup, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    poller = select.poll()
+    poller.register(channel, select.POLLIN)
+    poller.register(wakeup, select.POLLIN)
+
+    def say(**what):
+        channel.sendall(json.dumps(what).encode() + b"\n")
+
+    say(ready=os.getpid())
+    unread = b""
+    while True:
+        ready = [number for number, _ in poller.poll()]
+        if wakeup in ready:
+            os.read(wakeup, 1 << 16)
+            for number, (waiting, _) in list(kernels.items()):
+                if os.waitpid(waiting, os.WNOHANG)[0]:
+                    del kernels[number]
+                    say(ended=number)
+        if channel.fileno() not in ready:
+            continue
+        received = channel.recv(1 << 16)
+        if not received:
+            for _, kernel in kernels.values():
+                os.kill(kernel, signal.SIGKILL)
+            return
+        *lines, unread = (unread + received).split(b"\n")
+        for request in map(json.loads, lines):
+            if "fork" in request:
+                number = request["fork"]
+                kernels[number] = _fork(request, os.path.join(folder, str(number)), contained)
+                say(forked=number, pid=kernels[number][1])
+            elif request["signal"] in kernels:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(kernels[request["signal"]][1], request["number"])
+
+
+def _fork(request, folder, contained):
+    """Start a kernel under a process that waits for it, and return the numbers of both."""
+    reading, writing = os.pipe()
+    waiting = os.fork()
+    if waiting:
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            return waiting, int(answer.read() or waiting)
+    try:
+        signal.set_wakeup_fd(-1)
+        _die_with_parent()
+        if contained:
+            _enter_namespaces()
+        kernel = os.fork()
+        if kernel:
+            os.write(writing, str(kernel).encode())
+            os.closerange(3, 256)
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1]) & 0xFF)
+        _die_with_parent()
+        os.closerange(3, 256)
+        _become_kernel(request, folder, contained)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
+
+
+def _die_with_parent():
+    if sys.platform == "linux":
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _enter_namespaces():
+    if os.geteuid() == 0:  # of the machine: no limit on processes would hold for root
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        libc.prctl(PR_SET_DUMPABLE, 1)  # else /proc/self isn't ours to write
+        _die_with_parent()  # a change of user forgets it
+    user, group = os.geteuid(), os.getegid()
+    _call(libc.unshare, NEWUSER | NEWPID | NEWNS | NEWIPC | NEWUTS)
+    for name, value in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(value)
+
+
+def _become_kernel(request, folder, contained):
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if contained:
+        _mount(folder, request["limits"])
+    base = SCRATCH if contained else folder
+    for name, text in request["files"].items():
+        os.makedirs(os.path.dirname(os.path.join(base, name)), exist_ok=True)
+        with open(os.path.join(base, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    os.makedirs(os.path.join(base, "work"))
+    os.chdir(os.path.join(base, "work"))
+    os.environ.pop("JPY_PARENT_PID", None)
+    os.environ["NBGRADER_EXECUTION"] = "autograde"
+    with open("../connection.json", "w") as file:
+        json.dump(request["connection"], file)
+    app = IPKernelApp.instance(connection_file=os.path.abspath("../connection.json"), log_level=50)
+    app.initialize(["--HistoryManager.enabled=False"])
+    os.unlink("../connection.json")
+    learngpt.checking.set_up_notebook()
+    if contained:
+        _give_up_rights(request["limits"])
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # until here it told the parent why a kernel doesn't start
+    app.start()
+    os._exit(0)
+
+
+def _mount(folder, limits):
+    """Leave the kernel the files that it needs, and nothing else to write to."""
+
+    def tmpfs(place, size, flags=MS_NOSUID | MS_NODEV):
+        _call(libc.mount, b"tmpfs", place.encode(), b"tmpfs", flags, f"size={size},nr_inodes=4096".encode())
+
+    _call(libc.mount, folder.encode(), HERE.encode(), None, MS_BIND, None)
+    tmpfs(os.path.dirname(folder), "4k", MS_RDONLY)
+    tmpfs("/proc", "4k", MS_RDONLY)
+    tmpfs("/dev/shm", "16m")
+    tmpfs(SCRATCH, limits["disk"])
+
+
+def _give_up_rights(limits):
+    """After the kernel has made its sockets and before any code of a student runs."""
+    _call(libc.mount, None, HERE.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, None)
+    for name in ("cpu", "data", "fsize", "nproc", "nofile"):
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (limits[name], limits[name]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for capability in range(64):
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+    _call(libc.capset, header, (ctypes.c_uint32 * 6)())
+    _call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _forbid_calls()
+
+
+class _Comparison(ctypes.Structure):  # scmp_arg_cmp
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64)]
+
+
+def _forbid_calls():
+    """Let the kernel of the system answer that it doesn't know certain calls."""
+    seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    seccomp.seccomp_init.restype = ctypes.c_void_p
+    rules = ctypes.c_void_p(seccomp.seccomp_init(ALLOW))
+    new_user = _Comparison(0, MASKED_EQUAL, NEWUSER, NEWUSER)
+    for name, *conditions in [*([name] for name in FORBIDDEN.split()), ("clone", new_user)]:
+        number = seccomp.seccomp_syscall_resolve_name(name.encode())
+        if number >= 0:  # an old libseccomp doesn't know the newest
+            count, array = len(conditions), (_Comparison * len(conditions))(*conditions)
+            _call(seccomp.seccomp_rule_add_array, rules, ERRNO | errno.ENOSYS, number, count, array)
+    _call(seccomp.seccomp_load, rules)
+
+
+def _call(function, *arguments):
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{function.__name__}{arguments}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], contained=sys.argv[3] == "contained")

@@ -1,0 +1,91 @@
+"""A learner's own classes go from notebook to notebook, with the course's to stand in."""
+
+import shutil
+
+import nbformat
+import pytest
+
+from learngpt import carry
+from learngpt.carrying import CarryError, take
+from tests.support import ROOT
+
+SOLVED = ROOT / "notebooks" / "week1"
+RELEASE = ROOT / "release" / "week1"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A learner's folder with a solved first notebook and an untouched second one."""
+    shutil.copy(SOLVED / "1-bigram.ipynb", tmp_path)
+    shutil.copy(RELEASE / "2-averaging.ipynb", tmp_path)
+    return tmp_path
+
+
+def edit(path, old, new):
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(old, new)
+    nbformat.write(notebook, path)
+
+
+def test_own_class_is_carried(folder, capsys):
+    edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")
+    GPTVer1 = carry("GPTVer1", folder=folder)
+    assert GPTVer1.mark == "mine"
+    assert capsys.readouterr().out == "GPTVer1: from 1-bigram.ipynb\n"
+
+
+def test_unfinished_class_is_replaced_and_said_so(folder, capsys):
+    GPTVer1, HeadVer1 = carry("GPTVer1", "HeadVer1", folder=folder)
+    assert (GPTVer1.__name__, HeadVer1.__name__) == ("GPTVer1", "HeadVer1")
+    assert "HeadVer1: the course's, because yours in 2-averaging.ipynb isn't finished" in capsys.readouterr().out
+
+
+def test_a_class_stands_on_the_one_carried_before(folder):
+    shutil.copy(SOLVED / "2-averaging.ipynb", folder)
+    edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")
+    GPTVer1, GPTVer2 = carry("GPTVer1", "GPTVer2", folder=folder)
+    assert issubclass(GPTVer2, GPTVer1)
+    assert GPTVer2.mark == "mine"
+
+
+def test_helpers_come_along_and_training_does_not_run(folder):
+    edit(folder / "1-bigram.ipynb", "class GPTVer1", "LIMIT = 3\ndef helper():\n    return LIMIT\n\nclass GPTVer1")
+    edit(folder / "1-bigram.ipynb", "for _ in range(max_new_tokens)", "for _ in range(helper())")
+    edit(folder / "1-bigram.ipynb", "history = train", "raise SystemExit\nhistory = train")
+    import torch
+
+    out = carry("GPTVer1", folder=folder)(5, 4).generate(torch.zeros(1, 1, dtype=torch.long), 9)
+    assert out.shape == (1, 4)
+
+
+def test_broken_notebooks_are_replaced_and_said_so(folder, capsys):
+    edit(folder / "1-bigram.ipynb", "def generate(self", "def generate(self,,")
+    carry("GPTVer1", folder=folder)
+    assert "the course's, because yours in 1-bigram.ipynb has a syntax error" in capsys.readouterr().out
+    (folder / "1-bigram.ipynb").write_text("no notebook")
+    carry("GPTVer1", folder=folder)
+    assert "the course's, because 1-bigram.ipynb can't be read as a notebook" in capsys.readouterr().out
+
+
+def test_without_the_course_it_says_what_to_finish(folder, monkeypatch):
+    monkeypatch.setattr("learngpt.carrying._course_folder", lambda folder: None)
+    with pytest.raises(CarryError, match=r"HeadVer1 comes from 2-averaging.ipynb, and yours .* Finish that notebook"):
+        carry("HeadVer1", folder=folder)
+
+
+def test_when_graded_it_is_always_the_courses(folder, capsys, monkeypatch):
+    edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert not hasattr(carry("GPTVer1", folder=folder), "mark")
+    assert "the course's, as always when graded" in capsys.readouterr().out
+
+
+def test_unknown_names_are_refused(folder):
+    with pytest.raises(CarryError, match="No notebook of the course defines GPTVer9"):
+        carry("GPTVer9", folder=folder)
+
+
+def test_take_has_no_stand_in(folder):
+    with pytest.raises(Exception, match="isn't finished"):
+        take("HeadVer1", folder)

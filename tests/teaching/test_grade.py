@@ -1,0 +1,186 @@
+"""A whole class: two Dask workers of which one is killed, runs that are broken off, SQLite and PostgreSQL."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from distributed import LocalCluster
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
+
+from tests.support import ROOT, needs_program
+
+NAMES = ("1-bigram", "2-averaging")  # enough of the course to see what a class does
+EDITS = {
+    "forgets-to-divide": ("2-averaging", ".mean(dim=0)", ".sum(dim=0)", 30),
+    "takes-the-best": ("1-bigram", "torch.multinomial(probabilities, num_samples=1)", "probabilities.topk(1)[1]", 31),
+    "ends-the-kernel": ("2-averaging", "out = torch.zeros(B, T, C)", "import os; os._exit(1)", 20),
+}  # fmt: skip
+MARKS = {"right": 35, "right-too": 35, "right-as-well": 35} | {student: edit[3] for student, edit in EDITS.items()}
+
+pytestmark = needs_program("bwrap", "bubblewrap")
+
+
+def make_course(folder):
+    """A course of two notebooks with six submissions, no two of them alike."""
+    (folder / "source" / "week1").mkdir(parents=True)
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    for student in MARKS:
+        submitted = folder / "submitted" / student / "week1"
+        submitted.mkdir(parents=True)
+        for name in NAMES:
+            notebook = nbformat.read(ROOT / "notebooks" / "week1" / f"{name}.ipynb", 4)
+            notebook.cells.insert(1, new_code_cell(f"# by {student}"))
+            which, old, new, _ = EDITS.get(student, (None,) * 4)
+            if which == name:
+                [solution] = [cell for cell in notebook.cells if old in cell.source and "class " in cell.source]
+                solution.source = solution.source.replace(old, new)
+            nbformat.write(notebook, submitted / f"{name}.ipynb")
+    for name in NAMES:
+        shutil.copy(ROOT / "source" / "week1" / f"{name}.ipynb", folder / "source" / "week1")
+    return folder
+
+
+def command(course, *options):
+    return [sys.executable, "-m", "learngpt_teaching.grade", "week1", "--course-dir", str(course), *options]
+
+
+def run(course, *options):
+    done = subprocess.run(command(course, *options), capture_output=True, text=True, cwd=course)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def generate(course, *options):
+    generated = [sys.executable, "-m", "nbgrader", "generate_assignment", "week1", *options]
+    subprocess.run(generated, cwd=course, check=True, capture_output=True)
+
+
+def marks(db_url):
+    with Gradebook(db_url) as gradebook:
+        return {each.student.id: each.score for each in gradebook.assignment_submissions("week1")}
+
+
+def sqlite(course):
+    return f"sqlite:///{course}/gradebook.db"
+
+
+def results(course):
+    return {path: path.stat().st_mtime_ns for path in (course / "autograded" / ".results").glob("*.json")}
+
+
+def wait_for_results(course, count, process):
+    while len(results(course)) < count:
+        assert process.poll() is None, "the run ended before it could be broken off"
+        time.sleep(0.05)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
+    course = make_course(tmp_path)
+    generate(course)
+    # Once by Ctrl-C, once as if the power went.
+    for signum, count in ((signal.SIGINT, 2), (signal.SIGKILL, 5)):
+        process = subprocess.Popen(
+            command(course, "--workers", "1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=course, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+        )  # fmt: skip
+        wait_for_results(course, count, process)
+        os.killpg(process.pid, signum) if signum == signal.SIGKILL else process.send_signal(signum)
+        said, _ = process.communicate(timeout=60)
+        if signum == signal.SIGINT:
+            assert "Stopped. What was graded is kept" in said
+            assert "Traceback" not in said
+    before = results(course)
+    said = run(course)
+    assert {path: results(course)[path] for path in before} == before
+    assert marks(sqlite(course)) == MARKS
+    assert "6 submissions" in said
+    # What is graded is not graded again; what is changed is, and that alone.
+    assert "0 of them new or changed" in run(course)
+    path = course / "submitted" / "right" / "week1" / "1-bigram.ipynb"
+    path.write_text(path.read_text().replace("num_samples=1)", "num_samples=1).clone()"))
+    assert "1 of them new or changed" in run(course)
+    assert marks(sqlite(course)) == MARKS
+
+
+def test_a_killed_worker_costs_nothing(tmp_path):
+    course = make_course(tmp_path)
+    generate(course)
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        process = subprocess.Popen(
+            command(course, "--scheduler", cluster.scheduler_address), stdout=subprocess.PIPE, text=True, cwd=course
+        )
+        wait_for_results(course, 3, process)
+        victim = next(iter(cluster.workers.values())).process.pid
+        kernels = psutil.Process(victim).children(recursive=True)
+        os.kill(victim, signal.SIGKILL)
+        said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert "Graded 6 submissions" in said
+    assert marks(sqlite(course)) == MARKS
+    _, alive = psutil.wait_procs(kernels, timeout=10)
+    assert not alive, "what the killed worker had started goes on"
+
+
+@pytest.fixture
+def postgres(tmp_path):
+    """The address of a PostgreSQL server of its own, which listens on no network."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    user = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        owner = pwd.getpwnam("postgres")
+        user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+            parent.chmod(0o755)
+    sockets = Path("/tmp") / f"pg-{os.getpid()}"
+    sockets.mkdir(mode=0o777)
+    sockets.chmod(0o777)
+
+    def call(program, *arguments):
+        subprocess.run([programs[-1] / program, *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL, **user)
+
+    data = folder / "data"
+    call("initdb", "-D", data, "-A", "trust", "-U", "postgres")
+    call("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {sockets} -c listen_addresses=", "start")
+    try:
+        call("createdb", "-h", sockets, "-U", "postgres", "gradebook")
+        yield f"postgresql+psycopg://postgres@/gradebook?host={sockets}"
+    finally:
+        call("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(sockets)
+
+
+@needs_program("/usr/lib/postgresql/*/bin/postgres", "postgresql")
+def test_marks_go_to_postgresql(tmp_path, postgres):
+    course = make_course(tmp_path / "course")
+    generate(course, "--db", postgres)
+    run(course, "--db", postgres)
+    assert marks(postgres) == MARKS
+    assert not (course / "gradebook.db").exists()
+
+
+def test_what_is_missing_is_said_at_once(tmp_path):
+    def fails(*options):
+        done = subprocess.run(command(tmp_path, *options), capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "There are no notebooks in" in fails()
+    course = make_course(tmp_path)
+    assert "The gradebook does not know week1. Run `nbgrader generate_assignment week1` first." in fails()
+    generate(course)
+    shutil.rmtree(course / "submitted")
+    assert "Collect submissions first." in fails()

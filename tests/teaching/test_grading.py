@@ -1,0 +1,183 @@
+"""nbgrader's own commands on the course: full marks, no marks, some marks, broken submissions, feedback and export."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
+
+from learngpt_teaching import own_work
+from learngpt_teaching.own_work import grade, write_summary
+from tests.support import ROOT
+
+SOLVED = ROOT / "notebooks" / "week1"
+RELEASE = ROOT / "release" / "week1"
+
+
+def nbgrader(course, *arguments):
+    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def submit(course, student, *folders):
+    """A student's submission: the notebooks of the folders, later ones over earlier ones."""
+    target = course / "submitted" / student / "week1"
+    for folder in folders:
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder with three submissions, autograded."""
+    course = tmp_path_factory.mktemp("course")
+    shutil.copy(ROOT / "nbgrader_config.py", course)
+    shutil.copytree(ROOT / "source", course / "source")
+    submit(course, "solved", SOLVED)
+    submit(course, "untouched", RELEASE)
+    partly = submit(course, "partly", RELEASE)
+    for name in ("1-bigram", "3-vectorizing", "5-self-attention"):
+        shutil.copy(SOLVED / f"{name}.ipynb", partly)
+    path = partly / "5-self-attention.ipynb"
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(" / C**0.5", "")  # forgets to divide: loses variance and weights
+    nbformat.write(notebook, path)
+    messy = submit(course, "messy", SOLVED)
+    (messy / "3-vectorizing.ipynb").rename(messy / "My third notebook.ipynb")
+    (messy / "1-bigram.ipynb").write_text("no notebook")
+    (messy / "2-averaging.ipynb").unlink()
+    (messy / "data").symlink_to("/dev/zero")
+    path = submit(course, "trickster", RELEASE) / "4-masking.ipynb"
+    notebook = nbformat.read(path, 4)
+    trick = (
+        "from learngpt.week1 import checks\nfor name in checks.__all__:\n    setattr(checks, name, lambda *a, **k: 4)"
+    )
+    notebook.cells.insert(3, new_code_cell(trick))
+    nbformat.write(notebook, path)
+    nbgrader(course, "generate_assignment", "week1")
+    nbgrader(course, "autograde", "week1")
+    nbgrader(course, "generate_feedback", "week1")
+    nbgrader(course, "export")
+    return course
+
+
+def test_marks(course):
+    with (course / "grades.csv").open() as file:
+        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": 0}
+
+
+def autograded(course, student, name):
+    """What is said in an autograded notebook's graded cells."""
+    notebook = nbformat.read(course / "autograded" / student / "week1" / f"{name}.ipynb", 4)
+    return {
+        output.evalue
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" and cell.metadata.nbgrader.grade
+    }
+
+
+def test_what_cannot_be_read_is_said(course):
+    assert autograded(course, "messy", "1-bigram") == {
+        "The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab."
+    }
+    assert autograded(course, "messy", "2-averaging") == {"There is no file 2-averaging.ipynb in the submission."}
+    assert autograded(course, "messy", "3-vectorizing") == set()
+    assert (course / "submitted" / "messy" / "set aside" / "week1" / "data").is_symlink()
+
+
+def test_who_keeps_checks_from_working_is_set_aside(course):
+    assert autograded(course, "trickster", "4-masking") == {"This notebook was set aside. Your instructor looks at it."}
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        submission = gradebook.find_submission("week1", "trickster")
+        assert {each.name for each in submission.notebooks if each.needs_manual_grade} == {"4-masking"}
+
+
+def test_feedback_tells_why(course):
+    page = (course / "feedback" / "partly" / "week1" / "5-self-attention.html").read_text()
+    assert "The variance of the scores is 10" in page
+    assert "the scores were not divided by sqrt(C)" in page
+    # The picture of expected and yours, which the check has drawn, with its words.
+    assert re.search(r'<img[^>]+alt="[^"]*Expected and yours', page)
+    assert "data:image/png;base64," in page
+
+
+def test_validate_accepts_the_solved_and_names_what_is_missing():
+    solved = nbgrader(SOLVED, "validate", "1-bigram.ipynb")
+    assert "Success! Your notebook passes all the tests." in solved.stdout
+    untouched = nbgrader(RELEASE, "validate", "3-vectorizing.ipynb")
+    assert "VALIDATION FAILED ON 2 CELL(S)!" in untouched.stdout
+    assert "This part of the TODO isn't written yet" in untouched.stdout
+
+
+def test_make_check_grades_a_copy(tmp_path):
+    shutil.copytree(RELEASE, tmp_path, dirs_exist_ok=True)
+    for name in ("2-averaging", "4-masking"):
+        shutil.copy(SOLVED / f"{name}.ipynb", tmp_path)
+    (tmp_path / "6-positions.ipynb").unlink()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    feedback = tmp_path.parent / "feedback"
+    results = grade(tmp_path, feedback)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    points = {}
+    for notebook, _, score, _, message in results:
+        points[notebook] = points.get(notebook, 0) + score
+        assert bool(message) == (score == 0)
+    assert points == {
+        "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
+    }  # fmt: skip
+    assert sum(row[3] for row in results) == 100
+    page = write_summary(results, feedback).read_text()
+    assert "<h1>35 of 100 points</h1>" in page
+    for name in points:
+        assert f"<a href='{name}.html'>" in page and (feedback / f"{name}.html").is_file()
+    assert "HeadVer2()(x): This part of the TODO isn&#x27;t written yet" in page
+    assert results[-1][4] == "There is no file 6-positions.ipynb in the submission."
+
+
+def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no notebook in .* `make lab`"):
+        grade(tmp_path)
+
+
+def test_a_kernel_at_work_after_the_last_save_is_told(tmp_path, monkeypatch):
+    shutil.copy(RELEASE / "1-bigram.ipynb", tmp_path)
+    shutil.copy(RELEASE / "2-averaging.ipynb", tmp_path)
+    saved = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
+    for path in tmp_path.glob("*.ipynb"):
+        os.utime(path, (saved.timestamp(), saved.timestamp()))
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            ran = {"1-bigram": "2026-03-04T09:00:05.123456Z", "2-averaging": "2026-03-04T08:59:00.000000Z"}
+            sessions = [{"path": f"{name}.ipynb", "kernel": {"last_activity": time}} for name, time in ran.items()]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(sessions).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("localhost", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    known = {"url": f"http://localhost:{server.server_port}/", "token": "", "root_dir": str(tmp_path)}
+    gone = known | {"url": "http://localhost:9/"}
+    monkeypatch.setattr(own_work, "list_running_servers", lambda: [gone, known])
+    [(notebook, when, ran)] = own_work.unsaved(tmp_path)
+    server.shutdown()
+    assert notebook == "1-bigram"
+    assert when == saved
+    assert (ran - when).total_seconds() == pytest.approx(5.123456)

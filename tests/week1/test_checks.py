@@ -1,0 +1,77 @@
+"""The checks give one verdict, whatever the seed, the number of threads and the processor."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from learngpt.carrying import take
+from learngpt.week1 import checks
+from tests.support import ROOT
+
+CHECKS = [
+    (checks.generate_appends, "GPTVer1"),
+    (checks.generate_samples, "GPTVer1"),
+    (checks.generate_crops, "GPTVer1"),
+    (checks.averages_the_past, "HeadVer1"),
+    (checks.keeps_examples_and_future_apart, "HeadVer1"),
+    (checks.makes_logits, "GPTVer2"),
+    (checks.averages_the_past, "HeadVer2"),
+    (checks.needs_no_loop, "HeadVer2"),
+    (checks.averages_the_past, "HeadVer3"),
+    (checks.future_weights_are_zero, "HeadVer3"),
+    (checks.weight_rows_sum_to_one, "HeadVer3"),
+    (checks.attention_never_looks_ahead, "HeadVer4"),
+    (checks.attention_rows_sum_to_one, "HeadVer4"),
+    (checks.attention_variance_is_kept, "HeadVer4"),
+    (checks.attention_weights_are_scaled_softmax, "HeadVer4"),
+    (checks.attention_ignores_the_order_of_the_past, "HeadVer4"),
+    (checks.head_trains_and_generates, "HeadVer4"),
+    (checks.tells_positions_apart, "GPTVer3"),
+    (checks.adds_positions, "GPTVer3"),
+    (checks.model_trains_and_generates, "GPTVer3"),
+]
+
+
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("check", "name"), CHECKS, ids=lambda value: getattr(value, "__name__", value))
+def test_right_answers_pass_for_50_seeds(check, name, threads):
+    own = take(name, ROOT / "notebooks" / "week1")
+    for seed in range(50):
+        check(own, seed=seed)
+
+
+def test_training_makes_text_likelier_for_any_seed(text):
+    own = take("GPTVer1", ROOT / "notebooks" / "week1")
+    for seed in range(20):
+        checks.generate_writes_likelier_text(own, text, seed=seed)
+
+
+def test_the_variance_is_1_for_any_seed():
+    own = take("HeadVer4", ROOT / "notebooks" / "week1")
+    for seed in range(5):
+        checks.attention_variance_is_one(own, seed=seed)
+
+
+@pytest.mark.parametrize("capability", ["default", "avx2"])
+def test_answers_get_the_same_verdicts_on_other_processors(capability):
+    command = [sys.executable, "-m", "pytest", "-q", "tests/week1/test_answers.py"]
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": capability}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+def test_a_failure_shows_no_traceback_of_the_checks():
+    with pytest.raises(checks.CheckFailed) as caught:
+        checks.averages_the_past(take("HeadVer4", ROOT / "notebooks" / "week1"))
+    assert str(caught.value).startswith("HeadVer4() stops with TypeError")
+    assert caught.value._render_traceback_()[0].startswith("✗ HeadVer4() stops")
