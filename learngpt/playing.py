@@ -12,7 +12,9 @@ import torch
 from IPython.display import display
 
 from learngpt import plots
-from learngpt.training import Plain, Sample, watched
+from learngpt.instruments import sinusoids
+from learngpt.showing import Plain, watched
+from learngpt.training import Sample
 
 
 def _play(show, **controls):
@@ -203,7 +205,6 @@ def scaling(d=64, keys=6):
 
 def positions(base=10000, length=64, embed_size=32):
     """Play with the sinusoidal code: its base, how many positions, how many numbers each."""
-    from learngpt.week1.checks.positions import sinusoids
 
     def show(exponent, length, embed_size):
         codes = sinusoids(length, embed_size, 10.0**exponent)  # (length, embed_size)

@@ -5,11 +5,11 @@ import time
 from dataclasses import dataclass, field
 
 import torch
-from IPython import get_ipython
 from IPython.display import display
 from tqdm.std import tqdm
 
 from learngpt import plots
+from learngpt.showing import Plain, watched
 
 
 @dataclass
@@ -156,22 +156,3 @@ class _Progress(tqdm):
 
     def close(self):
         self.disable = True
-
-
-class Plain(str):
-    """Text that a notebook shows without quotes."""
-
-    def __repr__(self):
-        return str(self)
-
-
-def watched():
-    """Whether a person sits at the notebook: only then can its kernel ask for input.
-
-    What moves or can be moved is for them alone. The saved output of a notebook that was executed by a program should
-    not depend on how fast it was, nor hold controls that have no kernel to talk to.
-    """
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
-        return False
-    return bool(shell.kernel.get_parent().get("content", {}).get("allow_stdin"))

@@ -2,7 +2,7 @@
 
 import torch
 
-from learngpt.week1.checks import operations
+from learngpt.instruments import operations
 
 
 def test_head_2_equals_the_loops(own):

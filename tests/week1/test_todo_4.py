@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from learngpt.week1.checks import operations
+from learngpt.instruments import operations
 
 
 @pytest.fixture

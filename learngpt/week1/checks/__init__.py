@@ -23,10 +23,8 @@ from learngpt.week1.checks.generating import (
 from learngpt.week1.checks.heads import (
     averages_the_past,
     future_weights_are_zero,
-    influence,
     keeps_examples_and_future_apart,
     needs_no_loop,
-    operations,
     weight_rows_sum_to_one,
 )
 from learngpt.week1.checks.models import head_trains_and_generates, makes_logits, model_trains_and_generates
@@ -57,12 +55,10 @@ __all__ = [
     "generate_samples",
     "generate_writes_likelier_text",
     "head_trains_and_generates",
-    "influence",
     "keeps_examples_and_future_apart",
     "makes_logits",
     "model_trains_and_generates",
     "needs_no_loop",
-    "operations",
     "passed",
     "tells_positions_apart",
     "weight_rows_sum_to_one",

@@ -3,9 +3,9 @@
 import math
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from learngpt.checking import CheckFailed, agree, brief, compare, kept, likely_cause, run, seeded, tensor
+from learngpt.instruments import operations
 
 
 def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
@@ -201,37 +201,6 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
 
 
 @torch.no_grad()
-def influence(function, x):
-    """How much the output at each position changes when the input at each position is edited.
-
-    A black-box look at any head or model: row t, column s is large where position t looks at position s.
-
-    Args:
-        function: (B, T, C) floats or (B, T) tokens -> (B, T, anything).
-        x: what to start from. Floats are edited by adding 1, tokens by taking the next one in the vocabulary.
-
-    Returns:
-        (T, T), the largest change of the output at t (row) for an edit at s (column), over examples and channels.
-    """
-    out = function(x)
-    columns = []
-    for s in range(x.shape[1]):
-        edited = x.clone()
-        edited[:, s] = x[:, s] + 1.0 if x.is_floating_point() else (x[:, s] + 1) % (x.max() + 1)
-        columns.append((function(edited) - out).abs().flatten(2).amax((0, 2)))  # (T,)
-    return torch.stack(columns, 1)
-
-
-class operations(TorchFunctionMode):
-    """Counts the tensor operations that Python asks for: `with operations() as counted: ...`, then `counted.count`."""
-
-    count = 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
 def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
     """The number of tensor operations is the same for small and large inputs, and gradients reach the input.
 

@@ -7,20 +7,11 @@ import math
 import torch
 
 from learngpt.checking import CheckFailed, agree, brief, compare, likely_cause, run, seeded, tensor
+from learngpt.instruments import angles as angles_of
+from learngpt.instruments import sinusoids
 from learngpt.week1.checks.models import BentMeanHead, after_lm_head, staged, where_it_parts
 
 NAME = "pos_encodings(block_size, embed_size)"
-
-
-def sinusoids(block_size, embed_size, base=10000.0, start=0):
-    """The table of Vaswani et al. 2017, section 3.5: (block_size, embed_size) float64, sine even, cosine odd."""
-    angles = _angles(block_size, embed_size, base, start)
-    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
-
-
-def _angles(block_size, embed_size, base=10000.0, start=0):
-    positions = torch.arange(start, start + block_size, dtype=torch.float64)[:, None]
-    return positions / base ** (torch.arange(0, embed_size, 2, dtype=torch.float64) / embed_size)
 
 
 def _encodings(GPT, block_size, embed_size):
@@ -106,7 +97,7 @@ def _other_base(table):
 
 def _known_encodings(T, C):
     """Pairs of a known encoding in words and its table, (T, C)."""
-    angles = _angles(T, C)
+    angles = angles_of(T, C)
     sine, cosine = angles.sin(), angles.cos()
     right = sinusoids(T, C)
     positions = torch.arange(T, dtype=torch.float64)[:, None]
