@@ -17,7 +17,7 @@ import torch
 from IPython import get_ipython
 
 from learngpt import plots
-from learngpt.carrying import HOME
+from learngpt.evidence import lines
 
 PACKAGE = Path(__file__).resolve().parent
 CPU_SECONDS = 10  # for one call of the learner's code; the right ones take milliseconds
@@ -73,10 +73,11 @@ class CheckFailed(AssertionError):
     """A property that doesn't hold, with the learner's value, the expected one and the likely cause."""
 
     def _render_traceback_(self):
-        lines = str(self).split("\n")
+        message = str(self)
         if os.environ.get("NBGRADER_EXECUTION") == "validate":  # whose dialog cuts off what is longer
-            lines = [part for line in lines for part in textwrap.wrap(line, 100, break_long_words=False) or [""]]
-        return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(lines)]
+            wrapped = (textwrap.wrap(line, 100, break_long_words=False) or [""] for line in message.split("\n"))
+            message = "\n".join(part for parts in wrapped for part in parts)
+        return lines(message)
 
 
 class NotYet(CheckFailed):
@@ -88,13 +89,20 @@ class NotYet(CheckFailed):
         self.calm = calm  # one line for a person who hasn't come to it
 
 
-def set_up_notebook():
+_todos = {}  # name of a class that a learner writes -> number of its TODO
+
+
+def set_up_notebook(todos=()):
     """Show what fails because of an unfinished or a renamed class in one line, and keep stderr empty when graded.
 
     nbgrader gives 0 points to a graded cell that writes to stderr, so a warning or a print of the learner's would
     cost the points of a right answer. A person who runs all cells sees a calm line where a TODO is still to be
     written; for nbgrader it is an error, for that is how it knows that there are no points.
+
+    Args:
+        todos: {class: number of the TODO that it is written for}, of one assignment.
     """
+    _todos.update(todos)
     shell = get_ipython()
     if shell is None:
         return
@@ -108,9 +116,14 @@ def set_up_notebook():
         if isinstance(error, NotYet) and not graded:
             print(error.calm)
             return []
-        lines = _in_short(error) or shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-        shell._showtraceback(kind, error, lines)
-        return lines
+        short = _in_short(error)
+        if short:
+            shown = short._render_traceback_()
+            shell._showtraceback(CheckFailed, short, shown)  # whoever reads the output finds the message as it is
+        else:
+            shown = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+            shell._showtraceback(kind, error, shown)
+        return shown
 
     shell.set_custom_exc((Exception,), explain)
 
@@ -143,29 +156,28 @@ def not_written(error, what=""):
         code = frame.f_code  # in the end the innermost one
     place = re.sub(r".*<locals>\.", "", code.co_qualname) if code else ""
     name = place.split(".")[0]
-    todo = f"TODO {HOME[name][0]}" if name in HOME else "the TODO"
-    where = f'{place} in the cell under "{todo}"' if name in HOME else "its cell"
+    todo = f"TODO {_todos[name]}" if name in _todos else "the TODO"
+    where = f'{place} in the cell under "{todo}"' if name in _todos else "its cell"
     said = f"This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {where}."
     calm = f"○ Not yet: this needs {todo}, {where}."
     return NotYet(f"{what}: {said}" if what else said, todo, calm)
 
 
 def _in_short(error):
-    """What to show instead of a traceback, as lines, or None where the traceback helps."""
+    """The CheckFailed to show instead of a traceback, or None where the traceback helps."""
     if isinstance(error, CheckFailed):
-        return error._render_traceback_()
-    if isinstance(error, NameError) and error.name in HOME:
-        said = (
+        return error
+    if isinstance(error, NameError) and error.name in _todos:
+        return CheckFailed(
             f"{error.name} is not defined. Run the cell with your class first. It stands under "
-            f'"TODO {HOME[error.name][0]}". Is it still called {error.name}?\n'
+            f'"TODO {_todos[error.name]}". Is it still called {error.name}?\n'
             "If that cell stopped with an error, a SyntaxError perhaps, there is no class until it runs."
         )
-        return CheckFailed(said)._render_traceback_()
     frames = traceback.extract_tb(error.__traceback__)
     if any(_in_checks(Path(frame.filename)) for frame in frames):
         said = [f"The check stops with {type(error).__name__}: {error}", *_learners_lines(frames[1:])]
         said.append("Does your class still have all that its cell was given with?")
-        return CheckFailed("\n".join(said))._render_traceback_()
+        return CheckFailed("\n".join(said))
     return None
 
 

@@ -6,6 +6,7 @@ should, and raises CheckFailed with an explanation if it doesn't. The last line 
 
 from learngpt.checking import CheckFailed, set_up_notebook
 from learngpt.evidence import passed
+from learngpt.week1 import TODOS
 from learngpt.week1.checks.attention import (
     attention_ignores_the_order_of_the_past,
     attention_never_looks_ahead,
@@ -64,4 +65,4 @@ __all__ = [
     "weight_rows_sum_to_one",
 ]
 
-set_up_notebook()
+set_up_notebook(TODOS)
