@@ -1,0 +1,1 @@
+"""What an instructor runs: the exam, and what gives each assignment its questions."""
