@@ -4,6 +4,7 @@
 which submissions there are, the gradebook, late penalties, the folders.
 """
 
+import contextlib
 import fnmatch
 import os
 import threading
@@ -12,21 +13,16 @@ from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
 
 from learngpt_teaching.course import Course, CourseError
-from learngpt_teaching.engine.running import grade_notebook
-from learngpt_teaching.engine.sandbox import NoContainment, must_be_ready, sandbox
-from learngpt_teaching.results import SET_ASIDE, Kept, Result
+from learngpt_teaching.engine.running import Budget, control, grade_notebook
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, sandbox
+from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs, set_aside
-
-
-def grade_job(course: Course, job: Job, contain: bool, limits: dict[str, int]) -> Result:
-    """Grade one notebook of one submission in a kernel of this process's sandbox."""
-    return grade_notebook(course, job.name, job.cells, job.missing, sandbox(contain, tuple(course.modules)), limits)
 
 
 class Grader:
@@ -34,31 +30,91 @@ class Grader:
 
     def __init__(self, course: Course, kept: Kept, settings: StudentCode):
         self.course, self.kept = course, kept
-        self.contain, self.limits = settings.contain, settings.all_limits
-        self._pool = ThreadPoolExecutor(settings.at_once)
+        self.at_once, self.contain = settings.at_once, settings.contain
+        self.limits, self.seed = settings.all_limits, settings.seed
+        self._pool = ThreadPoolExecutor(self.at_once)
         self._running: dict[str, Future[Result]] = {}
+        self._controlled: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
+        self._free = _Slots(self.at_once)
 
-    def begin(self, job: Job) -> None:
-        """Start a job, unless it runs or its result is kept."""
+    def begin(self, job: Job, budget: Budget) -> "Future[Result]":
+        """Start a job, unless it runs already; a result that was kept is there at once."""
         with self._lock:
-            if job.key not in self._running and not self.kept.has(job.key):
-                self._running[job.key] = self._pool.submit(grade_job, self.course, job, self.contain, self.limits)
+            if job.key not in self._running:
+                kept = None if self.seed else self.kept.get(job.key, self.course.notebooks[job.name].possible)
+                if kept:
+                    self._running[job.key] = Future()
+                    self._running[job.key].set_result(kept)
+                else:
+                    self._running[job.key] = self._pool.submit(self._grade, job, budget)
+            return self._running[job.key]
 
-    def result(self, job: Job) -> Result:
-        """What a job comes to."""
+    def forget(self, job: Job) -> None:
+        """Let go of a result that was handed on."""
         with self._lock:
-            running = self._running.pop(job.key, None)
-        if running is None:
-            kept = self.kept.get(job.key, self.course.notebooks[job.name].possible)
-            if kept:
-                return kept
-            result = grade_job(self.course, job, self.contain, self.limits)
-        else:
-            result = running.result()
-        if result.keep:
+            self._running.pop(job.key, None)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _grade(self, job: Job, budget: Budget) -> Result:
+        with self._free.one():
+            self._control(job.name)
+            result = self._once(job, budget)
+        if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
+            with self._free.all():
+                result = self._once(job, Budget(self.limits))
+        if result.keep and not self.seed:
             self.kept.put(job.key, result)
         return result
+
+    def _once(self, job: Job, budget: Budget) -> Result:
+        where = sandbox(self.contain, tuple(self.course.modules))
+        return grade_notebook(self.course, job.name, job.cells, job.missing, where, self.limits, budget, self.seed)
+
+    def _control(self, name: str) -> None:
+        """Once for each notebook: the course's own answers pass its exam here.
+
+        Raises:
+            Broken: they don't.
+        """
+        with self._lock:
+            first = name not in self._controlled
+            done = self._controlled.setdefault(name, Future())
+        if first:
+            try:
+                control(self.course, name, sandbox(self.contain, tuple(self.course.modules)), self.limits)
+                done.set_result(None)
+            except BaseException as error:
+                done.set_exception(error)
+        done.result()
+
+
+class _Slots:
+    """So many may work at once; or one, with all the others waiting."""
+
+    def __init__(self, count: int):
+        self._count, self._taken = count, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def _take(self, count: int):
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken + count <= self._count)
+            self._taken += count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= count
+                self._changed.notify_all()
+
+    def one(self):
+        return self._take(1)
+
+    def all(self):
+        return self._take(self._count)
 
 
 class GradedExporter(NotebookExporter):
@@ -70,8 +126,6 @@ class GradedExporter(NotebookExporter):
     def __init__(self, **options):
         super().__init__(**options)
         converter = self.parent
-        if not isinstance(converter, Autograde):
-            return
         self.coursedir = converter.coursedir
         self.results = getattr(converter, "results", None)
         self._folder, self._jobs = None, {}
@@ -96,7 +150,7 @@ class GradedExporter(NotebookExporter):
             return super().from_filename(filename, resources, **options)
         name = resources["nbgrader"]["notebook"]
         result = self._result(Path(filename).parent, name)
-        if result.verdict != "graded":
+        if result.verdict != GRADED:
             self.log.warning("%s, %s: %s: %s", resources["nbgrader"]["student"], name, result.verdict, result.reason)
         return self.from_notebook_node(result.notebook, resources)
 
@@ -106,9 +160,15 @@ class GradedExporter(NotebookExporter):
             return self.results[name]
         if folder != self._folder:
             self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
+            budget = Budget(self.grader.limits)
             for each in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
-                self.grader.begin(self._jobs[each])
-        return self.grader.result(self._jobs[name])
+                self.grader.begin(self._jobs[each], budget)
+        try:
+            return self.grader.begin(self._jobs[name], Budget(self.grader.limits)).result()
+        except Broken as error:
+            raise NbGraderException(str(error)) from None
+        finally:
+            self.grader.forget(self._jobs[name])
 
 
 def course_of(coursedir: CourseDirectory) -> Course:
@@ -130,7 +190,7 @@ class SaveMarks(SaveAutoGrades):
 
     def preprocess(self, nb, resources):
         nb, resources = super().preprocess(nb, resources)
-        if nb.metadata.get("learngpt", {}).get("verdict") == SET_ASIDE:
+        if nb.metadata.get("learngpt", {}).get("verdict") in (SET_ASIDE, DIFFERS):
             with Gradebook(self.db_url) as gradebook:
                 where = (self.notebook_id, self.assignment_id, self.student_id)
                 for grade in gradebook.find_submission_notebook(*where).grades:

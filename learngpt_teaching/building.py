@@ -197,8 +197,8 @@ def must_fit_the_gradebook(course: Course, coursedir: CourseDirectory) -> None:
             for grade_id in sorted(known ^ now):
                 raise CourseError(
                     f"The graded cell {grade_id} of {notebook.name} was {'added' if grade_id in now else 'taken away'} "
-                    f"after {assignment.num_submissions} submissions, and nbgrader's gradebook can't take that. Undo it; "
-                    "or put gradebook.db aside under another name, build again, and let `make grade` grade all anew."
+                    f"after {assignment.num_submissions} submissions, and nbgrader's gradebook can't take that. "
+                    "Undo it; or put gradebook.db aside, build again, and let `make grade` grade all anew."
                 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-GRADED, SET_ASIDE, UNREADABLE = "graded", "set aside", "unreadable"
+GRADED, DIFFERS, SET_ASIDE, UNREADABLE = VERDICTS = "graded", "differs", "set aside", "unreadable"
 
 
 @dataclass
@@ -33,7 +33,8 @@ class Result:
 
     Attributes:
         notebook: as it was graded; its graded cells end with their points or with what failed.
-        verdict: GRADED, SET_ASIDE or UNREADABLE.
+        verdict: GRADED; DIFFERS, where a check says yes and the exam no; SET_ASIDE, where the machine kept us from
+            grading it; UNREADABLE.
         reason: one sentence for the instructor where the verdict isn't GRADED.
         checks: {grade id: Outcome}.
         notes: sentences for the instructor, which change no mark.
@@ -72,7 +73,7 @@ class Result:
             result.notebook = nbformat.from_dict(result.notebook)
             nbformat.validate(result.notebook, relax_add_props=False)
             result.checks = {grade_id: Outcome(**outcome) for grade_id, outcome in result.checks.items()}
-            good = result.verdict in (GRADED, SET_ASIDE, UNREADABLE) and result.checks.keys() == possible.keys()
+            good = result.verdict in VERDICTS and result.checks.keys() == possible.keys()
             for grade_id, points in possible.items():
                 outcome = result.checks[grade_id]
                 good &= 0 <= outcome.points <= outcome.possible == points and isinstance(outcome.message, str)
@@ -88,6 +89,9 @@ class Kept:
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
+
+    def has(self, key: str) -> bool:
+        return (self.folder / f"{key}.json").is_file()
 
     def get(self, key: str, possible: dict[str, float]) -> Result | None:
         """What was kept for a notebook with these points, or None."""

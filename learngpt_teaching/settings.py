@@ -17,6 +17,10 @@ class StudentCode(LoggingConfigurable):
         help="Other limits than these: " + ", ".join(f"{name} {value}" for name, value in LIMITS.items())
     ).tag(config=True)
 
+    seed = Integer(None, allow_none=True, help="Repeat the exam that has this seed, and keep no result.").tag(
+        config=True
+    )
+
     @property
     def all_limits(self) -> dict[str, int]:
         """LIMITS, with those that are set otherwise."""

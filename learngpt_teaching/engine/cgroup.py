@@ -1,7 +1,7 @@
 """A cgroup for one kernel and all that it starts, where the system lets us make one.
 
 It alone counts memory that belongs to no process, such as what waits in sockets. Where there is none to be had, the
-limits on processes and open files have to do: 48 processes with 64 files each can hold about 0.6 GB in sockets.
+limits on processes and open files have to do: 48 processes with 128 files each can hold about 1.3 GB in sockets.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Run one notebook of one submission: the exam says what is earned, a check says what is wrong.
 
-The student's cells run in a kernel of the sandbox, up to the first graded cell. There a copy of the kernel sits the exam:
-this process asks, compares, and decides the points. Only for a property that the exam denies its check runs in the
-kernel, for the words. So nothing that a student's code does to its own process can earn a point.
+The student's cells run in a kernel of the sandbox, up to the first graded cell. There a copy of the kernel sits the
+exam: this process asks, compares, and decides the points. Only for a property that the exam denies its check runs in
+the kernel, for the words. So nothing that a student's code does to its own process can earn a point.
 """
 
 import ast
@@ -22,8 +22,9 @@ from nbformat.v4 import new_output
 from learngpt.evidence import FAILED, earned, lines, message_of
 from learngpt_teaching.course import Course, Notebook, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
-from learngpt_teaching.engine.sandbox import EXAM, Broken, ContainedKernelManager, Sandbox, printable
+from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Sandbox, printable
 from learngpt_teaching.exam import asking
+from learngpt_teaching.kernel import EXAM
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
@@ -133,7 +134,7 @@ def control(course: Course, name: str, sandbox: Sandbox, limits: dict[str, int])
     except OSError as error:
         raise Broken(f"The course's own answers to {name} could not be examined: {printable(repr(error))}") from None
     finally:
-        sandbox.kill(number)
+        sandbox.end(number)
     if denied := [grade_id for grade_id, right in taken.verdicts.items() if not right]:
         raise Broken(
             f"Nothing of {name} is graded: the course's own answers fail its exam here, in {', '.join(denied)} "

@@ -41,7 +41,7 @@ LIMITS = {
     "disk": 64 << 20,  # what it may write, all of it in memory
     "fsize": 64 << 20,
     "nproc": 48,  # threads count too
-    "nofile": 64,  # of one process
+    "nofile": 128,  # of one process
 }
 MESSAGE_BYTES = 1 << 20  # of one message from a kernel; a larger one closes the connection
 MESSAGES = 50  # that wait to be read
@@ -51,8 +51,8 @@ REFUSED = (
     "docs/instructors.md has the lines to type"
 )
 REMEDIES = {  # a sign of what refuses -> what helps
-    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "On Ubuntu 24.04 and later, AppArmor does: give bubblewrap "
-    "a profile, or set kernel.apparmor_restrict_unprivileged_userns=0",
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "On Ubuntu 24.04 and later, AppArmor does: give "
+    "bubblewrap a profile, or set kernel.apparmor_restrict_unprivileged_userns=0",
     "/.dockerenv": "In Docker, start the container with --security-opt seccomp=unconfined --security-opt "
     "apparmor=unconfined --security-opt systempaths=unconfined",
     "/var/run/secrets/kubernetes.io": "In Kubernetes, the pod's securityContext must allow user namespaces: "
@@ -216,12 +216,13 @@ class Sandbox:
         with self._changed:
             self._channel.sendall(json.dumps(what).encode() + b"\n")
 
-    def fork(self, connection, limits, before, given):
+    def fork(self, connection, limits, before, given, solutions=()):
         """Start a kernel; its number.
 
         Args:
             before: JSON texts of solved notebooks, whose classes it is given.
             given: sources of the cells whose names it is given when it sits an exam.
+            solutions: sources of the course's own; then it is no kernel, and sits the exam with these.
 
         Raises:
             Broken: the parent has ended, or doesn't answer.
@@ -231,7 +232,8 @@ class Sandbox:
         folder.mkdir(mode=0o700)
         self._hand_over(folder)
         here = "/run/kernel" if self.contain else str(folder)
-        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, limits=limits, before=before, given=given)
+        what = {"limits": limits, "before": before, "given": given, "solutions": list(solutions)}
+        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, **what)
         with self._changed:
             self._changed.wait_for(lambda: number in self.pids or self.process.poll() is not None, timeout=60)
         if number not in self.pids:
@@ -257,6 +259,13 @@ class Sandbox:
     def signal(self, number, signum):
         with contextlib.suppress(OSError):
             self._ask(signal=number, number=signum)
+
+    def end(self, number):
+        """End a kernel, and remove what it leaves behind."""
+        self.signal(number, signal.SIGKILL)
+        with self._changed:
+            self._changed.wait_for(lambda: number in self.ended, timeout=10)
+        self.forget(number)
 
     def forget(self, number):
         """Remove what a kernel that has ended leaves behind."""
@@ -340,6 +349,7 @@ class Provisioner(KernelProvisionerBase):
     sandbox, number = None, None
     options = ()  # of Sandbox.fork, after the connection
     killed = False  # by us
+    counted = 0.0  # seconds of its computing that were counted so far
 
     @property
     def has_process(self):

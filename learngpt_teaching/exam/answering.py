@@ -47,7 +47,7 @@ def answer(channel, namespace, given=None):
     with torch.inference_mode(False), warnings.catch_warnings():
         for number, question in enumerate(plan["questions"]):
             own = [tensors.pop(0) for _ in range(question["tensors"])]
-            _put_back_state(question["seed"])
+            put_back_state(question["seed"])
             desk = _Desk(namespace, own, plan["seconds"], late)
             try:
                 for count, (status, dtype, shape, body) in enumerate(desk.answers(question["steps"])):
@@ -99,7 +99,7 @@ def _receive(channel):
     return plan, tensors
 
 
-def _put_back_state(seed):
+def put_back_state(seed=0):
     """What a cell may have changed for the whole process, as it is when Python starts; and a seed for all draws."""
     warnings.simplefilter("ignore")
     torch.set_grad_enabled(True)

@@ -28,6 +28,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from learngpt import carrying, checking
 from learngpt_teaching.exam.answering import answer, put_back_state
+from learngpt_teaching.kernel import EXAM
 
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000  # linux/sched.h
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
@@ -39,7 +40,6 @@ FORBIDDEN = (
     "move_mount bpf userfaultfd perf_event_open ptrace process_vm_readv process_vm_writev add_key request_key keyctl"
 )
 NOBODY = 65534
-EXAM = signal.SIGUSR1  # asks a kernel to let a copy of itself sit an exam
 HERE = "/run/kernel"  # where a contained kernel finds its sockets
 SCRATCH = "/run/scratch"  # where it may write
 
@@ -49,8 +49,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 def serve(channel, folder, contained):
     """Answer requests until the other end of the channel is closed; then end all kernels.
 
-    {"fork": n, "connection": {...}, "limits": {...}, "before": [...], "given": [...]} -> {"forked": n, "pid": p}, and
-    later {"ended": n, "status": s}, where s is negative for a signal
+    {"fork": n, "connection": {...}, "limits": {...}, "before": [...], "given": [...], "solutions": [...]} ->
+        {"forked": n, "pid": p}, and later {"ended": n, "status": s}, where s is negative for a signal. With solutions,
+        sources of the course's own, it is no kernel, but waits for the exam.
     {"signal": n, "number": s} sends a signal to kernel n.
     """
     kernels = {}  # n -> (the process that waits for the kernel, the kernel)
@@ -170,6 +171,9 @@ def _become_kernel(request, folder, contained, classes, given):
     os.environ.pop("JPY_PARENT_PID", None)
     os.environ["NBGRADER_EXECUTION"] = "autograde"
     carrying.provide(classes)
+    place = os.path.join(HERE if contained else folder, "exam")
+    if request["solutions"]:
+        _sit_for_the_course(request, place, given, contained)
     with open("../connection.json", "w") as file:
         json.dump(request["connection"], file)
     app = IPKernelApp.instance(connection_file=os.path.abspath("../connection.json"), log_level=50)
@@ -177,7 +181,7 @@ def _become_kernel(request, folder, contained, classes, given):
     os.unlink("../connection.json")
     checking.set_up_notebook()
     names = app.shell.user_ns
-    signal.signal(EXAM, lambda *_: _sit(os.path.join(HERE if contained else folder, "exam"), names, given))
+    signal.signal(EXAM, lambda *_: _sit_in_a_copy(place, names, given))
     app.shell.put_back = functools.partial(_put_back, names, given)
     if contained:
         _give_up_rights(request["limits"])
@@ -186,14 +190,30 @@ def _become_kernel(request, folder, contained, classes, given):
     os._exit(0)
 
 
-def _sit(place, names, given):
+def _sit_in_a_copy(place, names, given):
     """Let a copy of this kernel, as it is now, answer the questions of an exam; the kernel itself never sees them."""
-    if os.fork():
-        return
+    if not os.fork():
+        os.closerange(3, 4096)  # of the kernel's sockets it needs none
+        _sit(place, names, given)
+
+
+def _sit(place, names, given):
     with contextlib.suppress(BaseException), socket.socket(socket.AF_UNIX) as channel:
         channel.connect(place)
         answer(channel, names, given)
     os._exit(0)
+
+
+def _sit_for_the_course(request, place, given, contained):
+    """Answer an exam with the course's own solutions, where and as a student's would be."""
+    names = dict(given)
+    for source in request["solutions"]:
+        exec(TransformerManager().transform_cell(source), names)
+    signal.signal(EXAM, lambda *_: _sit(place, names, given))
+    if contained:
+        _give_up_rights(request["limits"])
+    while True:
+        signal.pause()
 
 
 def _put_back(names, given):
