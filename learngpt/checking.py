@@ -119,7 +119,7 @@ def set_up_notebook(todos=()):
         short = _in_short(error)
         if short:
             shown = short._render_traceback_()
-            shell._showtraceback(CheckFailed, short, shown)  # whoever reads the output finds the message as it is
+            shell._showtraceback(type(short), short, shown)  # whoever reads the output finds the message as it is
         else:
             shown = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
             shell._showtraceback(kind, error, shown)

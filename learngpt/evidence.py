@@ -1,6 +1,6 @@
 """What a graded cell leaves to a reader of its outputs: its points, or what failed."""
 
-FAILED = "CheckFailed"  # the name of an error whose text is the whole message
+FAILED, UNWRITTEN = "CheckFailed", "NotYet"  # the names of errors whose text is the whole message
 
 
 class _Passed:
@@ -37,5 +37,5 @@ def message_of(outputs):
     for output in outputs:
         if output.get("output_type") == "error":
             name, text = output.get("ename"), output.get("evalue")
-            return text if name == FAILED else f"{name}: {text}"
+            return text if name in (FAILED, UNWRITTEN) else f"{name}: {text}"
     return None

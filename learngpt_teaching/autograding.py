@@ -24,12 +24,18 @@ from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs, set_aside
 
+COSTLY = 30  # seconds on the clock after which a submission goes to the end of the queue
+
 
 class Grader:
-    """Grades jobs on this machine, several at once, each key once, and keeps what they come to."""
+    """Grades jobs on this machine, several at once, each key once, and keeps what they come to.
 
-    def __init__(self, course: Course, kept: Kept, settings: StudentCode):
-        self.course, self.kept = course, kept
+    Args:
+        kept: where results are kept; None to keep none.
+    """
+
+    def __init__(self, course: Course, kept: Kept | None, settings: StudentCode):
+        self.course, self.kept = course, None if settings.seed else kept
         self.at_once, self.contain = settings.at_once, settings.contain
         self.limits, self.seed = settings.all_limits, settings.seed
         self._pool = ThreadPoolExecutor(self.at_once)
@@ -42,12 +48,12 @@ class Grader:
         """Start a job, unless it runs already; a result that was kept is there at once."""
         with self._lock:
             if job.key not in self._running:
-                kept = None if self.seed else self.kept.get(job.key, self.course.notebooks[job.name].possible)
+                kept = self.kept and self.kept.get(job.key, self.course.notebooks[job.name].possible)
                 if kept:
                     self._running[job.key] = Future()
                     self._running[job.key].set_result(kept)
                 else:
-                    self._running[job.key] = self._pool.submit(self._grade, job, budget)
+                    self._running[job.key] = self._submit(job, budget)
             return self._running[job.key]
 
     def forget(self, job: Job) -> None:
@@ -58,6 +64,21 @@ class Grader:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _submit(self, job: Job, budget: Budget) -> "Future[Result]":
+        done: Future[Result] = Future()
+
+        def work(costly: bool) -> None:
+            if budget.spent > COSTLY and not costly:  # the rest of this submission waits for all the others
+                self._pool.submit(work, True)
+                return
+            try:
+                done.set_result(self._grade(job, budget))
+            except BaseException as error:
+                done.set_exception(error)
+
+        self._pool.submit(work, False)
+        return done
+
     def _grade(self, job: Job, budget: Budget) -> Result:
         with self._free.one():
             self._control(job.name)
@@ -65,7 +86,7 @@ class Grader:
         if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
             with self._free.all():
                 result = self._once(job, Budget(self.limits))
-        if result.keep and not self.seed:
+        if result.keep and self.kept:
             self.kept.put(job.key, result)
         return result
 

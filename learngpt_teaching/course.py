@@ -142,6 +142,12 @@ class Course:
     def __init__(self, source: Path | str):
         self.source = Path(source)
         self.assignment = self.source.name
+        beside = self.source.resolve().parent.parent / PACKAGES[1].name
+        if beside.is_dir() and beside != PACKAGES[1].resolve():
+            raise CourseError(
+                f"This program is the one of {PACKAGES[1].parent}, and the course in {beside.parent} has its own. Run "
+                f"it there: with the environment of {beside.parent}, or with `make`."
+            )
         self.notebooks = {each.name: each for each in sorted(_read_all(self.source), key=lambda each: each.number)}
         if not self.notebooks:
             raise CourseError(f"There are no notebooks in {source}. Run this in the course's folder.")

@@ -18,12 +18,14 @@ class Outcome:
     Attributes:
         points, possible: what it earned, and what it is worth.
         message: for the student, "" where all points were earned.
+        unwritten: whether the TODO is still as it was handed out.
         differs: what the check said where the exam says no and the check yes, for the instructor; else "".
     """
 
     points: float
     possible: float
     message: str = ""
+    unwritten: bool = False
     differs: str = ""
 
 

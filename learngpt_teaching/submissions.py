@@ -21,12 +21,14 @@ class Job:
         name: of the notebook of the course.
         cells: what counts of the submitted file, None where there is none.
         missing: why there is none, a sentence for the student; "" where there is one.
+        file: what the submitted file is called, "" where there is none.
         key: changes with all that the result depends on; jobs of the same key have the same result.
     """
 
     name: str
     cells: list[Cell] | None
     missing: str
+    file: str
     key: str
 
 
@@ -48,7 +50,7 @@ def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str
         cells = file.cells if file else None
         missing = file.unreadable if file else f"There is no file {name}.ipynb in the submission."
         said = [vars(cell) for cell in cells] if cells is not None else missing
-        made[name] = Job(name, cells, missing, digest(course.key(name), said, limits))
+        made[name] = Job(name, cells, missing, file.path.name if file else "", digest(course.key(name), said, limits))
     return made
 
 

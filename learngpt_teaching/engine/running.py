@@ -19,12 +19,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 
-from learngpt.evidence import FAILED, earned, lines, message_of
+from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
 from learngpt_teaching.course import Course, Notebook, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
 from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Sandbox, printable
 from learngpt_teaching.exam import asking
-from learngpt_teaching.kernel import EXAM
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
@@ -58,6 +57,11 @@ class Budget:
         with self._lock:
             self._spent["wall"] += wall
             self._spent["cpu"] += cpu
+
+    @property
+    def spent(self) -> float:
+        """Seconds on the clock."""
+        return self._spent["wall"]
 
     @property
     def left(self) -> float:
@@ -125,14 +129,11 @@ def control(course: Course, name: str, sandbox: Sandbox, limits: dict[str, int])
     solutions = [cell.source for cell in notebook.node.cells if is_solution(cell)]
     number = sandbox.fork({}, limits, course.before(name), notebook.given, solutions)
     try:
-        with sandbox.listen(number) as listener:
-            listener.settimeout(60)
-            sandbox.signal(number, EXAM)
-            channel, _ = listener.accept()
-            with channel:
-                taken = asking.take(channel, course.exams, list(notebook.checks), seconds=60)
-    except OSError as error:
-        raise Broken(f"The course's own answers to {name} could not be examined: {printable(repr(error))}") from None
+        channel = sandbox.examine(number, seconds=60)
+        if channel is None:
+            raise Broken(f"The course's own answers to {name} did not come to their exam.")
+        with channel:
+            taken = asking.take(channel, course.exams, list(notebook.checks), seconds=60)
     finally:
         sandbox.end(number)
     if denied := [grade_id for grade_id, right in taken.verdicts.items() if not right]:
@@ -171,12 +172,12 @@ def _void(notebook: Notebook, verdict: str, reason: str, message: str) -> Result
     return result
 
 
-def _lose(cell, message: str, differs: str = "") -> Outcome:
+def _lose(cell, message: str, unwritten: bool = False, differs: str = "") -> Outcome:
     """Write into a graded cell that it earns nothing, and why."""
     message = _plain(message)
     cell.outputs = [output for output in cell.get("outputs", []) if output.output_type == "display_data"]
     cell.outputs.append(new_output("error", ename=FAILED, evalue=message, traceback=lines(message)))
-    return Outcome(0, marks(cell).points, message, differs)
+    return Outcome(0, marks(cell).points, message, unwritten, differs)
 
 
 def _earn(cell) -> Outcome:
@@ -299,21 +300,16 @@ class _Run:
         if self.client is None:
             await self._start_kernel()
         number = self.client.km.provisioner.number
-        with self.sandbox.listen(number) as listener:
-            listener.settimeout(min(20, self.budget.left))
-            self.sandbox.signal(number, EXAM)
 
-            def take():
-                try:
-                    channel, _ = listener.accept()
-                except OSError:
-                    return asking.Result(0, "closed", dict.fromkeys(grade_ids))
-                with channel:
-                    left = self.budget.left
-                    return asking.take(channel, self.course.exams, grade_ids, self.seed, left)
+        def take():
+            channel = self.sandbox.examine(number, min(20, self.budget.left))
+            if channel is None:
+                return asking.Result(0, "closed", dict.fromkeys(grade_ids))
+            with channel:
+                return asking.take(channel, self.course.exams, grade_ids, self.seed, self.budget.left)
 
-            async with self._watched():
-                return await asyncio.get_running_loop().run_in_executor(None, take)
+        async with self._watched():
+            return await asyncio.get_running_loop().run_in_executor(None, take)
 
     async def _ask(self, cell) -> Outcome:
         """Why a property is missing, in the words of its check."""
@@ -328,8 +324,8 @@ class _Run:
             return _lose(cell, str(lost))
         said = message_of(cell.outputs)
         if said is None:
-            return _lose(cell, DIFFERENT, f"{grade_id}: exam no, check yes")
-        return _lose(cell, said)
+            return _lose(cell, DIFFERENT, differs=f"{grade_id}: exam no, check yes")
+        return _lose(cell, said, any(output.get("ename") == UNWRITTEN for output in cell.outputs))
 
     async def _execute(self, cell):
         """Run a cell in the kernel, a new one if need be. One in which the kernel ends by itself gets a second one.

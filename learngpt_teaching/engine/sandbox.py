@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -26,6 +27,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 import learngpt
 import learngpt_teaching
 from learngpt_teaching.engine.cgroup import Cgroup
+from learngpt_teaching.kernel import EXAM
 
 # Bytes, seconds, numbers.
 LIMITS = {
@@ -246,15 +248,28 @@ class Sandbox:
         if self.contain and os.geteuid() == 0:
             os.chown(path, 65534, 65534)
 
-    def listen(self, number):
-        """A socket to which a kernel connects to sit an exam, when it is sent the signal EXAM."""
+    def examine(self, number, seconds):
+        """Let a kernel sit an exam.
+
+        Args:
+            seconds: how long to wait for it to come.
+
+        Returns:
+            a socket with `answering.answer` at its other end; None if the kernel doesn't come.
+        """
         path = self.folder / str(number) / "exam"
         path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        self._hand_over(path)
-        listener.listen(1)
-        return listener
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            self._hand_over(path)
+            listener.listen(1)
+            listener.settimeout(0.2)
+            self.signal(number, EXAM)
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and number not in self.ended:
+                with contextlib.suppress(TimeoutError):
+                    return listener.accept()[0]
+        return None
 
     def signal(self, number, signum):
         with contextlib.suppress(OSError):

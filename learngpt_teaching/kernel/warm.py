@@ -61,6 +61,7 @@ def serve(channel, folder, contained):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {EXAM})  # a kernel that isn't ready for it gets it when it is
     poller = select.poll()
     poller.register(channel, select.POLLIN)
     poller.register(wakeup, select.POLLIN)
@@ -181,7 +182,9 @@ def _become_kernel(request, folder, contained, classes, given):
     os.unlink("../connection.json")
     checking.set_up_notebook()
     names = app.shell.user_ns
+    app.shell.ask_exit = lambda: None  # exit() in a cell of the student's ends nothing
     signal.signal(EXAM, lambda *_: _sit_in_a_copy(place, names, given))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {EXAM})
     app.shell.put_back = functools.partial(_put_back, names, given)
     if contained:
         _give_up_rights(request["limits"])
@@ -209,9 +212,10 @@ def _sit_for_the_course(request, place, given, contained):
     names = dict(given)
     for source in request["solutions"]:
         exec(TransformerManager().transform_cell(source), names)
-    signal.signal(EXAM, lambda *_: _sit(place, names, given))
     if contained:
         _give_up_rights(request["limits"])
+    signal.signal(EXAM, lambda *_: _sit(place, names, given))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {EXAM})
     while True:
         signal.pause()
 
