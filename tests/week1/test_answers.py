@@ -25,7 +25,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 def answers(kind):
     for file in PLACES:
-        for value in vars(importlib.import_module(f"tests.answers.{file}")).values():
+        for value in vars(importlib.import_module(f"tests.answers.week1.{file}")).values():
             if isinstance(value, Answer) and bool(value.check) == (kind == "wrong"):
                 yield pytest.param(file, value, id=value.name)
 
