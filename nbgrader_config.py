@@ -51,7 +51,6 @@ c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, As
 # What holds for Validate, here and for a student, holds for `make build` too, but for the cells that demonstrate.
 validating.set_up(c)
 c.ExecuteAll.skip_cells_with_tag = "skip-execution"
-c.ExecuteAll.coalesce_streams = True
 c.Execute.record_timing = False  # times of a run would change the published notebooks at each build
 
 # Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.

@@ -43,13 +43,24 @@ class ExecuteAll(Execute):
     def preprocess(self, nb, resources, **options):
         before = self.executed.get(resources["nbgrader"]["notebook"])
         if before is None or _code(before) != _code(nb):
-            return super().preprocess(nb, resources, **options)
+            nb, resources = super().preprocess(nb, resources, **options)
+            for cell in nb.cells:
+                _join_streams(cell.get("outputs", []))
+            return nb, resources
         outputs = iter([cell for cell in before.cells if cell.cell_type == "code"])
         for cell in nb.cells:
             if cell.cell_type == "code":
                 kept = next(outputs)
                 cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
         return nb, resources
+
+
+def _join_streams(outputs):
+    """Where a run happened to cut what a cell printed must not show in the file."""
+    for number in reversed(range(1, len(outputs))):
+        one, two = outputs[number - 1 : number + 1]
+        if one.output_type == two.output_type == "stream" and one.name == two.name:
+            one.text += outputs.pop(number).text
 
 
 def _code(notebook):
