@@ -20,8 +20,8 @@ from nbgrader.preprocessors import (
 
 from learngpt import validating
 from learngpt_teaching.autograding import GradedExporter, SaveMarks
-from learngpt_teaching.building import ExecuteAll, NameChecks
 from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
+from learngpt_teaching.preprocessors import ExecuteAll, NameChecks
 from learngpt_teaching.uploads import UploadsExtractor
 
 c = get_config()  # noqa: F821
@@ -41,6 +41,7 @@ c.GenerateSolution.preprocessors = [
     ClearMarkScheme,
     ClearHiddenTests,
     ExecuteAll,
+    NameChecks,
 ]
 
 # Submissions are read as graded notebooks: rebuilt from source/, and run in contained kernels.
