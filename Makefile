@@ -1,4 +1,4 @@
-# lab · check · build · grade · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
+# lab · check · build · grade · quick · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
 PYTHON ?= python3
 BIN = .venv/bin
 # nbgrader starts `alembic` by its name alone.
@@ -8,11 +8,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 ASSIGNMENT ?= $(notdir $(lastword $(sort $(wildcard source/*))))
 SOURCES = $(wildcard source/$(ASSIGNMENT)/*.ipynb)
 
-.PHONY: help lab check build grade test
+.PHONY: help lab check build grade quick test
 
 help:
 	@echo "make lab     work through the course in JupyterLab"
 	@echo "make check   grade your work in work/$(ASSIGNMENT) with the hidden tests; make check NOTEBOOK=4 grades one"
+	@echo "make quick   run the tests that take no browser, no sandbox and no fresh environment"
 	@echo "make test    run all tests"
 	@echo "make build   make release/ and notebooks/ from source/"
 	@echo "make grade   grade all that is new or changed in submitted/"
@@ -27,6 +28,11 @@ endif
 	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or say which one to take: make PYTHON=python3.12 lab" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Say which one to take: make PYTHON=python3.11 lab")'
 	@$(PYTHON) lab/install.py
+
+# What tests need besides.
+.venv/tested: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
 
 lab: .venv/ready
 	@$(BIN)/python lab/start.py $(LAB_OPTIONS)
@@ -44,5 +50,12 @@ gradebook.db: $(SOURCES) .venv/ready
 grade: gradebook.db
 	$(BIN)/python -P -m learngpt_teaching.grade $(ASSIGNMENT)
 
-test: .venv/ready
-	$(BIN)/pytest
+# Tests run on all processors, each process with one thread: models this small are slower with two.
+quick test: export OMP_NUM_THREADS = 1
+PYTEST = $(BIN)/pytest --numprocesses logical
+
+quick: .venv/tested
+	$(PYTEST) -m "not slow" tests
+
+test: .venv/tested
+	$(PYTEST)
