@@ -207,24 +207,28 @@ def fits_table(text, T, table, contexts):
 
 
 def evidence(groups):
-    """How much better draws fit distributions that are open than the given ones: the logarithm of a likelihood ratio.
+    """How much better draws fit other distributions than the given ones: the logarithm of a likelihood ratio.
 
-    Each group of draws is held to come either from the given distribution or from one that was itself drawn, with
-    Dirichlet's density of parameters 1/2 (Krichevsky and Trofimov 1981). As the mean of the ratio under the given
-    distributions is 1, it exceeds 1 / e with a probability of at most e (Markov); no number of draws is too small.
+    Each group of draws is held to come from its distribution, or from one that was itself drawn, with Dirichlet's
+    density of parameters 1/2 (Krichevsky and Trofimov 1981), or from its distribution cut off after the k likeliest
+    tokens, for any k. As the mean of such a ratio under the given distributions is 1, it exceeds 1 / e with a
+    probability of at most e (Markov), for any number of draws.
 
     Args:
         groups: pairs of n tokens and a distribution (V,).
     """
-    total = 0.0
+    total, lgamma = 0.0, math.lgamma
     for drawn, p in groups:
-        counts = np.bincount(drawn, minlength=len(p))
-        if counts[len(p) :].any():
+        V, n = len(p), len(drawn)
+        counts = np.bincount(drawn, minlength=V)
+        if len(counts) > V:
             return math.inf
-        lgamma = math.lgamma
-        total += lgamma(len(p) / 2) - lgamma(len(drawn) + len(p) / 2) - len(p) * lgamma(0.5)
-        total += sum(lgamma(count + 0.5) for count in counts)
-        total -= float(counts @ np.log(p))
+        open_ratio = lgamma(V / 2) - lgamma(n + V / 2) - V * lgamma(0.5) - float(counts @ np.log(p))
+        open_ratio += sum(lgamma(count + 0.5) for count in counts.tolist())
+        order = np.argsort(-p)
+        last = np.flatnonzero(counts[order]).max(initial=0)  # place of the least likely token that was drawn
+        cut_ratios = -n * np.log(np.minimum(np.cumsum(p[order])[last:], 1))
+        total += np.logaddexp(open_ratio, np.logaddexp.reduce(cut_ratios) - math.log(V)) - math.log(2)
     return total
 
 
