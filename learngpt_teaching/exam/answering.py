@@ -272,8 +272,11 @@ class _Desk:
 
     def gradients(self, output, cotangent, inputs):
         torch.set_grad_enabled(True)
-        scalar = output if cotangent is None else (output * cotangent).sum()  # given to `grad`, it imports a compiler
-        return torch.autograd.grad(scalar, inputs, allow_unused=True)
+        for each in inputs:
+            each.grad = None
+        scalar = output if cotangent is None else (output * cotangent).sum()
+        scalar.backward()  # as in training: through all that the output stands on
+        return [each.grad for each in inputs]
 
     def gradients_on(self):
         return torch.tensor(torch.is_grad_enabled())
@@ -284,6 +287,8 @@ class _Desk:
     def rows(self, table, names):
         def lent(*sizes, **named):
             rows, columns = [*sizes, *(named[name] for name in names if name in named)]
+            if rows > table.shape[0] or columns > table.shape[1]:
+                raise ValueError("there are no such rows or columns")
             return table[:rows, :columns].clone()
 
         return lent

@@ -24,10 +24,11 @@ FLOAT, FLOATS, INTEGERS, BOOL = ("float32",), ("float32", "float64"), ("int32", 
 
 @dataclass(eq=False)
 class Answer:
-    """One tensor that is asked for. `value` is None unless it came, in one of the dtypes and with finite numbers."""
+    """One tensor that is asked for. `value` is None unless it came as it should, with finite numbers where wanted."""
 
     shape: tuple
     dtypes: tuple
+    finite: bool = True
     status: Status | None = None  # None: it never came
     value: np.ndarray | None = None
 
@@ -146,9 +147,9 @@ class Script:
         """What a keyed function was shown, (rows, 2 + width): number of the call, T, the last tokens; unused are -1."""
         return self._add("shown", keyed, rows, width)
 
-    def answer(self, slot, shape, dtypes=FLOATS):
+    def answer(self, slot, shape, dtypes=FLOATS, finite=True):
         """Ask for a tensor of this shape and one of these dtypes."""
-        answer = Answer(tuple(int(size) for size in shape), tuple(dtypes))
+        answer = Answer(tuple(int(size) for size in shape), tuple(dtypes), finite)
         self.answers.append(answer)
         self._add("answer", slot, answer.shape, answer.dtypes)
         return answer
@@ -289,7 +290,7 @@ def _read(stream, answer, nonce, question, number):
     if name == "bool" and max(body, default=0) > 1:
         return
     value = np.frombuffer(body, dtype=name).reshape(answer.shape)
-    if np.isfinite(value).all():
+    if not answer.finite or np.isfinite(value).all():
         answer.value = value
 
 
