@@ -200,7 +200,6 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
         )
 
 
-@torch.no_grad()
 def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
     """The number of tensor operations is the same for small and large inputs, and gradients reach the input.
 
