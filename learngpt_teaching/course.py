@@ -24,7 +24,7 @@ import learngpt_teaching
 PACKAGES = Path(learngpt.__file__).parent, Path(learngpt_teaching.__file__).parent
 # The code that decides marks and messages, of every assignment; a change of other code regrades nobody.
 DECIDING = (
-    *(PACKAGES[0] / f"{name}.py" for name in ("carrying", "checking", "evidence", "instruments", "text")),
+    *(PACKAGES[0] / f"{name}.py" for name in ("advice", "carrying", "checking", "evidence", "instruments", "text")),
     *(PACKAGES[1] / name for name in ("engine", "exam", "kernel")),
 )
 

@@ -25,6 +25,7 @@ from learngpt.week1.checks.heads import (
     averages_the_past,
     future_weights_are_zero,
     keeps_examples_and_future_apart,
+    lets_gradients_through,
     needs_no_loop,
     weight_rows_sum_to_one,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "generate_writes_likelier_text",
     "head_trains_and_generates",
     "keeps_examples_and_future_apart",
+    "lets_gradients_through",
     "makes_logits",
     "model_trains_and_generates",
     "needs_no_loop",
