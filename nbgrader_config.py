@@ -75,3 +75,4 @@ c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreproces
 # Uploads: zip_collect takes what Canvas and Moodle hand over, and sets aside what it can't take.
 c.ZipCollectApp.extractor_plugin = UploadsExtractor
 c.FileNameCollectorPlugin.named_regexp = r".*[/\\](?P<student_id>[^/\\]+)[/\\](?P<file_id>[^/\\]+)$"
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".txt"]  # timestamp.txt

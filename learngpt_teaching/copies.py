@@ -1,9 +1,9 @@
 """Which of several copies of one notebook counts: one rule for uploads, for the grader and for `make check`.
 
 People hand in 1-bigram.ipynb together with "1-bigram (1).ipynb", 1-bigram-Copy1.ipynb or "Copy of 1-bigram.ipynb". A
-copy that somebody worked in goes before a file that can't be read, and that before the released notebook, untouched. Of
-two that somebody worked in, the one that was changed last counts. Where no time tells them apart, the higher number of a
-browser or of Canvas does, and then the name that the course gave.
+copy that somebody worked in goes before a file that can't be read, and that before the released notebook, untouched.
+Of two that somebody worked in, the one that was changed last counts. Where no time tells them apart, the higher number
+of a browser or of Canvas does, and then the name that the course gave.
 """
 
 import re
