@@ -20,6 +20,7 @@ from nbgrader.preprocessors import (
 
 from learngpt.validating import fill_gaps
 from learngpt_teaching.autograding import GradedExporter, SaveMarks, bring_all
+from learngpt_teaching.exchange import Collect, ReleaseAssignment, ReleaseFeedback
 from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
 from learngpt_teaching.uploads import UploadsExtractor
 
@@ -34,6 +35,8 @@ c.CourseDirectory.course_id = "learngpt"
 root = Path(__file__).resolve().parent
 c.CourseDirectory.root = str(root)
 c.CourseDirectory.solution_directory = "notebooks"
+# nbgrader copies what else lies in a submission, up to the feedback. No page of a student's may lie among ours.
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.html", "*.htm", "*.svg"]
 
 # The solved notebooks are executed as they are published: without hidden tests.
 c.GenerateSolution.preprocessors = [
@@ -71,6 +74,11 @@ c.HTMLExporter.filters = {"markdown2html": markdown2html}
 c.GenerateFeedback.exporter_class = FeedbackExporter
 c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
 # c.HideTests.enabled = False  # shows students the source of the hidden tests
+
+# The exchange of a shared machine: links are not followed, and one student's oddity stops nobody's.
+c.ExchangeFactory.collect = Collect
+c.ExchangeFactory.release_assignment = ReleaseAssignment
+c.ExchangeFactory.release_feedback = ReleaseFeedback
 
 # Uploads: zip_collect takes what Canvas and Moodle hand over, and sets aside what it can't take.
 c.ZipCollectApp.extractor_plugin = UploadsExtractor
