@@ -10,7 +10,6 @@ from nbgrader.preprocessors import (
     ClearMarkScheme,
     ClearOutput,
     Execute,
-    GetGrades,
     IgnorePattern,
     IncludeHeaderFooter,
     LimitOutput,
@@ -21,7 +20,7 @@ from nbgrader.preprocessors import (
 from learngpt.validating import fill_gaps
 from learngpt_teaching.autograding import GradedExporter, SaveMarks, bring_all
 from learngpt_teaching.exchange import Collect, ReleaseAssignment, ReleaseFeedback
-from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
+from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, GetMarks, HideTests, ShowReason, markdown2html
 from learngpt_teaching.uploads import UploadsExtractor
 
 
@@ -69,10 +68,11 @@ c.Execute.shutdown_kernel = "immediate"
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
 
 # Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.
-c.HTMLExporter.preprocessors = [CleanOutputs]
+c.HTMLExporter.preprocessors = [ShowReason, CleanOutputs]
+c.FeedbackExporter.preprocessors = [CleanOutputs]
 c.HTMLExporter.filters = {"markdown2html": markdown2html}
 c.GenerateFeedback.exporter_class = FeedbackExporter
-c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.preprocessors = [GetMarks, HideTests, CSSHTMLHeaderPreprocessor]
 # c.HideTests.enabled = False  # shows students the source of the hidden tests
 
 # The exchange of a shared machine: links are not followed, and one student's oddity stops nobody's.
