@@ -21,6 +21,7 @@ from learngpt.validating import fill_gaps
 from learngpt_teaching.autograding import GradedExporter, SaveMarks, bring_all
 from learngpt_teaching.exchange import Collect, ReleaseAssignment, ReleaseFeedback
 from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, GetMarks, HideTests, ShowReason, markdown2html
+from learngpt_teaching.marks import TableExporter
 from learngpt_teaching.uploads import UploadsExtractor
 
 
@@ -84,3 +85,6 @@ c.ExchangeFactory.release_feedback = ReleaseFeedback
 c.ZipCollectApp.extractor_plugin = UploadsExtractor
 c.FileNameCollectorPlugin.named_regexp = r".*[/\\](?P<student_id>[^/\\]+)[/\\](?P<file_id>[^/\\]+)$"
 c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".txt"]  # timestamp.txt
+
+# Marks: `nbgrader export` leaves out what waits for a hand, and quotes names.
+c.ExportApp.plugin_class = TableExporter
