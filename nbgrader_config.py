@@ -10,7 +10,6 @@ from nbgrader.preprocessors import (
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
-    GetGrades,
     IgnorePattern,
     IncludeHeaderFooter,
     LimitOutput,
@@ -20,7 +19,9 @@ from nbgrader.preprocessors import (
 
 from learngpt import validating
 from learngpt_teaching.autograding import GradedExporter, SaveMarks
-from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, HideTests, markdown2html
+from learngpt_teaching.exchange import Collect, ReleaseAssignment, ReleaseFeedback
+from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, GetMarks, HideTests, ShowReason, markdown2html
+from learngpt_teaching.marks import TableExporter
 from learngpt_teaching.preprocessors import ExecuteAll, NameChecks
 from learngpt_teaching.uploads import UploadsExtractor
 
@@ -29,6 +30,8 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "learngpt"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CourseDirectory.solution_directory = "notebooks"
+# nbgrader copies what else lies in a submission, up to the feedback. No page of a student's may lie among ours.
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.html", "*.htm", "*.svg"]
 
 # The release has the names of its checks in its metadata, by which Validate sees when one is lost.
 c.GenerateAssignment.preprocessors = [*GenerateAssignment.preprocessors.default(), NameChecks]
@@ -55,12 +58,22 @@ c.ExecuteAll.skip_cells_with_tag = "skip-execution"
 c.Execute.record_timing = False  # times of a run would change the published notebooks at each build
 
 # Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.
-c.HTMLExporter.preprocessors = [CleanOutputs]
+c.HTMLExporter.preprocessors = [ShowReason, CleanOutputs]
+c.FeedbackExporter.preprocessors = [CleanOutputs]
 c.HTMLExporter.filters = {"markdown2html": markdown2html}
 c.GenerateFeedback.exporter_class = FeedbackExporter
-c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.preprocessors = [GetMarks, HideTests, CSSHTMLHeaderPreprocessor]
 # c.HideTests.enabled = False  # shows students the source of the hidden tests
+
+# The exchange of a shared machine: links are not followed, and one student's oddity stops nobody's.
+c.ExchangeFactory.collect = Collect
+c.ExchangeFactory.release_assignment = ReleaseAssignment
+c.ExchangeFactory.release_feedback = ReleaseFeedback
 
 # Uploads: zip_collect takes what Canvas and Moodle hand over, and sets aside what it can't take.
 c.ZipCollectApp.extractor_plugin = UploadsExtractor
 c.FileNameCollectorPlugin.named_regexp = r".*[/\\](?P<student_id>[^/\\]+)[/\\](?P<file_id>[^/\\]+)$"
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".txt"]  # timestamp.txt
+
+# Marks: `nbgrader export` leaves out what waits for a hand, and quotes names.
+c.ExportApp.plugin_class = TableExporter

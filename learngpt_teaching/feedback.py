@@ -1,5 +1,7 @@
 """Pages of feedback that tell the points and the message of each check, and that run nothing of what a student wrote.
 
+feedback/STUDENT/ASSIGNMENT has a page for each notebook, and index.html: all points, with what took or gave some.
+
 A page is opened on the instructor's machine, and in JupyterLab it has JupyterLab's rights. So HTML that comes from a
 submission, as an output or in a markdown cell, is cleaned by an allowlist (nh3), in the pages of feedback and in
 formgrader alike; and a page of feedback has no script at all and tells the browser to load and run none.
@@ -9,6 +11,8 @@ import re
 from html import escape
 from pathlib import Path
 
+import jinja2
+import nbformat
 import nbgrader
 import nh3
 from jinja2 import pass_context
@@ -17,7 +21,8 @@ from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
 from nbformat.notebooknode import NotebookNode
-from nbgrader.preprocessors import ClearHiddenTests
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 
 from learngpt.evidence import message_of
 
@@ -101,7 +106,7 @@ class CleanOutputs(Preprocessor):
     """Leaves of a notebook what can be shown without running it: for pages of feedback and for formgrader."""
 
     def preprocess(self, nb, resources):
-        nb.metadata = NotebookNode(language_info={"name": "python"})
+        nb.metadata = NotebookNode(language_info={"name": "python"}, learngpt=verdict(nb))
         nb.cells = [self._cell(cell) for cell in nb.cells if cell.cell_type in ("code", "markdown")]
         return nb, resources
 
@@ -109,7 +114,8 @@ class CleanOutputs(Preprocessor):
         marks = cell.metadata.get("nbgrader", {})
         # The templates write the grade id into the page as it is.
         known = re.fullmatch(r"[\w.-]+", str(marks.get("grade_id", "")))
-        cell.metadata = NotebookNode(nbgrader=marks) if known else NotebookNode()
+        title = check_title(cell) if known else ""
+        cell.metadata = NotebookNode(nbgrader=marks, learngpt={"title": title}) if known else NotebookNode()
         if cell.cell_type == "code":
             cell.execution_count = _whole(cell.get("execution_count"))
             cell.outputs = [clean for output in cell.outputs if (clean := self._output(output))]
@@ -181,9 +187,152 @@ def _without(hidden, entry):
     return lines[0] if any(len(line) > 3 and line in quoted for line in hidden for quoted in lines) else entry
 
 
+def verdict(notebook):
+    """What became of an autograded notebook: {"verdict": ..., "reason": ...}, for the instructor; {} if nothing odd."""
+    about = notebook.metadata.get("learngpt")
+    if not isinstance(about, dict) or about.get("verdict", "graded") == "graded":
+        return {}
+    return {key: str(about.get(key, "")) for key in ("verdict", "reason")}
+
+
+class ShowReason(Preprocessor):
+    """Puts above a notebook in formgrader why it was set aside, can't be read or differs; students don't see it."""
+
+    def preprocess(self, nb, resources):
+        if about := verdict(nb):
+            text = f"**This notebook is {escape(about['verdict'])}.**\n\n<pre>{escape(about['reason'])}</pre>"
+            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text))
+        return nb, resources
+
+
+def check_title(cell):
+    """What a graded cell is called: the sentence in its metadata, else its grade id."""
+    about = cell.metadata.get("learngpt")
+    title = about.get("title") if isinstance(about, dict) else None
+    return title if isinstance(title, str) and title else str(cell.metadata.nbgrader.grade_id).replace("_", " ")
+
+
 def check_message(cell):
     """What a graded cell of an autograded notebook said about the points that it lost."""
     return message_of(cell.get("outputs", [])) or "It did not run to its end."
+
+
+def failed(cell):
+    """Whether the check in a graded cell found something."""
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def words(cell, about):
+    """What a student reads beside the points of a check, a person's points told from a check's.
+
+    Args:
+        cell: a graded cell of an autograded notebook, with its mark from `GetMarks`.
+        about: what `verdict` says of the notebook.
+    """
+    mark = cell.metadata.nbgrader
+    lost = mark.get("score") is None or mark.score < mark.points
+    said = check_message(cell) if failed(cell) and about.get("verdict") != "set aside" else ""
+    if mark.get("by_hand"):
+        again = " They are for what you handed in before, and are looked at again." if mark.get("waits") else ""
+        return "Your instructor gave these points." + again + (f"\nThe check said: {said}" if lost and said else "")
+    if mark.get("waits"):
+        return "Your instructor looks at this and gives the points."
+    return check_message(cell) if lost else ""
+
+
+def points(mark):
+    """How a mark stands in a table: what it means, and its number."""
+    if mark.get("waits") and not mark.get("by_hand"):
+        return "waits", f"… of {number(mark.points)}"
+    kind, sign = ("full", "✓") if mark.score >= mark.points else ("lost", "✗")
+    return kind, f"{sign} {number(mark.score)} of {number(mark.points)}"
+
+
+def number(value):
+    """Points as a person writes them."""
+    return f"{round(float(value or 0), 2):g}"
+
+
+class GetMarks(GetGrades):
+    """nbgrader's own, which also tells points that were given by hand, those that wait for it, and the sum of all."""
+
+    def preprocess(self, nb, resources):
+        nb, resources = super().preprocess(nb, resources)
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            submission = gradebook.find_submission(about["assignment"], about["student"])
+            about["total"] = max(0, submission.score - (submission.late_submission_penalty or 0))
+            about["total_max"], about["waits"] = submission.max_score, submission.needs_manual_grade
+        return nb, resources
+
+    def _get_score(self, cell, resources):
+        super()._get_score(cell, resources)
+        where = (self.notebook_id, self.assignment_id, self.student_id)
+        grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *where)
+        cell.metadata.nbgrader["by_hand"] = grade.manual_score is not None
+        cell.metadata.nbgrader["waits"] = bool(grade.needs_manual_grade)
+
+
+def overview(gradebook, assignment, student, autograded):
+    """What the first page of a student tells.
+
+    Args:
+        gradebook: an open Gradebook.
+        autograded: the folder of the student's autograded notebooks.
+
+    Returns:
+        dict with the names of the template first.html.j2.
+    """
+    submission = gradebook.find_submission(assignment, student)
+    notebooks = []
+    for notebook in sorted(submission.notebooks, key=lambda each: each.name):
+        path = Path(autograded) / f"{notebook.name}.ipynb"
+        graded = nbformat.read(path, as_version=4) if path.is_file() else nbformat.v4.new_notebook()
+        marks = {grade.name: grade for grade in notebook.grades}
+        checks = []
+        for cell in graded.cells:
+            grade = marks.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if grade is None:
+                continue
+            cell.metadata.nbgrader.update(
+                score=grade.score,
+                points=grade.max_score,
+                by_hand=grade.manual_score is not None,
+                waits=bool(grade.needs_manual_grade),
+            )
+            checks.append((*points(cell.metadata.nbgrader), check_title(cell), words(cell, verdict(graded))))
+        penalty = notebook.late_submission_penalty or 0
+        notebooks.append(
+            {
+                "name": notebook.name,
+                "score": number(max(0, notebook.score - penalty)),
+                "possible": number(notebook.max_score),
+                "penalty": number(penalty) if penalty else "",
+                "checks": checks,
+                "comments": [comment.comment for comment in notebook.comments if comment.comment],
+            }
+        )
+    penalty = submission.late_submission_penalty or 0
+    return {
+        "student": student,
+        "assignment": assignment,
+        "score": number(max(0, submission.score - penalty)),
+        "possible": number(submission.max_score),
+        "penalty": number(penalty) if penalty else "",
+        "waits": submission.needs_manual_grade,
+        "notebooks": notebooks,
+    }
+
+
+def write_first_page(coursedir, assignment, student, folder):
+    """Write index.html above a student's pages of feedback."""
+    autograded = coursedir.format_path(coursedir.autograded_directory, student, assignment)
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        about = overview(gradebook, assignment, student, autograded)
+    template = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True)
+    path = Path(folder) / "index.html"
+    path.unlink(missing_ok=True)  # nbgrader copies files read-only, a student's index.html too
+    path.write_text(template.get_template("first.html.j2").render(about), encoding="utf-8")
 
 
 class FeedbackExporter(HTMLExporter):
@@ -200,5 +349,19 @@ class FeedbackExporter(HTMLExporter):
 
     def default_filters(self):
         yield from super().default_filters()
-        yield "check_message", check_message
-        yield "number", lambda value: f"{round(float(value or 0), 2):g}"
+        yield "check_title", check_title
+        yield "words", words
+        yield "points", points
+        yield "number", number
+
+    def from_filename(self, filename, resources=None, **options):
+        made = super().from_filename(filename, resources, **options)
+        converter = self.parent
+        if converter and getattr(converter, "notebooks", None) and filename == converter.notebooks[-1]:
+            about = resources["nbgrader"]
+            folder = converter.coursedir.format_path(
+                converter.coursedir.feedback_directory, about["student"], about["assignment"]
+            )
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            write_first_page(converter.coursedir, about["assignment"], about["student"], folder)
+        return made

@@ -1,15 +1,19 @@
-"""Marks for Canvas and Moodle: their own files, exported from there, with the marks filled in.
+"""Marks as a table, and for Canvas and Moodle: their own files, exported from there, with the marks filled in.
 
+nbgrader export
 nbgrader export --exporter learngpt_teaching.marks.CanvasExporter --CanvasExporter.file=canvas.csv
 nbgrader export --exporter learngpt_teaching.marks.MoodleExporter --MoodleExporter.file=moodle.csv
 
-Only numbers are written into the file. Names and ids stay as Canvas or Moodle wrote them, one that looks like a formula
-to a spreadsheet too: changed, its row would no longer be found when the file goes back.
+A mark of which some waits for a hand is nowhere. Into a platform's file only numbers are written, and into Moodle's the
+comments that were given by hand. Names and ids stay as Canvas or Moodle wrote them, one that looks like a formula to a
+spreadsheet too: changed, its row would no longer be found when the file goes back.
 """
 
 import csv
+import html
 import io
 import re
+import zipfile
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
@@ -19,6 +23,67 @@ from traitlets import List, Unicode
 
 class ExportError(Exception):
     """What doesn't match between the gradebook and the file."""
+
+
+class TableExporter(ExportPlugin):
+    """A row for each student and assignment, as nbgrader's own, but quoted, and without marks that aren't final."""
+
+    COLUMNS = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email")
+    COLUMNS += ("raw_score", "late_submission_penalty", "score", "max_score", "status")
+
+    def export(self, gradebook):
+        to = Path(self.to or "grades.csv")
+        assignments = [one for one in gradebook.assignments if not self.assignment or one.name in self.assignment]
+        wanted = set(map(str, self.student))
+        waiting = []
+        with to.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            for assignment in assignments:
+                submissions = {one.student_id: one for one in gradebook.assignment_submissions(assignment.name)}
+                for student in gradebook.students:
+                    if wanted and student.id not in wanted:
+                        continue
+                    row = self._row(assignment, student, submissions.get(student.id))
+                    writer.writerow(row)
+                    if row["status"] == "waits":
+                        waiting.append(f"{student.id} ({assignment.name})")
+        print(f"{to} is written.")
+        if waiting:
+            print(f"Without a mark, because some of it waits to be graded by hand: {', '.join(waiting)}.")
+
+    def _row(self, assignment, student, submission):
+        row = {
+            "assignment": assignment.name,
+            "duedate": assignment.duedate or "",
+            "student_id": student.id,
+            "last_name": student.last_name or "",
+            "first_name": student.first_name or "",
+            "email": student.email or "",
+            "max_score": _number(assignment.max_score),
+            "status": "no submission",
+        }
+        if submission is None:
+            return row
+        row |= {"timestamp": submission.timestamp or "", "status": "waits"}
+        if submission.needs_manual_grade:
+            return row
+        penalty = submission.late_submission_penalty or 0
+        return row | {
+            "raw_score": _number(submission.score),
+            "late_submission_penalty": _number(penalty),
+            "score": _number(_final(submission)),
+            "status": "marked",
+        }
+
+
+def _final(submission):
+    """The points of a submission, without what a late one loses."""
+    return max(0.0, submission.score - (submission.late_submission_penalty or 0))
+
+
+def _number(value):
+    return f"{round(value, 2):.10g}"
 
 
 class FillingExporter(ExportPlugin):
@@ -52,6 +117,7 @@ class FillingExporter(ExportPlugin):
             raise ExportError(f"{self.file} is empty.")
         assignment = gradebook.find_assignment(name)
         column, students = self.read(rows, assignment)
+        self.begin(rows[0])
         said = self._write_marks(gradebook, name, rows, column, students)
         filled = io.StringIO(newline="")
         end = "\r\n" if "\r\n" in text else "\n"
@@ -62,6 +128,16 @@ class FillingExporter(ExportPlugin):
         for what, who in said.items():
             if who:
                 print(f"{what}, {len(who)}: {', '.join(sorted(who))}.")
+        self.end()
+
+    def begin(self, header):
+        """What a platform takes besides numbers begins here."""
+
+    def add(self, header, row, submission):
+        """More for the row of a student who got a mark."""
+
+    def end(self):
+        """The last word, after the file is written."""
 
     def _write_marks(self, gradebook, name, rows, column, students):
         """Write each student's mark into their row, and tell who got none and why."""
@@ -83,9 +159,9 @@ class FillingExporter(ExportPlugin):
             elif row in marked:
                 raise ExportError(f"{student.id} and {marked[row]} of the gradebook are in one row of {self.file}.")
             else:
-                score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
-                rows[row][column] = f"{round(score, 2):.10g}"
+                rows[row][column] = _number(_final(submission))
                 marked[row] = student.id
+                self.add(rows[0], rows[row], submission)
         if not marked:
             raise ExportError(f"no student of {self.file} has a mark. They are matched by {self.matched}.")
         return {
@@ -160,6 +236,59 @@ class MoodleExporter(FillingExporter):
     others = List(
         ["Email address", "ID number", "Username"], help="More headings of columns that tell who a student is."
     ).tag(config=True)
+    name = Unicode("Full name", help="The heading of the students' names.").tag(config=True)
+    comments = Unicode("Feedback comments", help="The heading of the column for comments.").tag(config=True)
+    feedback = Unicode("", help="A zip file to write, of the pages of feedback; Moodle takes it as it is.").tag(
+        config=True
+    )
+
+    def begin(self, header):
+        self._pages, self._without_page, self._comments = [], [], 0
+        self._has_comments = self.comments in header
+        if self.feedback and self.name not in header:
+            raise ExportError(f"{self.file} has no column {self.name!r}, and Moodle knows feedback by it.")
+
+    def add(self, header, row, submission):
+        cells = dict(zip(header, row))
+        said = [
+            f"{notebook.name}: {comment.manual_comment}"
+            for notebook in sorted(submission.notebooks, key=lambda one: one.name)
+            for comment in notebook.comments
+            if comment.manual_comment
+        ]
+        if said:
+            self._comments += 1
+            if self._has_comments:
+                # Moodle reads the cell as HTML.
+                row[header.index(self.comments)] = "<br>".join(html.escape(one).replace("\n", "<br>") for one in said)
+        if self.feedback:
+            course = self.parent.coursedir
+            folder = course.format_path(course.feedback_directory, submission.student.id, submission.assignment.name)
+            pages = sorted(Path(folder).glob("*.html"))
+            number = re.search(r"\d+$", cells[self.identifier].strip())
+            if not pages or not number:
+                self._without_page.append(submission.student.id)
+                return
+            # Moodle splits the name at "_": the student's, the participant's number, the kind of plugin, the plugin.
+            name = re.sub(r'[_/\\:*?"<>|]', " ", cells[self.name])
+            self._pages += [(f"{name}_{number[0]}_assignfeedback_file_/{page.name}", page) for page in pages]
+
+    def end(self):
+        if self._comments and not self._has_comments:
+            print(
+                f"{self._comments} with a comment, which are left out: the file has no column {self.comments!r}. Turn"
+                " on Feedback comments in Moodle, or say its heading: --MoodleExporter.comments=NAME."
+            )
+        if self.feedback:
+            with zipfile.ZipFile(self.feedback, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, page in self._pages:
+                    archive.write(page, name)
+            print(f"{self.feedback} has {len(self._pages)} pages. In Moodle: Upload multiple feedback files in a zip.")
+            if self._without_page:
+                print(
+                    f"Without a page of feedback, {len(self._without_page)}: {', '.join(sorted(self._without_page))}."
+                    " Run `nbgrader generate_feedback` first."
+                )
 
     def read(self, rows, assignment):
         header = rows[0]

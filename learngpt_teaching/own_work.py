@@ -117,7 +117,7 @@ def write_pages(graded: list[Graded], folder: Path) -> Path:
 def _config() -> Config:
     """The course's settings for pages of feedback, without what asks a gradebook."""
     config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
-    steps = [step for step in config.GenerateFeedback.preprocessors if step.__name__ != "GetGrades"]
+    steps = [step for step in config.GenerateFeedback.preprocessors if step.__name__ != "GetMarks"]
     config.FeedbackExporter.preprocessors = steps
     return config
 

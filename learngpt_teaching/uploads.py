@@ -1,36 +1,44 @@
-"""`nbgrader zip_collect` for what Canvas, Moodle or a mailbox hand over, whatever is wrong with some of it.
+"""`nbgrader zip_collect` for what Canvas, Moodle, Blackboard, Brightspace, Google Classroom or a mailbox hand over.
 
 Uploads lie in downloaded/ASSIGNMENT/archive as they came: zip files, zip files of zip files, folders, single notebooks.
-Whose a notebook is, and which one, is read off the names around it; no name in an archive decides where a file is
-written. What can't be taken is set aside with one sentence each, printed when the command ends and kept in
-downloaded/ASSIGNMENT/set_aside.csv.
+Whose a notebook is, and which one, is read off the names around it (`upload_names`); which of several copies counts is
+one rule for all of the course (`copies`); no name in an archive decides where a file is written. What can't be taken is
+set aside with one sentence each, printed when the command ends and kept in downloaded/ASSIGNMENT/set_aside.csv.
 """
 
 import atexit
+import contextlib
 import csv
 import errno
+import io
+import os
 import re
+import shutil
 import stat
 import tempfile
 import time
-import unicodedata
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
 
-from nbgrader.api import Gradebook
+import dateutil.parser
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExtractorPlugin
-from traitlets import Integer
+from traitlets import Integer, Unicode
 
-# Canvas: lovelaceada_12345_67890_1-bigram.ipynb, lovelaceada_LATE_12345_67891_1-bigram-1.ipynb (her second upload)
-CANVAS = re.compile(r"[^_]+(?P<late>_LATE)?_(?P<id>\d+)_(?P<upload>\d+)_(?P<file>.+)")
-# Moodle: "Ada Lovelace_12345_assignsubmission_file_" is a folder, or the beginning of a file's name.
-MOODLE = re.compile(r".+_(?P<id>\d+)_assignsubmission_file_?(?P<file>.*)")
-NOTEBOOK = re.compile(r"(?P<stem>.+?)\.ipynb(\.txt|\.json)?", re.I)  # some browsers add an ending
-NUMBERED = re.compile(r"(?P<stem>.+?)(-| ?\()(?P<number>\d{1,9})\)?")  # as Canvas, and as browsers count copies
-NAME = re.compile(r"[^\W_][\w .@'()-]{0,99}")  # of a student or a notebook; nbgrader has its own use for + and *
+from learngpt_teaching.copies import Copy, Name, choose, code, parse, state
+from learngpt_teaching.damage import damage
+from learngpt_teaching.upload_names import Owners, Place, Students, Unclear, given, is_name
+
+# Some browsers add an ending, and Google Drive what it calls a copy in its language.
+NOTEBOOK = re.compile(r"(?P<stem>.+?)\.ipynb(\.txt|\.json)?(?P<copy>[^.]{0,30})", re.I)
 NOISE = re.compile(r"__MACOSX|Thumbs\.db|desktop\.ini|\..+", re.I)
+LATE_BY = timedelta(seconds=1)  # what the gradebook is told where Canvas says that an upload is late, but not how much
 
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
 
@@ -55,17 +63,28 @@ class Budget:
 
 @dataclass
 class Upload:
-    """A notebook among the uploads. A later one of the same student has a greater `order`."""
+    """A notebook among the uploads, its content in a file of ours."""
 
-    student: str
-    notebook: str
-    order: tuple
-    late: bool
-    shown: str = ""
+    place: Place
+    name: Name
+    when: tuple  # of a later one of the same student, greater
+    path: Path
+    digest: str
+    shown: str
+    student: str = ""
+
+
+@dataclass
+class Report:
+    """What is said at the end."""
+
+    taken: list = field(default_factory=list)
+    set_aside: list = field(default_factory=list)  # (file, sentence)
+    notes: list = field(default_factory=list)
 
 
 class UploadsExtractor(ExtractorPlugin):
-    """Writes extracted/STUDENT/NOTEBOOK.ipynb for each notebook that tells whose it is."""
+    """Writes extracted/STUDENT/NOTEBOOK.ipynb for each notebook that tells whose it is, and timestamp.txt for times."""
 
     max_file = Integer(20, help="Megabytes of a notebook; an archive in an archive may have five times as much.").tag(
         config=True
@@ -75,32 +94,54 @@ class UploadsExtractor(ExtractorPlugin):
     )
     max_files = Integer(2_000, help="Files in an archive that lies in another one.").tag(config=True)
     max_depth = Integer(3, help="How many archives may lie in one another.").tag(config=True)
+    timezone = Unicode("", help="Of the platform's times, such as Europe/Berlin; without it, this machine's.").tag(
+        config=True
+    )
+    moodle_number = Unicode("Identifier", help="The heading of the numbers in Moodle's grading worksheet.").tag(
+        config=True
+    )
+    moodle_time = Unicode("Last modified (submission)", help="The heading of its times.").tag(config=True)
 
     def extract(self, archive_path, extracted_path):
-        coursedir = self.parent.coursedir
-        self.folder = Path(extracted_path)
-        self.set_aside, self.taken = [], {}
-        release = Path(coursedir.format_path(coursedir.release_directory, ".", coursedir.assignment_id))
-        self.notebooks = {_fold(path.stem): path.stem for path in release.glob("*.ipynb")}
-        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-            self.known = {student.id for student in gradebook.students}
-            self.lms = {student.lms_user_id: student.id for student in gradebook.students if student.lms_user_id}
+        # What the command writes from here on, submitted/ too, is for nobody else on this machine.
+        if not self.parent.coursedir.groupshared:
+            os.umask(0o077)
+        self._read_course()
+        self.report, self.uploads, self.times = Report(), [], {}
         # nbgrader gives a plugin no last word, and names each copied file after this step.
-        atexit.register(self._report, Path(archive_path).parent / "set_aside.csv")
-        for path in sorted(Path(archive_path).rglob("*")):
-            if path.is_symlink() or not path.is_dir():
-                self._guarded(path.relative_to(archive_path).parts, self._take_path, path)
+        atexit.register(self._say, Path(archive_path).parent / "set_aside.csv")
+        with tempfile.TemporaryDirectory() as self._spool:
+            for path in sorted(Path(archive_path).rglob("*")):
+                if path.is_symlink() or not path.is_dir():
+                    self._guarded(path.relative_to(archive_path).parts, self._take_path, path)
+            self._find_owners()
+            self._must_know_students()
+            self._write(Path(extracted_path))
+
+    def _read_course(self):
+        coursedir = self.parent.coursedir
+        self.assignment = coursedir.assignment_id
+        self.release = Path(coursedir.format_path(coursedir.release_directory, ".", self.assignment))
+        self.notebooks = [path.stem for path in self.release.glob("*.ipynb")]
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+            self.students = Students(gradebook.students)
+            self.duedate = None
+            with contextlib.suppress(MissingEntry):
+                self.duedate = gradebook.find_assignment(self.assignment).duedate
+
+    def _aside(self, shown, sentence):
+        self.report.set_aside.append((shown, sentence))
 
     def _guarded(self, parts, take, *arguments):
         """Whatever is wrong with one file or archive, the others are still to come."""
         try:
             take(parts, *arguments)
         except SetAside as reason:
-            self.set_aside.append((_shown(parts), str(reason)))
+            self._aside(_shown(parts), str(reason))
         except BROKEN as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            self.set_aside.append((_shown(parts), f"can't be read: {_printable(str(error)) or type(error).__name__}."))
+            self._aside(_shown(parts), f"can't be read: {_printable(str(error)) or type(error).__name__}.")
 
     def _take_path(self, parts, path):
         if any(NOISE.fullmatch(part) for part in parts):
@@ -112,7 +153,7 @@ class UploadsExtractor(ExtractorPlugin):
                 self._take_archive(parts, file, path.stat().st_size)
             else:
                 when = time.localtime(path.stat().st_mtime)[:6]
-                self._take_notebook(parts, file, (*when, 0), Budget(float("inf")))
+                self._take_file(parts, file, when, Budget(float("inf")))
 
     def _take_archive(self, parts, file, size, outer=None, depth=1):
         if depth > self.max_depth:
@@ -122,12 +163,12 @@ class UploadsExtractor(ExtractorPlugin):
             entries = archive.infolist()
             if depth > 1 and len(entries) > self.max_files:
                 raise SetAside(f"has {len(entries):,} files; {self.max_files:,} are allowed.")
-            for number, entry in enumerate(entries):
+            for entry in entries:
                 if not entry.is_dir():
                     inner = (*parts, *PurePosixPath(_name(entry).replace("\\", "/")).parts)
-                    self._guarded(inner, self._take_entry, archive, entry, number, budget, depth)
+                    self._guarded(inner, self._take_entry, archive, entry, budget, depth)
 
-    def _take_entry(self, parts, archive, entry, number, budget, depth):
+    def _take_entry(self, parts, archive, entry, budget, depth):
         if any(part in ("..", "/", "//") or part.endswith(":") for part in parts):
             raise SetAside("has a path that leads out of its archive.")
         if any(NOISE.fullmatch(part) for part in parts):
@@ -138,91 +179,185 @@ class UploadsExtractor(ExtractorPlugin):
             raise SetAside("is encrypted. Ask for it without a password.")
         with archive.open(entry) as file:
             if not parts[-1].lower().endswith(".zip"):
-                return self._take_notebook(parts, file, (*entry.date_time, number), budget)
+                return self._take_file(parts, file, entry.date_time, budget)
             with tempfile.TemporaryFile() as copy:
                 for block in _blocks(file, 5 * self.max_file, budget):
                     copy.write(block)
                 self._take_archive(parts, copy, copy.tell(), budget, depth + 1)
 
-    def _take_notebook(self, parts, file, when, budget):
-        upload = self._recognise(parts)
-        upload.order += when
-        upload.shown = _shown(parts)
-        self._keep(upload, b"".join(_blocks(file, self.max_file, budget)))
-
-    def _recognise(self, parts):
-        """Whose notebook this is and which one, from its own name and those of the folders and archives around it."""
-        name, lms, number, late = parts[-1], None, 0, False
-        for part in parts:
-            match = CANVAS.fullmatch(part) or MOODLE.fullmatch(part)
-            if match:
-                found = match.groupdict()
-                lms, number, late = found["id"], int(found.get("upload") or 0), bool(found.get("late"))
-                name = found["file"] if part is name else name
-                break
-        file = NOTEBOOK.fullmatch(name)
-        if not file:
+    def _take_file(self, parts, file, when, budget):
+        platform = next((found for part in parts if (found := given(part))), None)
+        own = given(parts[-1])
+        name = own.file if own and own == platform else parts[-1]
+        if platform and own and not name:
+            return  # Blackboard's note on an attempt
+        if name.lower().endswith(".csv"):
+            return self._take_worksheet(b"".join(_blocks(file, self.max_file, budget)))
+        match = NOTEBOOK.fullmatch(name)
+        if not match:
             raise SetAside("is neither a notebook nor a zip file.")
-        stem, copy = file["stem"], 0
-        numbered = NUMBERED.fullmatch(stem)
-        if numbered and not self._released(stem) and self._released(numbered["stem"]):
-            stem, copy = numbered["stem"], int(numbered["number"])
-        notebook = self._released(stem)
-        prefix = stem[: -len(notebook)].rstrip("_- ") if notebook else ""
-        student = self.lms.get(lms, lms) if lms else self._student(prefix, parts[:-1])
-        if not NAME.fullmatch(student):
-            raise SetAside(
-                f"names {_printable(student)!r} as its student; an id has letters, digits and . _ @ ' - only."
-            )
-        if not NAME.fullmatch(notebook or stem):
+        read = parse(match["stem"] + match["copy"], self.notebooks) or Name(match["stem"])
+        if not is_name(read.notebook):
             raise SetAside("has a name that no notebook of this course has.")
-        return Upload(student, notebook or stem, (number, copy), late)
-
-    def _released(self, stem):
-        """The released notebook of this name, or whose name this ends with: ada_1-bigram."""
-        folded = _fold(stem)
-        for known, name in self.notebooks.items():
-            if folded == known or (folded.endswith(known) and folded[-len(known) - 1] in "_- "):
-                return name
-        return None
-
-    def _student(self, prefix, parts):
-        """The student named by the file or by what it lies in: one that the gradebook knows, or the nearest."""
-        around = [re.sub(r"\.zip$", "", part, flags=re.I) for part in reversed(parts)]
-        assignment = _fold(self.parent.coursedir.assignment_id)
-        names = [unicodedata.normalize("NFC", name).strip() for name in (prefix, *around) if _fold(name) != assignment]
-        names = [self.lms.get(name, name) for name in names if name]
-        if not names:
-            raise SetAside("tells by no name whose it is. Put it into a folder that is named after its student.")
-        return next((name for name in names if name in self.known), names[0])
-
-    def _keep(self, upload, content):
-        """Write a notebook unless a later upload of the same is there already."""
-        key = (upload.student, upload.notebook)
-        before, same = self.taken.get(key, (None, None))
-        if before and same != hash(content):
-            old, new = sorted([before, upload], key=lambda one: one.order)
-            self.set_aside.append((old.shown, f"is older than {new.shown}, which was taken."))
-        if before and before.order > upload.order:
-            return
-        self.taken[key] = (upload, hash(content))
-        path = self.folder / upload.student / f"{upload.notebook}.ipynb"
-        path.parent.mkdir(exist_ok=True)
+        content = b"".join(_blocks(file, self.max_file, budget))
+        path = Path(self._spool) / str(len(self.uploads))
         path.write_bytes(content)
+        # Zip files tell times in steps of two seconds.
+        order = (platform.attempt if platform else 0, *when[:5], when[5] // 2)
+        place = Place(parts, read.notebook, read.extra, platform)
+        self.uploads.append(Upload(place, read, order, path, sha256(content).hexdigest(), _shown(parts)))
 
-    def _report(self, path):
-        students = {student for student, _ in self.taken}
-        late = sorted({upload.student for upload, _ in self.taken.values() if upload.late})
-        print(f"\n{len(self.taken)} notebooks of {len(students)} students were read.")
-        if late:
-            print(f"Late, says Canvas: {', '.join(late)}.")
-        if self.known and students - self.known:
-            print(f"Not in the gradebook so far: {', '.join(sorted(students - self.known))}.")
+    def _take_worksheet(self, content):
+        """Moodle's grading worksheet knows when each participant handed in."""
+        text = content.decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        if not rows or self.moodle_number not in rows[0] or self.moodle_time not in rows[0]:
+            raise SetAside(
+                f"is no grading worksheet of Moodle with {self.moodle_number!r} and {self.moodle_time!r}."
+                " If yours has other headings, set UploadsExtractor.moodle_number and moodle_time."
+            )
+        for row in rows:
+            number, said = re.search(r"\d+$", row[self.moodle_number].strip()), (row[self.moodle_time] or "").strip()
+            if not number or said in ("", "-"):
+                continue
+            try:
+                self.times[number[0]] = dateutil.parser.parse(said)
+            except (ValueError, OverflowError):
+                raise SetAside(
+                    f"has times that can't be read, such as {_printable(said)!r}; none was taken from it."
+                    " Download it with Moodle set to English."
+                ) from None
+
+    def _find_owners(self):
+        """Give each upload its student, now that all are known; set aside those that are unclear."""
+        generic = [self.assignment, self.parent.coursedir.course_id, *self.notebooks]
+        owners = Owners(self.students, [one.place for one in self.uploads], [name for name in generic if name])
+        guesses, certain_ones = defaultdict(list), defaultdict(list)
+        for upload in self.uploads:
+            try:
+                upload.student, certain = owners.owner(upload.place)
+            except Unclear as reason:
+                self._aside(upload.shown, str(reason))
+                continue
+            if is_name(upload.student):
+                (certain_ones if certain else guesses)[upload.student, upload.name.notebook].append(upload)
+                continue
+            self._aside(
+                upload.shown,
+                f"names {_printable(upload.student)!r} as its student; an id begins with a letter or a digit, and has"
+                " letters, digits and . _ @ ' - only.",
+            )
+            upload.student = ""
+        for (student, _), uploads in guesses.items():
+            if _compete(uploads):
+                reason = f"may be another {student}'s than what lies beside it: the gradebook knows none."
+                self._refuse(uploads, f"{reason} Import a student list, or rename one of the two folders.")
+        for (student, _), uploads in certain_ones.items():
+            strange = [one for one in uploads if owners.lies_with_another(one.place, student)]
+            if _compete(uploads) and len(strange) < len(uploads):
+                reason = f"names {student}, whose own notebook lies elsewhere."
+                self._refuse(strange, f"{reason} If it is theirs and newer, move it into a folder {student}.")
+
+    def _refuse(self, uploads, reason):
+        for one in uploads:
+            one.student = ""
+            self._aside(one.shown, reason)
+
+    def _must_know_students(self):
+        """Stop before anything is written where all students are guesses, unless that is wanted."""
+        names = sorted({one.student for one in self.uploads if one.student})
+        if self.students.ids or not names:
+            return
+        said = f"The gradebook has no students; these {len(names)} were read off the uploads: {', '.join(names)}."
+        if not self.parent.force:
+            raise SystemExit(
+                f"{said}\nNothing was written. Import your list with `nbgrader db student import students.csv`, or, if"
+                f" the names are right, run `nbgrader zip_collect {self.assignment} --force`."
+            )
+        self.report.notes.append(said)
+
+    def _write(self, folder):
+        """Write of each notebook the copy that counts, and the times that are known."""
+        copies, late, times = defaultdict(list), defaultdict(list), defaultdict(list)
+        for upload in self.uploads:
+            if upload.student:
+                copies[upload.student, upload.name.notebook].append(upload)
+        for (student, notebook), uploads in copies.items():
+            upload = self._choose(notebook, uploads)
+            path = folder / student / f"{notebook}.ipynb"
+            path.parent.mkdir(exist_ok=True)
+            shutil.copyfile(upload.path, path)
+            self.report.taken.append((student, notebook))
+            if reason := damage(path.read_bytes()):
+                self.report.notes.append(f"{student}, {upload.shown}: {reason}")
+            late[student].append(bool(upload.place.given and upload.place.given.late))
+            times[student].append(self._time(upload))
+        for student, known in times.items():
+            if any(known):
+                # nbgrader's own way to say when a submission came in: as UTC.
+                said = max(one for one in known if one).strftime("%Y-%m-%d %H:%M:%S UTC")
+                (folder / student / "timestamp.txt").write_text(said, encoding="utf-8")
+        self._note_late(sorted(student for student, known in late.items() if any(known)))
+
+    def _choose(self, notebook, uploads):
+        """The upload that counts among all of one notebook of one student; the others are set aside."""
+        different = list({one.digest: one for one in sorted(uploads, key=lambda one: one.when)}.values())
+        if len(different) == 1:
+            return different[0]
+        released = self.release / f"{notebook}.ipynb"
+        released = code(released.read_bytes()) if released.is_file() else set()
+        made = {Copy(one.shown, one.name, state(one.path.read_bytes(), released), one.when): one for one in different}
+        chosen, left_out = choose(list(made))
+        for copy, reason in left_out:
+            self._aside(copy.shown, reason)
+        return made[chosen]
+
+    def _time(self, upload):
+        """When an upload came in, in UTC without saying so, as the gradebook has it; None where nobody knows."""
+        platform = upload.place.given
+        if platform is None:
+            return None
+        said = platform.when or next((self.times[user] for user in platform.users if user in self.times), None)
+        if said:
+            return self._utc(said)
+        return self.duedate + LATE_BY if platform.late and self.duedate else None
+
+    def _utc(self, when):
+        if when.tzinfo is None and self.timezone:
+            when = when.replace(tzinfo=ZoneInfo(self.timezone))
+        return when.astimezone(UTC).replace(tzinfo=None)  # without a zone, of this machine
+
+    def _note_late(self, students):
+        if students and self.duedate:
+            self.report.notes.append(
+                f"Late, says Canvas, but not by how much: {', '.join(students)}. Their time is set to a second after"
+                " the due date."
+            )
+        elif students:
+            self.report.notes.append(
+                f"Late, says Canvas: {', '.join(students)}. The gradebook has no due date for {self.assignment}, so"
+                " no time was set."
+            )
+
+    def _say(self, path):
+        report = self.report
+        students = {student for student, _ in report.taken}
+        print(f"\n{len(report.taken)} notebooks of {len(students)} students were taken.")
+        unknown = students - self.students.ids
+        if self.students.ids and unknown:
+            print(f"Not in the gradebook so far: {', '.join(sorted(unknown))}.")
+        print(*report.notes, sep="\n", end="\n" * bool(report.notes))
         with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("file", "reason"), *self.set_aside])
-        if self.set_aside:
-            print(f"{len(self.set_aside)} set aside; the list is in {path}:")
-            print("\n".join(f"  {shown} {reason}" for shown, reason in self.set_aside))
+            csv.writer(file).writerows([("file", "reason"), *report.set_aside])
+        if report.set_aside:
+            print(f"{len(report.set_aside)} set aside; the list is in {path}:")
+            print("\n".join(f"  {shown} {reason}" for shown, reason in report.set_aside))
+
+
+def _compete(uploads):
+    """Whether different notebooks lie below different folders or archives: nothing there tells which one is later."""
+    tops = {one.place.parts[0] if len(one.place.parts) > 1 else "" for one in uploads}
+    return len(tops) > 1 and len({one.digest for one in uploads}) > 1
 
 
 def _blocks(file, megabytes, budget):
@@ -241,10 +376,6 @@ def _name(entry):
         return entry.filename if entry.flag_bits & 0x800 else entry.filename.encode("cp437").decode("utf-8")
     except UnicodeError:
         return entry.filename
-
-
-def _fold(name):
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _printable(text):

@@ -1,6 +1,7 @@
-"""`nbgrader export` into Canvas's and Moodle's own files."""
+"""`nbgrader export` into a table, and into Canvas's and Moodle's own files."""
 
 import csv
+import zipfile
 
 import pytest
 
@@ -117,3 +118,77 @@ def test_marks_that_wait_for_a_hand_are_left_out(course):
     assert "has 1 mark." in said
     assert "waits to be graded by hand, 1: 103." in said
     assert "+evil,A,,," in (course / "out.csv").read_text()
+
+
+@pytest.fixture
+def moodle_course(tmp_path):
+    course = make_course(tmp_path / "course")
+    mark(course, "201", lost=[LOST])
+    mark(course, "s_202")
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_student("s_202", lms_user_id="202")
+        gradebook.find_comment("gpt_v1", "1-bigram", "week1", "201").manual_comment = "x < 3 & so on\nSee me"
+        gradebook.find_comment("head_v1", "2-averaging", "week1", "201").auto_comment = "No response."
+        gradebook.db.commit()
+    for student in ("201", "s_202"):
+        folder = course / "feedback" / student / "week1"
+        folder.mkdir(parents=True)
+        (folder / "timestamp.txt").write_text("")
+        for page in ("index", "1-bigram"):
+            (folder / f"{page}.html").write_text(f"{page} of {student}")
+    return course
+
+
+def test_moodle_gets_comments_given_by_hand_and_pages_of_feedback(moodle_course):
+    worksheet = MOODLE.replace("Ñandú", "Ñan_dú/x").replace("Participant 203", "Participant 999")
+    said = export(moodle_course, "Moodle", worksheet, "--MoodleExporter.feedback=feedback.zip")
+    with (moodle_course / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["Feedback comments"] == "1-bigram: x &lt; 3 &amp; so on<br>See me"
+    assert rows[1]["Feedback comments"] == "two\nlines, and more"  # nobody gave her one here
+    with zipfile.ZipFile(moodle_course / "feedback.zip") as archive:
+        pages = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert pages == {
+        "Turing, Alan  Al _201_assignfeedback_file_/1-bigram.html": "1-bigram of 201",
+        "Turing, Alan  Al _201_assignfeedback_file_/index.html": "index of 201",
+        "Ñan dú x_202_assignfeedback_file_/1-bigram.html": "1-bigram of s_202",
+        "Ñan dú x_202_assignfeedback_file_/index.html": "index of s_202",
+    }
+    for name in pages:  # as Moodle takes it apart: at "_", into no more than five pieces
+        assert name.split("_", 4)[1:4] in (["201", "assignfeedback", "file"], ["202", "assignfeedback", "file"])
+    assert "feedback.zip has 4 pages" in said
+
+
+def test_moodle_without_a_column_for_comments_and_without_pages(moodle_course):
+    (moodle_course / "feedback" / "s_202" / "week1" / "index.html").unlink()
+    (moodle_course / "feedback" / "s_202" / "week1" / "1-bigram.html").unlink()
+    worksheet = MOODLE.replace("Feedback comments", "Feedback")
+    said = export(moodle_course, "Moodle", worksheet, "--MoodleExporter.feedback=feedback.zip")
+    assert "1 with a comment, which are left out: the file has no column 'Feedback comments'" in said
+    assert "Without a page of feedback, 1: s_202. Run `nbgrader generate_feedback` first." in said
+
+
+def test_the_table_quotes_names_and_leaves_out_what_waits(tmp_path):
+    course = make_course(tmp_path / "course")
+    mark(course, "ada", lost=[LOST], last_name="O'Neil, Jr.", first_name='Ada "A"')
+    mark(course, "mallory")
+    mark(course, "late")
+    with open_gradebook(course) as gradebook:
+        gradebook.add_student("never")
+        gradebook.find_submission("week1", "mallory").notebooks[0].grades[0].needs_manual_grade = True
+        gradebook.find_submission("week1", "late").notebooks[0].late_submission_penalty = 12.5
+        gradebook.db.commit()
+    said = nbgrader(course, "export")
+    with (course / "grades.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert rows["ada"]["last_name"] == "O'Neil, Jr." and rows["ada"]["first_name"] == 'Ada "A"'
+    assert {name: (row["score"], row["status"]) for name, row in rows.items()} == {
+        "ada": ("96", "marked"),
+        "mallory": ("", "waits"),
+        "late": ("87.5", "marked"),
+        "never": ("", "no submission"),
+    }
+    assert rows["late"]["raw_score"] == "100" and rows["late"]["late_submission_penalty"] == "12.5"
+    assert "waits to be graded by hand: mallory (week1)." in said
+    nbgrader(course, "export", "--to=one.csv", "--student=['ada']", "--assignment=['week1']")
+    assert len((course / "one.csv").read_text().splitlines()) == 2

@@ -1,0 +1,111 @@
+"""Which of several copies of one notebook counts: one rule for uploads, for the grader and for `make check`.
+
+People hand in 1-bigram.ipynb together with "1-bigram (1).ipynb", 1-bigram-Copy1.ipynb or "Copy of 1-bigram.ipynb". A
+copy that somebody worked in goes before a file that can't be read, and that before the released notebook, untouched.
+Of two that somebody worked in, the one that was changed last counts. Where no time tells them apart, the higher number
+of a browser or of Canvas does, and then the name that the course gave.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from learngpt_teaching.engine.rebuilding import Unreadable, read
+
+WORKED_IN, UNREADABLE, UNTOUCHED = "worked in", "unreadable", "untouched"
+STATES = (UNTOUCHED, UNREADABLE, WORKED_IN)  # the last one wins
+
+# What JupyterLab, browsers, file managers and Google Drive write around a name, in a few of their languages.
+_COPY = r"(copy|copie|copia|cópia|kopie|kopia|kopi|복사본|의 사본|사본|のコピー|コピー|的副本|副本)"
+_MARK = re.compile(rf"[\s\W_]*({_COPY}( (of|de|di|do|von|van|av))?)?[\s\W_]*\d{{0,9}}[\s\W_]*", re.I)
+_NUMBER = re.compile(r"\s?[-_(](\d{1,9})\)?")
+
+
+@dataclass(frozen=True)
+class Name:
+    """What the name of a file says: of which notebook it is, the number of the copy, and what else stands there."""
+
+    notebook: str
+    extra: str = ""  # "ada" of ada_1-bigram, "" where there are only marks of a copy
+    number: int = 0
+    plain: bool = True  # named just as it was released
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A file that may be the one to count. A later `when` is a greater one; () is known of none."""
+
+    shown: str
+    name: Name
+    state: str
+    when: tuple = ()
+
+
+def parse(stem, notebooks):
+    """Read the name of a file.
+
+    Args:
+        stem: the name without .ipynb.
+        notebooks: the names of the notebooks of the assignment.
+
+    Returns:
+        Name, or None where no notebook of the assignment is named.
+    """
+    stem = unicodedata.normalize("NFC", stem)
+    for notebook in sorted(notebooks, key=len, reverse=True):
+        # Not 11-bigram, nor 1-bigrams; "1-bigram의 사본" has no space.
+        match = re.fullmatch(rf"(.*?)(?<![^\W_]){re.escape(notebook)}(?![a-z0-9])(.*)", stem, re.I | re.S)
+        if match:
+            before, after = match.groups()
+            extra = " ".join(part.strip(" _-.()") for part in (before, after) if not _MARK.fullmatch(part))
+            number = _NUMBER.fullmatch(after)
+            return Name(notebook, extra, int(number[1]) if number else 0, stem.casefold() == notebook.casefold())
+    return None
+
+
+def state(raw, released):
+    """What somebody did in a file.
+
+    Args:
+        raw: its bytes.
+        released: the code of the released notebook, from `code`.
+    """
+    try:
+        return UNTOUCHED if code(raw) <= released else WORKED_IN
+    except Unreadable:
+        return UNREADABLE
+
+
+def code(raw):
+    """The code cells of a notebook, bytes -> set of their sources.
+
+    Raises:
+        Unreadable: it is no notebook.
+    """
+    return {cell.source.strip() for cell in read(raw) if cell.kind == "code"} - {""}
+
+
+def choose(copies):
+    """The copy that counts.
+
+    Args:
+        copies: list of Copy, of one notebook of one student, in any order.
+
+    Returns:
+        (Copy, list of (Copy, why it is left out))
+    """
+    chosen = max(copies, key=lambda one: (STATES.index(one.state), *_order(one), one.shown))
+    return chosen, [(one, _why(one, chosen)) for one in copies if one is not chosen]
+
+
+def _order(copy):
+    return copy.when, copy.name.number, copy.name.plain
+
+
+def _why(copy, chosen):
+    if copy.state != chosen.state:
+        why = {UNTOUCHED: "is the notebook as it was released", UNREADABLE: "can't be read as a notebook"}[copy.state]
+        return f"{why}; {chosen.shown} was taken."
+    if copy.when != chosen.when:
+        return f"is older than {chosen.shown}, which was taken."
+    return f"has the same time as {chosen.shown}, which was taken for its name."

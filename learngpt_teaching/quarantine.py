@@ -1,0 +1,81 @@
+"""Moves out of a submission what must not be copied, without following or keeping any link.
+
+A link that a student made may lead to any file of the instructor's: nbgrader would copy what it leads to, and whatever
+is later written below the link's name would be written there. So a link is never moved, only deleted, and a line of
+text tells what it was. Every folder on the way is opened by itself, without following; nothing is written into a folder
+that was there before.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+MOST_BYTES = 200_000_000  # of all files of one submission, which nbgrader copies
+FOLDER, RECORD = "set aside", "what was set aside.txt"
+KINDS = {
+    stat.S_ISLNK: "a link",
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+
+def quarantine(folder, most_bytes=MOST_BYTES):
+    """Move out of the folder of a submission what must not be copied, to a new folder in "set aside" beside it.
+
+    Links, devices and pipes are deleted, and a line of text says what they were. Ordinary files beyond `most_bytes` in
+    all are moved.
+
+    Args:
+        folder: submitted/STUDENT/ASSIGNMENT.
+
+    Returns:
+        list of (name in the submission, what it was), empty where all is ordinary.
+    """
+    folder, found, large, total = Path(folder), [], [], 0
+    for root, folders, files, at in os.fwalk(folder, follow_symlinks=False):
+        inside = Path(root).relative_to(folder)
+        for name in sorted([*folders, *files], key=lambda name: (not name.endswith(".ipynb"), name)):  # those first
+            about = os.stat(name, dir_fd=at, follow_symlinks=False)
+            if stat.S_ISREG(about.st_mode):
+                total += about.st_size
+                if total > most_bytes:
+                    large.append(inside / name)
+                    found.append((str(inside / name), f"a file beyond {most_bytes:,} bytes in all"))
+            elif not stat.S_ISDIR(about.st_mode):
+                kind = next((words for is_kind, words in KINDS.items() if is_kind(about.st_mode)), "no ordinary file")
+                if stat.S_ISLNK(about.st_mode):
+                    kind += f" to {os.readlink(name, dir_fd=at)}"
+                os.unlink(name, dir_fd=at)
+                found.append((str(inside / name), kind))
+    if found:
+        new = _new_folder(folder)
+        for inside in large:
+            target = new / inside
+            target.parent.mkdir(parents=True, exist_ok=True)  # in a folder that was made a moment ago
+            os.rename(folder / inside, target)
+        lines = [f"{_printable(name)}: {_printable(what)}\n" for name, what in found]
+        with open(new / RECORD, "x", encoding="utf-8") as record:
+            record.writelines(lines)
+    return [(_printable(name), _printable(what)) for name, what in found]
+
+
+def _new_folder(folder):
+    """submitted/STUDENT/set aside/ASSIGNMENT, or ASSIGNMENT 2 and so on: made now, and for nobody else."""
+    outer = folder.parent / FOLDER
+    if outer.is_symlink() or (outer.exists() and not outer.is_dir()):
+        outer.unlink()
+    outer.mkdir(mode=0o700, exist_ok=True)
+    number = 1
+    while True:
+        new = outer / (folder.name if number == 1 else f"{folder.name} {number}")
+        try:
+            new.mkdir(mode=0o700)  # never one that is there, and never through a link
+            return new
+        except FileExistsError:
+            number += 1
+
+
+def _printable(text):
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]

@@ -1,0 +1,97 @@
+"""Times of submissions: a bad one costs nothing, and what a penalty depends on is seen when it changes."""
+
+import os
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+
+from learngpt_teaching.times import dates, late, put_bad_time_aside, read_time
+from tests.support.classroom import make_course, mark, open_gradebook
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "submitted" / "ada" / "week1"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "text, time",
+    [
+        ("2024-03-05 14:22:33.123456 UTC", datetime(2024, 3, 5, 14, 22, 33, 123456)),
+        ("2024-03-05 14:22:33 Asia/Seoul\n", datetime(2024, 3, 5, 5, 22, 33)),
+        ("2024-03-05 14:22:33", datetime(2024, 3, 5, 14, 22, 33)),
+    ],
+)
+def test_a_good_time_is_read_and_stays(folder, text, time):
+    (folder / "timestamp.txt").write_text(text)
+    assert read_time(folder) == (time, "")
+    assert put_bad_time_aside(folder) == ""
+    assert (folder / "timestamp.txt").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "raw, why",
+    [
+        (b"garbage :(", "isn't a time: 'garbage :('"),
+        (b"\xff\xfe2\x000", "isn't UTF-8"),
+        (b"", "isn't a time: ''"),
+        (b"9" * 50, "isn't a time"),
+        (b"2024-03-05 14:22:33 +999999999", "isn't a time"),
+        (b"2024-03-05\n" * 1000, "isn't a time"),
+        (b"\x1b[2J", "isn't a time: '?[2J'"),
+    ],
+)
+def test_a_bad_time_is_put_aside_and_named(folder, raw, why):
+    (folder / "timestamp.txt").write_bytes(raw)
+    said = put_bad_time_aside(folder)
+    assert said.startswith(f"ada: timestamp.txt {why}") and "Graded without a time" in said
+    assert [path.name for path in folder.iterdir()] == ["not a time.txt"]
+    (folder / "timestamp.txt").write_bytes(raw)
+    assert '"not a time 2.txt"' in put_bad_time_aside(folder)
+
+
+def test_a_folder_a_pipe_or_a_link_of_that_name_is_put_aside(folder, tmp_path):
+    (folder / "timestamp.txt").mkdir()
+    assert "is no ordinary file" in put_bad_time_aside(folder)
+    os.mkfifo(folder / "timestamp.txt")
+    assert "is no ordinary file" in put_bad_time_aside(folder)
+    (folder / "timestamp.txt").symlink_to(tmp_path / "nowhere")
+    assert "is no ordinary file" in put_bad_time_aside(folder)
+
+
+def test_no_time_is_no_fault(folder):
+    assert read_time(folder) == (None, "") and put_bad_time_aside(folder) == ""
+
+
+def test_what_a_penalty_depends_on_is_seen_to_change(tmp_path, folder):
+    course = make_course(tmp_path / "course")
+    mark(course, "ada")
+
+    def seen():
+        with open_gradebook(course) as gradebook:
+            return dates(gradebook, "week1", "ada", folder)
+
+    states = [seen()]
+    (folder / "timestamp.txt").write_text("2024-03-05 14:22:33 UTC")
+    states.append(seen())
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_assignment("week1", duedate="2024-03-01")
+    states.append(seen())
+    with open_gradebook(course) as gradebook:
+        gradebook.grant_extension("week1", "ada", days=2)
+    states.append(seen())
+    assert len(set(states)) == 4
+    assert seen() == seen()
+
+
+def test_a_late_student_is_one_line():
+    student = SimpleNamespace(id="dora")
+    submission = SimpleNamespace(student=student, total_seconds_late=127410.2, late_submission_penalty=20.0)
+    assert late(submission) == "dora: 1 day, 11:23:30 late, 20 points less"
+    submission.late_submission_penalty = None
+    assert late(submission) == "dora: 1 day, 11:23:30 late, no penalty"
+    submission.total_seconds_late = 0
+    assert late(submission) == ""
