@@ -5,7 +5,6 @@ from pathlib import Path
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import (
-    AssignLatePenalties,
     CheckCellMetadata,
     ClearHiddenTests,
     ClearMarkScheme,
@@ -23,6 +22,7 @@ from learngpt_teaching.exchange import Collect, ReleaseAssignment, ReleaseFeedba
 from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, GetMarks, HideTests, ShowReason, markdown2html
 from learngpt_teaching.marks import TableExporter
 from learngpt_teaching.preprocessors import ExecuteAll, NameChecks
+from learngpt_teaching.times import QuietPenalties
 from learngpt_teaching.uploads import UploadsExtractor
 
 c = get_config()  # noqa: F821
@@ -50,7 +50,7 @@ c.GenerateSolution.preprocessors = [
 # Submissions are read as graded notebooks: rebuilt from source/, and run in contained kernels.
 c.Autograde.exporter_class = GradedExporter
 c.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
-c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, AssignLatePenalties, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, QuietPenalties, CheckCellMetadata]
 
 # What holds for Validate, here and for a student, holds for `make build` too, but for the cells that demonstrate.
 validating.set_up(c)

@@ -20,9 +20,11 @@ from nbgrader.preprocessors import SaveAutoGrades
 from learngpt_teaching.course import Course, CourseError
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, sandbox
+from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
-from learngpt_teaching.submissions import Job, jobs, set_aside
+from learngpt_teaching.submissions import Job, jobs
+from learngpt_teaching.times import put_bad_time_aside
 
 COSTLY = 30  # seconds on the clock after which a submission goes to the end of the queue
 
@@ -161,8 +163,10 @@ class GradedExporter(NotebookExporter):
             raise NbGraderException(str(error)) from None
         # Here and not in a hook of nbgrader's: it swallows a hook's exceptions, and then copies what links lead to.
         for folder in converter.assignments:
-            if moved := set_aside(folder):
-                self.log.warning("%s: set aside, as links, devices or too large: %s", folder, ", ".join(moved))
+            for name, what in quarantine(folder):
+                self.log.warning("%s: %s was set aside: it is %s.", folder, name, what)
+            if line := put_bad_time_aside(folder):
+                self.log.warning("%s", line)
             names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
             converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb") for name in names]
 
@@ -184,6 +188,8 @@ class GradedExporter(NotebookExporter):
             budget = Budget(self.grader.limits)
             for each in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
                 self.grader.begin(self._jobs[each], budget)
+        for line in self._jobs[name].left_out:
+            self.log.warning("%s: %s", folder, line)
         try:
             return self.grader.begin(self._jobs[name], Budget(self.grader.limits)).result()
         except Broken as error:

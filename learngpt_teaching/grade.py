@@ -27,6 +27,7 @@ from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_read
 from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, UNREADABLE, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
+from learngpt_teaching.times import dates, late
 
 AHEAD = 2  # submissions that wait for each worker, so that none is idle
 
@@ -35,6 +36,11 @@ class OneSubmission(Autograde):
     """nbgrader's autograde for a submission that is known to be new or changed, and graded already."""
 
     results: dict[str, Result]
+
+    def init_notebooks(self):
+        """Which notebooks there are to convert our exporter says; a submission without any is graded too."""
+        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        self.assignments, self.notebooks = {folder: []}, []
 
     def init_destination(self, assignment_id, student_id):
         dest = os.path.normpath(self._format_dest(assignment_id, student_id))
@@ -88,7 +94,7 @@ class GradeClass(NbGrader):
         except CourseError as error:
             self.fail("%s", error)
         warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
-        self.due = self._must_know_assignment()
+        self._must_know_assignment()
         self.kept, self.settings = kept_in(self.coursedir), StudentCode(parent=self)
         folders = self._submissions()
         if not folders:
@@ -108,14 +114,17 @@ class GradeClass(NbGrader):
         print(report)
 
     def _must_know_assignment(self):
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+        with self._gradebook() as gradebook:
             try:
-                return str(gradebook.find_assignment(self.coursedir.assignment_id).duedate)
+                gradebook.find_assignment(self.coursedir.assignment_id)
             except MissingEntry:
                 self.fail(
                     "The gradebook does not know %s. Run `nbgrader generate_assignment %s` first.",
                     *[self.coursedir.assignment_id] * 2,
                 )
+
+    def _gradebook(self):
+        return Gradebook(self.coursedir.db_url, self.coursedir.course_id)
 
     def _submitted(self, student):
         return self.coursedir.format_path(self.coursedir.submitted_directory, student, self.coursedir.assignment_id)
@@ -132,9 +141,9 @@ class GradeClass(NbGrader):
 
     def _state(self, student, found: dict[str, Job]) -> str:
         """Changes with all that a student's marks depend on."""
-        timestamp = Path(self._submitted(student), "timestamp.txt")
-        submitted = timestamp.read_bytes().hex() if timestamp.is_file() and not timestamp.is_symlink() else ""
-        return digest([job.key for job in found.values()], self.coursedir.db_url, self.due, submitted)
+        with self._gradebook() as gradebook:
+            when = dates(gradebook, self.coursedir.assignment_id, student, self._submitted(student))
+        return digest([job.key for job in found.values()], self.coursedir.db_url, when)
 
     def _is_graded(self, student, found: dict[str, Job]) -> bool:
         autograded = self.coursedir.format_path(
@@ -193,6 +202,10 @@ class GradeClass(NbGrader):
             self._stamp(student).parent.mkdir(parents=True, exist_ok=True)
             self._stamp(student).write_text(self._state(student, found))
         report.add(student, results)
+        report.notes += [f"  {student}: {line}" for job in found.values() for line in job.left_out]
+        with self._gradebook() as gradebook:
+            if line := late(gradebook.find_submission(self.coursedir.assignment_id, student)):
+                report.notes.append(f"  {line}")
 
 
 def _next(under_way: dict[str, dict[str, Future[Result]]]) -> str:

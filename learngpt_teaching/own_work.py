@@ -162,6 +162,8 @@ def _print(graded: list[Graded]) -> None:
     coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for each in graded:
         print(f"\n{each.job.file or each.job.name}: {each.points:g} of {each.possible:g} points")
+        for line in each.job.left_out:
+            print(f"  Left out: {line}")
         for sign, title, outcome in each.rows:
             shown = f"\x1b[{COLOURS[sign]}m{sign}\x1b[0m" if coloured else sign
             print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {title}")

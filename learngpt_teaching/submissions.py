@@ -6,11 +6,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from learngpt_teaching import copies
 from learngpt_teaching.course import Course, digest, tree
 from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, Unreadable, grade_ids, read
 
 MOST_FILES, MOST_SUBMISSION_BYTES = 30, 40_000_000  # of notebooks that are read of one submission
-MOST_FOLDER_BYTES = 200_000_000  # of all files of one submission, which nbgrader copies
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Job:
         cells: what counts of the submitted file, None where there is none.
         missing: why there is none, a sentence for the student; "" where there is one.
         file: what the submitted file is called, "" where there is none.
+        left_out: a sentence for each other file of this notebook, which doesn't count.
         key: changes with all that the result depends on; jobs of the same key have the same result.
     """
 
@@ -29,6 +30,7 @@ class Job:
     cells: list[Cell] | None
     missing: str
     file: str
+    left_out: tuple[str, ...]
     key: str
 
 
@@ -43,14 +45,15 @@ class _File:
 
 def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str, Job]:
     """One job for each notebook of the course, whatever the folder of a submission holds: {name: Job}."""
-    files = _choose(course, _read_all(Path(folder)))
+    chosen = _choose(course, _read_all(Path(folder)))
     made = {}
     for name in course.notebooks:
-        file = files.get(name)
+        file, left_out = chosen.get(name, (None, ()))
         cells = file.cells if file else None
         missing = file.unreadable if file else f"There is no file {name}.ipynb in the submission."
         said = [vars(cell) for cell in cells] if cells is not None else missing
-        made[name] = Job(name, cells, missing, file.path.name if file else "", digest(course.key(name), said, limits))
+        key = digest(course.key(name), said, limits)
+        made[name] = Job(name, cells, missing, file.path.name if file else "", left_out, key)
     return made
 
 
@@ -72,23 +75,51 @@ def _read_all(folder: Path) -> list[_File]:
     return files
 
 
-def _choose(course: Course, files: list[_File]) -> dict[str, _File]:
-    """The file for each notebook of the course, known by its grade ids, else by its name, else by its classes."""
+def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[str, ...]]]:
+    """The file that counts for each notebook of the course, and a sentence for each other one.
+
+    A file is known by its grade ids, else by its name, else by the classes that it defines.
+    """
     candidates: dict[str, list[_File]] = {}
     for file in files:
-        cells = file.cells or []
-        classes = {each.name for cell in cells for each in tree(cell.source).body if isinstance(each, ast.ClassDef)}
-        shared = {
-            name: (
-                len(grade_ids(cells) & grade_ids(notebook.node)),
-                name == file.path.stem,
-                len(classes & {*notebook.classes}),
-            )
-            for name, notebook in course.notebooks.items()
-        }
-        name = max(shared, key=lambda each: shared[each])
-        candidates.setdefault(name if any(shared[name]) else file.path.stem, []).append(file)
-    return {name: min(found, key=lambda each: each.path.stem != name) for name, found in candidates.items()}
+        if name := _notebook_of(course, file):
+            candidates.setdefault(name, []).append(file)
+    chosen = {}
+    for name, found in candidates.items():
+        by_name = {file.path.name: file for file in found}
+        released = _released(course, name) if len(found) > 1 else set()
+        takes, leaves = copies.choose([_copy(course, name, file, released) for file in found])
+        chosen[name] = by_name[takes.shown], tuple(f"{left.shown} {why}" for left, why in leaves)
+    return chosen
+
+
+def _notebook_of(course: Course, file: _File) -> str:
+    cells = file.cells or []
+    named = copies.parse(file.path.stem, list(course.notebooks))
+    classes = {each.name for cell in cells for each in tree(cell.source).body if isinstance(each, ast.ClassDef)}
+
+    def signs(name):
+        notebook = course.notebooks[name]
+        ids = len(grade_ids(cells) & grade_ids(notebook.node))
+        return ids, bool(named) and named.notebook == name, len(classes & {*notebook.classes})
+
+    best = max(course.notebooks, key=signs)
+    return best if any(signs(best)) else ""
+
+
+def _copy(course: Course, name: str, file: _File, released: set[str]) -> copies.Copy:
+    known = copies.parse(file.path.stem, [name]) or copies.Name(name, plain=False)
+    when = (file.path.lstat().st_mtime,)
+    return copies.Copy(file.path.name, known, copies.state_of(file.cells, released), when)
+
+
+def _released(course: Course, name: str) -> set[str]:
+    """The code of a notebook as it was handed out; nothing where the release isn't there."""
+    path = course.source.parent.parent / "release" / course.assignment / f"{name}.ipynb"
+    try:
+        return copies.code(path.read_bytes())
+    except (OSError, Unreadable):
+        return set()
 
 
 def _read_file(path: Path) -> bytes:
@@ -104,26 +135,3 @@ def _read_file(path: Path) -> bytes:
             return file.read(MOST_BYTES + 1)
     except OSError:
         raise Unreadable(f"{path.name} can't be read: it is a link, or no ordinary file.") from None
-
-
-def set_aside(folder: Path | str) -> list[str]:
-    """Move what must not be copied out of the folder of a submission, to "set aside" beside it.
-
-    Links, devices and pipes, which nbgrader would follow or read for ever, and files beyond MOST_FOLDER_BYTES in all.
-
-    Returns:
-        list of the names of what was moved.
-    """
-    folder, total, moved = Path(folder), 0, []
-    for root, folders, files in os.walk(folder):
-        for name in sorted([*folders, *files]):
-            path = Path(root, name)
-            found = path.lstat()
-            total += found.st_size
-            if stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and total <= MOST_FOLDER_BYTES):
-                continue
-            target = folder.parent / "set aside" / path.relative_to(folder.parent)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)  # of a link, the link itself
-            moved.append(str(path.relative_to(folder)))
-    return moved

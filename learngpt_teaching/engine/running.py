@@ -283,18 +283,26 @@ class _Run:
     async def _examine(self) -> dict[str, bool | None]:
         """What the exam says of each property; None where no answer came.
 
-        A copy of the kernel that ends too early gets a second try: the system may have ended it.
+        Where a copy of the kernel ends before it has answered all, the property that it was asked for then gets a
+        second try, for the system may have ended it; then the others are asked for without that one.
         """
-        grade_ids = list(self.notebook.checks)
-        for _ in range(2):
+        verdicts: dict[str, bool | None] = dict.fromkeys(self.notebook.checks)
+        left, tried = list(verdicts), set()
+        while left:
             try:
-                taken = await self._sit(grade_ids)
+                taken = await self._sit(left)
             except Lost:
-                return dict.fromkeys(grade_ids)
+                break
             self.seed = taken.seed
+            verdicts |= taken.verdicts
+            left = [grade_id for grade_id in left if taken.verdicts[grade_id] is None]
             if taken.ending == "complete" or self.budget.over:
                 break
-        return taken.verdicts
+            if left and left[0] in tried:
+                left.pop(0)
+            else:
+                tried.update(left[:1])
+        return verdicts
 
     async def _sit(self, grade_ids):
         if self.client is None:
@@ -304,7 +312,7 @@ class _Run:
         def take():
             channel = self.sandbox.examine(number, min(20, self.budget.left))
             if channel is None:
-                return asking.Result(0, "closed", dict.fromkeys(grade_ids))
+                return asking.Result(self.seed, "closed", dict.fromkeys(grade_ids))
             with channel:
                 return asking.take(channel, self.course.exams, grade_ids, self.seed, self.budget.left)
 
