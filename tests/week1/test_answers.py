@@ -8,6 +8,8 @@ import pytest
 from tests.support import ROOT
 from tests.support.answers import PLACES, answers, changed, grade_id
 
+pytestmark = pytest.mark.apart
+
 
 @pytest.fixture(scope="module")
 def run():
