@@ -6,6 +6,7 @@ have. `right` says what is done differently.
 """
 
 import ast
+import functools
 import inspect
 import textwrap
 from dataclasses import dataclass
@@ -25,8 +26,7 @@ class Answer:
     @property
     def imports(self):
         """The imports that a learner would add to the cell for this answer."""
-        tree = ast.parse(inspect.getsource(inspect.getmodule(self.function)))
-        return "".join(ast.unparse(node) + "\n" for node in tree.body if isinstance(node, ast.Import))
+        return _imports(inspect.getmodule(self.function))
 
     @property
     def body(self):
@@ -34,6 +34,12 @@ class Answer:
         lines = inspect.getsource(self.function).split("\n")
         start = ast.parse(textwrap.dedent("\n".join(lines))).body[0].body[0].lineno - 1
         return textwrap.dedent("\n".join(lines[start:])).rstrip()
+
+
+@functools.cache
+def _imports(module):
+    tree = ast.parse(inspect.getsource(module))
+    return "".join(ast.unparse(node) + "\n" for node in tree.body if isinstance(node, ast.Import))
 
 
 def wrong(why, check, phrase):

@@ -10,6 +10,8 @@ from learngpt_teaching.own_work import grade
 from tests.support import ROOT, SOLVED
 from tests.support.notebooks import delete, edit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):

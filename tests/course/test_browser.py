@@ -20,6 +20,8 @@ except ImportError:
 from tests.support import ROOT
 from tests.support.clone import make_clone
 
+pytestmark = [pytest.mark.slow, pytest.mark.apart]
+
 OUTPUT = ROOT / "tests" / "output"
 SOLUTION = [
     "for _ in range(max_new_tokens):",

@@ -66,6 +66,7 @@ def test_conda_installs_what_make_installs():
         assert f'"{option}", "{value}"' in install, line
 
 
+@pytest.mark.slow
 def test_a_fresh_environment_gets_exactly_the_pinned_versions(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
@@ -81,6 +82,7 @@ def test_a_fresh_environment_gets_exactly_the_pinned_versions(tmp_path):
     assert int(subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True).stdout) > 1_000_000
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_what_a_notebook_imports_and_the_corpus_alone(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
     subprocess.run(build, check=True)

@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import OTHER_PROCESSORS, ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.apart]
 
 
-@pytest.mark.parametrize("capability", ["default", "avx2"])
+@pytest.mark.parametrize("capability", OTHER_PROCESSORS)
 def test_solved_notebooks_replay_with_cpu_capability(capability):
     command = [sys.executable, "-m", "pytest", "-q", "notebooks"]
     environment = os.environ | {"ATEN_CPU_CAPABILITY": capability}

@@ -15,6 +15,11 @@ def test_the_tools_find_nothing(tool):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_source_has_no_outputs():
+    notebooks = sorted((ROOT / "source").rglob("*.ipynb"))
+    subprocess.run([sys.executable, ROOT / ".ci" / "without_outputs.py", *notebooks], check=True)
+
+
 def test_no_test_module_imports_another_one():
     """What two of them need lies in tests/support."""
     for path in (ROOT / "tests").rglob("*.py"):

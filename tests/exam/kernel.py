@@ -9,8 +9,8 @@ import nbformat
 
 from learngpt_teaching.exam import answering, asking
 from learngpt_teaching.week1.exam import EXAMS
-from tests.conftest import ROOT
-from tests.test_answers import grade_id
+from tests.support import ROOT
+from tests.support.answers import grade_id
 
 
 def examine(namespace, grade_ids, given=None, **options):

@@ -11,6 +11,8 @@ import pytest
 from tests.support import NAMES, RELEASE, SOLVED
 from tests.support.notebooks import run
 
+pytestmark = [pytest.mark.slow, pytest.mark.apart]
+
 
 def said(outputs):
     return "".join(output.get("text", "") for output in outputs)

@@ -6,6 +6,8 @@ import pytest
 from tests.support import NAMES, SOLVED
 from tests.support.notebooks import run
 
+pytestmark = [pytest.mark.slow, pytest.mark.apart]
+
 TEXTS = {"korean": 'load_text("korean.txt")', "string": 'Text("tea for two, " * 100)'}
 
 

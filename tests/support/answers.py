@@ -1,10 +1,14 @@
 """The answers of tests/answers, and the solution cells that they are put into."""
 
+import contextlib
+import functools
 import importlib
 
+import nbformat
 import pytest
 
 from tests.answers import Answer
+from tests.support import SOLVED, SOURCE
 
 # The files of answers, the notebook that each belongs to, and the class and the part of its cell that it fills.
 PLACES = {
@@ -17,6 +21,35 @@ PLACES = {
     "gpt_v3_pos_encodings": ("6-positions", "gpt_v3", 0),
     "gpt_v3_logits": ("6-positions", "gpt_v3", 1),
 }
+# What a learner may change in the given parts of a class: cell, old, new, the check that must catch it, its words.
+EDITS = [
+    ("gpt_v1_generate", "self.token_embedding_table(idx)", "self.token_embedding_table(idx).softmax(-1)",
+     "generate_samples_from_softmax_of_last_logits", "Leave `logits` as it was given"),
+    ("gpt_v1_generate", "vocab_size, block_size):", "block_size, vocab_size):",
+     "generate_samples_from_softmax_of_last_logits", "token_embedding_table has shape"),
+    ("gpt_v1_generate", "return logits, F.cross_entropy", "return F.cross_entropy",
+     "generate_writes_likelier_text_after_training", "Leave `forward` as it was given"),
+    ("gpt_v2_logits", "self.head = head", "self.head = HeadVer1()",
+     "gpt_v2_makes_logits_from_table_head_and_lm_head", "not the head that the model was made with"),
+    ("gpt_v2_logits", "nn.Embedding(vocab_size, embed_size)", "nn.Embedding(vocab_size, 6)",
+     "gpt_v2_makes_logits_from_table_head_and_lm_head", "token_embedding_table has shape"),
+    ("gpt_v2_logits", "nn.Linear(embed_size, vocab_size)", "nn.Sequential(nn.Linear(embed_size, vocab_size))",
+     "gpt_v2_makes_logits_from_table_head_and_lm_head", "expected nn.Linear"),
+    ("head_v1", "class HeadVer1:", "class HeadVer1:\n    def __init__(self, block_size):\n        pass\n",
+     "head_v1_averages_the_past", "HeadVer1() stops with TypeError"),
+    ("head_v1", "def __call__", "def forward",
+     "head_v1_averages_the_past", "the names of its methods as they were given"),
+    ("gpt_v1_generate", "idx, max_new_tokens)", "idx)",
+     "generate_keeps_context_and_appends_max_new_tokens", "Keep the names and arguments as they were given"),
+    ("head_v4_forward", "x, debug=False", "x",
+     "head_v4_variance_is_1_after_scaling", "Keep the names and arguments as they were given"),
+    ("head_v4_forward", "bias=False", "bias=True",
+     "head_v4_weights_are_softmax_of_masked_scaled_scores", "self.query has a bias"),
+    ("gpt_v3_pos_encodings", "def pos_encodings", "def positions",
+     "pos_encodings_differ_for_every_position", "GPTVer3 has no pos_encodings"),
+    ("gpt_v3_pos_encodings", "    @staticmethod\n    def pos_encodings(", "    def pos_encodings(self, ",
+     "pos_encodings_differ_for_every_position", "Keep @staticmethod"),
+]  # fmt: skip
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
@@ -50,3 +83,35 @@ def changed(source, part, answer):
 
 def grade_id(cell, key="grade_id"):
     return cell.metadata.get("nbgrader", {}).get(key)
+
+
+@functools.cache
+def _cells(name):
+    """The names that the first cell of a notebook gives, and its cells that matter for marks."""
+    cells = nbformat.read(SOURCE / f"{name}.ipynb", 4).cells
+    names = {}
+    with contextlib.chdir(SOLVED):
+        exec(next(cell.source for cell in cells if grade_id(cell, "locked")), names)
+    return names, [cell for cell in cells if cell.cell_type == "code" and grade_id(cell)]
+
+
+def verdicts(file, answer, only=None):
+    """What each graded cell of a notebook says to an answer: {grade id: words, or None where it passes}.
+
+    Args:
+        only: the grade id of the one cell to run.
+    """
+    name, cell_id, part = PLACES[file]
+    names, cells = _cells(name)
+    names = dict(names)
+    said = {}
+    for cell in cells:
+        if cell.metadata.nbgrader.solution:
+            exec(changed(cell.source, part, answer) if grade_id(cell) == cell_id else cell.source, names)
+        elif cell.metadata.nbgrader.grade and only in (None, grade_id(cell)):
+            try:
+                exec(cell.source, names)
+                said[grade_id(cell)] = None
+            except Exception as error:
+                said[grade_id(cell)] = f"{type(error).__name__}: {error}"
+    return said

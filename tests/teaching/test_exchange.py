@@ -1,6 +1,5 @@
 """nbgrader's exchange, from the release to the feedback that a student fetches, with its own commands; hostile ones."""
 
-import contextlib
 import logging
 import os
 import pwd
@@ -9,40 +8,17 @@ import stat
 import sys
 
 import pytest
-from jupyter_core.application import NoStart
-from nbgrader.apps import NbGraderApp
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import notebook_hash
 
 from learngpt_teaching.exchange import Collect, ReleaseFeedback, open_to_others
 from tests.support import ROOT
-from tests.support.classroom import make_course, mark, open_gradebook
+from tests.support.classroom import make_course, mark, nbgrader, open_gradebook
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nbgrader's exchange needs Unix")
 
 
-@pytest.fixture
-def nbgrader(monkeypatch, capfd):
-    """Run one of nbgrader's commands in a folder; in this process, because each start takes seconds."""
-
-    def run(folder, *arguments):
-        monkeypatch.chdir(folder)
-        capfd.readouterr()
-        application = NbGraderApp.instance()
-        try:
-            with contextlib.suppress(NoStart):  # which jupyter raises when the command has run
-                application.initialize(list(arguments))
-                application.start()
-        finally:
-            if application.subapp:
-                application.subapp.clear_instance()
-            NbGraderApp.clear_instance()
-        return "".join(capfd.readouterr())
-
-    return run
-
-
-def test_a_student_fetches_submits_and_gets_feedback(tmp_path, nbgrader):
+def test_a_student_fetches_submits_and_gets_feedback(tmp_path):
     course, student = make_course(tmp_path / "course"), tmp_path / "student"
     student.mkdir()
     for folder in (course, student):  # as the instructor of a shared machine writes it into nbgrader_config.py, once

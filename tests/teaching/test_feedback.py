@@ -211,6 +211,7 @@ def test_long_and_deep_html_costs_little_and_is_named():
         clean_html("<b>" * LONGEST)
 
 
+@pytest.mark.slow
 def test_in_a_browser_no_script_runs_and_nothing_is_requested(course):
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     if not chromium:
