@@ -59,10 +59,10 @@ def follows(draw, gradients, function, point, directions=2, step=1e-5):
 
 
 class _Written:
-    """One call of generate, and what is asked of each: integers that go on from idx, and nothing else changed."""
+    """One call of generate, and what is asked of each: tokens that go on from idx, and nothing else changed."""
 
-    def __init__(self, ask, model, idx, new):
-        self.idx = idx
+    def __init__(self, ask, V, model, idx, new):
+        self.V, self.idx = V, idx
         given = ask.tensor(idx)
         out = ask.method(model, "generate", given, new)
         self.gradients_on = ask.answer(ask.gradients_on(), (), BOOL)
@@ -72,9 +72,11 @@ class _Written:
     @property
     def text(self):
         """(B, T + new), or None."""
-        right = same(self.gradients_on, True) and same(self.given, self.idx) and self.out.value is not None
-        kept = right and bool((self.out.value[:, : self.idx.shape[1]] == self.idx).all())
-        return self.out.value.astype(np.int64) if kept else None
+        out = self.out.value
+        if not same(self.gradients_on, True) or not same(self.given, self.idx) or out is None:
+            return None
+        kept = (out[:, : self.idx.shape[1]] == self.idx).all() and 0 <= out.min() and out.max() < self.V
+        return out.astype(np.int64) if kept else None
 
 
 def _bigram(ask, vocabulary, block_size, table=None):
@@ -97,10 +99,9 @@ def generate_appends(draw):
         ask = draw.script()
         scripts.append(ask)
         model = _bigram(ask, V, block_size, draw.normal(V, V, scale=0.2))
-        written.append((V, _Written(ask, model, draw.tokens(V, B, T), new)))
+        written.append(_Written(ask, V, model, draw.tokens(V, B, T), new))
     yield scripts
-    texts = [(V, each.text) for V, each in written]
-    return all(text is not None and 0 <= text.min() and text.max() < V for V, text in texts)
+    return all(each.text is not None for each in written)
 
 
 def generate_samples(draw):
@@ -124,11 +125,11 @@ def _draws_of_tables(draw):
     idx = _contexts(draw, V, T, 6000)
     ask = draw.script()
     model = _bigram(ask, V, 8, tables[0])
-    written = [_Written(ask, model, idx, 2)]
+    written = [_Written(ask, V, model, idx, 2)]
     ask.train(model, False)
-    written.append(_Written(ask, model, idx, 2))
+    written.append(_Written(ask, V, model, idx, 2))
     ask.load(model, "token_embedding_table.weight", tables[1])
-    written.append(_Written(ask, model, idx, 2))
+    written.append(_Written(ask, V, model, idx, 2))
 
     def fit():
         texts = [each.text for each in written]
@@ -146,7 +147,7 @@ def _draws_of_many_tokens(draw):
     V = int(draw.random.integers(64, 71))
     table = draw.normal(V, V, scale=1.3)
     ask = draw.script()
-    written = _Written(ask, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 12000), 1)
+    written = _Written(ask, V, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 12000), 1)
     return [ask], lambda: written.text is not None and fits_table(written.text, 2, table, 3)
 
 
@@ -160,7 +161,7 @@ def _draws_of_contexts(draw):
     ask = draw.script()
     model = _bigram(ask, V, block_size)
     ask.lend(model, "logits", ask.keyed(key, V))
-    written = _Written(ask, model, idx, new)
+    written = _Written(ask, V, model, idx, new)
     small, right = _shows(draw, V, block_size, idx.shape[1], new)
 
     def fit():
@@ -221,8 +222,6 @@ def evidence(groups):
     for drawn, p in groups:
         V, n = len(p), len(drawn)
         counts = np.bincount(drawn, minlength=V)
-        if len(counts) > V:
-            return math.inf
         open_ratio = lgamma(V / 2) - lgamma(n + V / 2) - V * lgamma(0.5) - float(counts @ np.log(p))
         open_ratio += sum(lgamma(count + 0.5) for count in counts.tolist())
         order = np.argsort(-p)
@@ -262,7 +261,7 @@ def _shows(draw, V, block_size, T, new):
     model = _bigram(ask, V, block_size)
     keyed = ask.keyed(draw.key(), V)
     ask.lend(model, "logits", keyed)
-    written = _Written(ask, model, idx, new)
+    written = _Written(ask, V, model, idx, new)
     table = ask.answer(ask.shown(keyed, 8 * new, block_size + 1), (8 * new, block_size + 3), INTEGERS)
 
     def right():
@@ -294,9 +293,9 @@ def generate_writes_likelier_text(draw):
     tables = [table.astype(np.float32) for table in (raw, learned)]
     ask = draw.script()
     model = _bigram(ask, V, 8, tables[0])
-    texts = [_Written(ask, model, draw.tokens(V, 1, T), new)]
+    texts = [_Written(ask, V, model, draw.tokens(V, 1, T), new)]
     table = ask.load(model, "token_embedding_table.weight", tables[1])
-    texts.append(_Written(ask, model, texts[0].idx, new))
+    texts.append(_Written(ask, V, model, texts[0].idx, new))
     idx, targets = draw.tokens(V, 2, 3, 6)
     pair = ask.call(model, ask.tensor(idx), ask.tensor(targets))
     loss = ask.item(pair, 1)
@@ -835,16 +834,14 @@ def _learns_tokens(draw, model, codes, idx, targets, out, gradients, point):
 
 
 def _codes(draw, sizes, dtypes=FLOATS):
-    """A script that asks for two tables of each size, and a function that gives one table each, or None."""
+    """A script that asks for a table of each size and the first one again, and a function that gives them, or None."""
     ask = draw.script()
     cls = ask.look("GPTVer3")
-    answers = [[ask.answer(ask.method(cls, "pos_encodings", *size), size, dtypes) for _ in range(2)] for size in sizes]
+    answers = [ask.answer(ask.method(cls, "pos_encodings", *size), size, dtypes) for size in (*sizes, sizes[0])]
 
     def tables():
-        for one, other in answers:
-            if not came(one, other) or not np.allclose(one.value, other.value, rtol=1e-4, atol=1e-4):
-                return None
-        return [np.float64(one.value) for one, _ in answers]
+        *found, again = answers
+        return [np.float64(each.value) for each in found] if came(*found) and near(again, found[0].value) else None
 
     return ask, tables
 
