@@ -172,7 +172,10 @@ EXTREMES = {
 
 @pytest.mark.parametrize("extreme", EXTREMES)
 def test_no_number_stops_a_comparison(extreme):
-    """Of the right shape and kind, but such as no right answer has: every verdict is there, and it is no."""
+    """Of the right shape and kind, but such as no right answer has: every verdict is there, and it is no.
+
+    Who needs no loop may be wrong otherwise; that costs other points.
+    """
     integer, real = EXTREMES[extreme]
 
     def answers(channel):
@@ -189,7 +192,10 @@ def test_no_number_stops_a_comparison(extreme):
 
     result = with_child(answers, lambda channel: asking.take(channel, EXAMS, list(EXAMS), seed=1, seconds=20))
     assert result.ending == "complete"
-    assert set(result.verdicts.values()) == {False}
+    assert {grade_id for grade_id, verdict in result.verdicts.items() if verdict} <= {
+        "head_v2_operations_do_not_grow_with_b_and_t",
+        "head_v3_needs_no_loop",
+    }
 
 
 def test_who_never_reads_is_late_too():
