@@ -188,23 +188,27 @@ def softmax(logits, axis=-1):
 def fits_table(text, T, table, contexts):
     """Whether the tokens from column T on can have been drawn from softmax(table), row by row and alone.
 
-    Four kinds of evidence against it are weighed, see `evidence`: the first draws of each context; all draws, by
-    context, step and token before; and pairs of draws of neighbouring rows with the same context, whose tokens must not
-    have to do with one another.
+    Weighed are, see `evidence`, the first draws of each context; all draws, by context, step and token before; and
+    pairs of draws in neighbouring rows, with the same context and with another, which must not have to do with one
+    another.
     """
     p = softmax(table)
     V = len(p)
-    first, later, pairs = [], [], []
+    drawn = text[:, T].reshape(-1, contexts)  # (rows of a context, context)
+    own = p[text[:contexts, T - 1]]  # (context, V)
+    first = [(drawn[:, context], own[context]) for context in range(contexts)]
+    later = []
     for context in range(contexts):
         rows = text[context::contexts]
-        first.append((rows[:, T], p[rows[0, T - 1]]))
-        paired = rows[: len(rows) // 2 * 2, T].reshape(-1, 2)
-        both = np.outer(p[rows[0, T - 1]], p[rows[0, T - 1]]).ravel()
-        if V < 16:  # of more tokens there are too many pairs to be counted
-            pairs.append((paired[:, 0] * V + paired[:, 1], both))
         for step in range(T, text.shape[1]):
             later += [(rows[rows[:, step - 1] == before, step], p[before]) for before in range(V)]
-    return all(evidence(groups) < math.log(3 / CHANCE) for groups in (first, later, pairs))
+    weighed = [first, later]
+    if V < 16:  # of more tokens there are too many pairs to be counted
+        weighed.append(
+            [(drawn[::2, c] * V + drawn[1::2, c], np.outer(own[c], own[c]).ravel()) for c in range(contexts)]
+        )
+        weighed.append([(drawn[:, 0] * V + drawn[:, 1], np.outer(own[0], own[1]).ravel())])
+    return all(evidence(groups) < math.log(len(weighed) / CHANCE) for groups in weighed)
 
 
 def evidence(groups):
@@ -282,9 +286,10 @@ def _shows(draw, V, block_size, T, new):
 def generate_writes_likelier_text(draw):
     """With a table that has learned, the text is likelier; and `forward` gives logits, loss and its gradient.
 
-    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors.
+    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors. Over 1,500
+    such languages a character costs 4.7 nats less after learning, with a standard deviation of 0.41; wanted is 1.
     """
-    V, T, new = 50, 4, 160
+    V, T, new = 50, 4, 120
     frequency = draw.random.permutation(1 / np.arange(1, V + 1) ** 2.5)
     pairs = np.log(frequency) + 1.5 * draw.random.standard_normal((V, V))
     surprise = -np.log(softmax(pairs) + 1e-5)  # nats for each next token

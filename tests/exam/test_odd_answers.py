@@ -94,11 +94,12 @@ def weigh(weights: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 
 """
+CLOSED = "def __setattr__(cls, name, value):\n        raise TypeError"
 CLASSES = {
     "a metaclass": ("4-masking", [(HEAD_3, f"class Meta(type):\n    pass\n\n\n{HEAD_3[:-1]}(metaclass=Meta):")]),
     "a metaclass that nothing can be set on": (
         "6-positions",
-        [("class GPTVer3(GPTVer2):", "class Meta(type):\n    pass\n\n\nclass GPTVer3(GPTVer2, metaclass=Meta):")],
+        [("class GPTVer3(GPTVer2):", f"class Meta(type):\n    {CLOSED}\n\n\nclass GPTVer3(GPTVer2, metaclass=Meta):")],
     ),
     "slots": ("4-masking", [(HEAD_3, f'{HEAD_3}\n    __slots__ = ("wei",)')]),
     "a dataclass": (
