@@ -223,7 +223,7 @@ def _of_shapes(yours, expected):
 
 def cause_of_shape(yours, expected):
     """What led from one shape to the other where only one thing can have done it, in words, else an empty string."""
-    if 1 in expected:  # then one shape may come from many places
+    if yours == expected or 1 in expected:  # then one shape may come from many places
         return ""
     positions = 1 if len(expected) == 3 else None
     others = [axis for axis in range(len(expected)) if axis != positions]

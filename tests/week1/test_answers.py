@@ -1,6 +1,7 @@
 """Every wrong answer loses the check that names its mistake, and every right answer gets full marks."""
 
 import importlib
+import linecache
 import os
 
 import nbformat
@@ -74,7 +75,9 @@ def run():
         for cell in cells:
             if cell.metadata.nbgrader.solution:
                 source = changed(cell.source, part, answer) if grade_id(cell) == cell_id else cell.source
-                exec(source, namespace)
+                file = f"<cell {grade_id(cell)}>"  # with its lines, which a notebook's cells have too
+                linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+                exec(compile(source, file, "exec"), namespace)
             elif cell.metadata.nbgrader.grade and only in (None, grade_id(cell)):
                 try:
                     exec(cell.source, namespace)

@@ -74,6 +74,8 @@ def _has_its_shape(Head, out, x):
     with contextlib.suppress(Exception):
         probed = Head()(torch.randn(3, 5, 4, generator=seeded(99)))
         cause = cause_of_shape(tuple(probed.shape), (3, 5, 4))
+        if probed.shape == (3, 5, 4) and out.shape == x.shape[1:]:
+            cause = "the dimension of the examples is gone where there is one example only. Was it squeezed away?"
         if probed.shape[-2:] == (5, 5):
             cause = "these are the weights. Weigh x with them: weights @ x."
     cause = cause or _sizes_it_takes(Head)
@@ -298,7 +300,7 @@ def _oddities(x, lesson):
         (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
         ("the sum was divided by t; rows 0 to t are t + 1.", x.cumsum(1) / (count - 1)),
         ("each row was divided by t + 1 and nothing was added up.", x / count),
-        ("only the largest position t and the first were averaged.", (x + x[:, :1]) / 2),
+        ("only the first position and position t were averaged.", (x + x[:, :1]) / 2),
         ("the average runs over the examples of the batch too.", mean.mean(0).expand_as(x)),
         ("the average runs over the examples of the batch, not over the past.", x.mean(0).expand_as(x)),
         ("the average runs over the examples of the batch, not over the past.", _mean_over(x, 0)),

@@ -149,9 +149,9 @@ def _bases(table):
     """Bases other than 10000 that a table may be made with, pairs of words and number."""
     C = table.shape[1]
     listed = [
-        ("base 100 was taken in place of 10000. An exponent of i / C in place of 2i / C does the same.", 100.0),
-        ("the exponent is 4i / C; it is 2i / C. Was the 2 applied twice?", 1e8),
-        ("no base is raised to a power: every pair of columns has the same frequency.", 1.0),
+        ("base 100 was taken in place of 10000. An exponent of i/C in place of 2i/C does the same.", 100.0),
+        ("the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", 1e8),
+        ("every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0.", 1.0),
         (
             "each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.",
             1e4 ** (C / 2),
@@ -167,7 +167,7 @@ def _bases(table):
         with_error = value ** (-C / 2)  # the second frequency is base^(-2 / C)
         base = float(f"{with_error:.5g}")
         if 1 < base < 1e7:
-            yield f"the base is {base:g}; it is 10000.", base
+            yield f"base {base:g} was taken in place of 10000.", base
 
 
 def _exponents(T, C):
@@ -515,7 +515,7 @@ def _other_logits(idx, x, head, lm_head, table, block_size):
     last = table[block_size - T : block_size]
     index = torch.arange(T, dtype=x.dtype)[:, None]
     return [
-        ("no positions are added.", lm_head(head(x))),
+        ("no positions are added to the embeddings.", lm_head(head(x))),
         ("the positions are added after the head; add them before it.", lm_head(head(x) + places)),
         ("the positions are added before the head and after it.", lm_head(head(x + places) + places)),
         ("the positions are added twice.", lm_head(head(x + 2 * places))),
