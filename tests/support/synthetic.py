@@ -1,9 +1,15 @@
 """A class that never was: submissions made of the answers that the checks are measured against.
 
 python -m tests.support.synthetic FOLDER [STUDENTS]
+
+makes a course folder and marks it, with the checks alone and in this process: the answers are our own. What the grader
+does to a class has its own tests.
 """
 
+import contextlib
+import functools
 import importlib
+import os
 import random
 import re
 import shutil
@@ -12,9 +18,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_output
 
 from tests.answers import Answer
-from tests.support import NAMES, RELEASE, ROOT, SOURCE
+from tests.support import NAMES, RELEASE, SOLVED, SOURCE
+from tests.support.classroom import make_course, open_gradebook
 from tests.week1.test_answers import PLACES, changed
 
 DUE = datetime(2024, 3, 8, 18)
@@ -69,11 +77,9 @@ def write(folder, written, when):
 
 
 def make_class(folder, number=40, seed=0):
-    """A course folder with submissions: some late, some incomplete, two alike, one that cheats."""
-    draw, answers, folder = random.Random(seed), bank(), Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """A course folder with submissions: some late, some incomplete, two alike, one that cheats; the names."""
+    draw, answers, folder = random.Random(seed), bank(), make_course(Path(folder))
     shutil.copytree(SOURCE.parent, folder / "source", dirs_exist_ok=True)
-    shutil.copy(ROOT / "nbgrader_config.py", folder)
     names = [f"{first.lower()}.{last.lower()}" for last in LAST.split() for first in FIRST.split()]
     names = draw.sample(names, number)
     work = {name: submission(draw, answers) for name in names}
@@ -84,17 +90,74 @@ def make_class(folder, number=40, seed=0):
     for name, written in work.items():
         late = timedelta(hours=draw.expovariate(0.05) * (1 if draw.random() < 0.12 else -1))
         write(folder / "submitted" / name / "week1", written, DUE + late)
-    (folder / "submitted" / names[2] / "week1" / "6-positions.ipynb").unlink()
-    (folder / "submitted" / names[3] / "week1" / "6-positions.ipynb").unlink()
-    (folder / "submitted" / names[4] / "week1" / "2-averaging.ipynb").write_text("<!DOCTYPE html><html>a page</html>")
-    cheat = folder / "submitted" / names[5] / "week1" / "4-masking.ipynb"
-    notebook = nbformat.read(cheat, 4)
-    always = "from learngpt import checking\nfor name in dir(checks):\n    setattr(checks, name, lambda *a, **k: None)"
-    notebook.cells.insert(2, nbformat.v4.new_code_cell(always))
-    nbformat.write(notebook, cheat)
-    rows = [f"{name},{name.split('.')[0].title()},{name.split('.')[1].title()}" for name in [*names, "never.came"]]
-    (folder / "students.csv").write_text("\n".join(["id,first_name,last_name", *rows]) + "\n")
+    odd = {
+        (names[2], "6-positions"): ("unreadable", "There is no file 6-positions.ipynb in the submission."),
+        (names[3], "6-positions"): ("unreadable", "There is no file 6-positions.ipynb in the submission."),
+        (names[4], "2-averaging"): ("unreadable", "The file is a web page, not the notebook that the page showed."),
+        (names[5], "4-masking"): ("set aside", "A wrong answer of ours passed the check head_v3_rows_sum_to_one."),
+        (names[6], "3-vectorizing"): ("differs", "The exam says no to head_v2_equals_the_loops, and its check yes."),
+    }
+    with open_gradebook(folder) as gradebook:
+        gradebook.update_or_create_assignment("week1", duedate=DUE)
+        for name in [*names, "never.came"]:
+            first, last = name.title().split(".")
+            gradebook.add_student(name, first_name=first, last_name=last)
+        for name, written in work.items():
+            mark(gradebook, folder, name, written, odd)
+        gradebook.db.commit()
     return names
+
+
+def mark(gradebook, folder, student, written, odd):
+    """Write a submission's autograded notebooks, and its marks into the gradebook, as grading does."""
+    time = (folder / "submitted" / student / "week1" / "timestamp.txt").read_text()
+    submission = gradebook.add_submission("week1", student, timestamp=time)
+    for submitted in submission.notebooks:
+        name = submitted.name
+        notebook = nbformat.read(SOURCE / f"{name}.ipynb", 4)
+        sources = tuple(_source(cell, written[name]) for cell in notebook.cells)
+        verdict, reason = odd.get((student, name), ("graded", ""))
+        errors = {} if verdict in ("unreadable", "set aside") else run(name, sources)
+        grades = {grade.name: grade for grade in submitted.grades}
+        for number, (cell, source) in enumerate(zip(notebook.cells, sources)):
+            cell.source = source
+            grade = grades.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if grade is None:
+                continue
+            error = errors.get(number) if verdict in ("graded", "differs") else ("CheckFailed", reason, [f"✗ {reason}"])
+            grade.auto_score, grade.needs_manual_grade = 0 if error else grade.max_score, verdict == "set aside"
+            if error:
+                name_, value, lines = error
+                cell.outputs = [new_output("error", ename=name_, evalue=value, traceback=lines)]
+        notebook.metadata["learngpt"] = {"verdict": verdict, "reason": reason}
+        path = folder / "autograded" / student / "week1" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, path)
+
+
+def _source(cell, cells):
+    marks = cell.metadata.get("nbgrader", {})
+    if not marks.get("solution"):
+        return cell.source
+    empty = re.sub(r"### BEGIN SOLUTION.*?### END SOLUTION", "raise NotImplementedError()", cell.source, flags=re.S)
+    return cells.get(marks["grade_id"], empty)
+
+
+@functools.cache
+def run(name, sources):
+    """What the graded cells of a notebook say to its solution cells: {number of the cell: (name, text, lines)}."""
+    notebook, namespace, errors = nbformat.read(SOURCE / f"{name}.ipynb", 4), {}, {}
+    with contextlib.chdir(SOLVED), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        for number, (cell, source) in enumerate(zip(notebook.cells, sources)):
+            marks = cell.metadata.get("nbgrader")
+            if cell.cell_type != "code" or not marks:
+                continue
+            try:
+                exec(source, namespace)
+            except Exception as error:
+                lines = getattr(error, "_render_traceback_", lambda error=error: [repr(error)])()
+                errors[number] = (type(error).__name__, str(error), lines)
+    return errors
 
 
 if __name__ == "__main__":
