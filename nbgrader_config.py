@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import (
-    AssignLatePenalties,
     CheckCellMetadata,
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
-    Execute,
     IgnorePattern,
     IncludeHeaderFooter,
     LimitOutput,
@@ -17,26 +16,25 @@ from nbgrader.preprocessors import (
     OverwriteCells,
 )
 
-from learngpt.validating import fill_gaps
-from learngpt_teaching.autograding import GradedExporter, SaveMarks, bring_all
+from learngpt import validating
+from learngpt_teaching.autograding import GradedExporter, SaveMarks
 from learngpt_teaching.exchange import Collect, ReleaseAssignment, ReleaseFeedback
 from learngpt_teaching.feedback import CleanOutputs, FeedbackExporter, GetMarks, HideTests, ShowReason, markdown2html
 from learngpt_teaching.marks import TableExporter
+from learngpt_teaching.preprocessors import ExecuteAll, NameChecks
+from learngpt_teaching.times import QuietPenalties
 from learngpt_teaching.uploads import UploadsExtractor
-
-
-class ExecuteAll(Execute):
-    """For the published notebooks: the cells that only demonstrate run too."""
-
 
 c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "learngpt"
-root = Path(__file__).resolve().parent
-c.CourseDirectory.root = str(root)
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CourseDirectory.solution_directory = "notebooks"
 # nbgrader copies what else lies in a submission, up to the feedback. No page of a student's may lie among ours.
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.html", "*.htm", "*.svg"]
+
+# The release has the names of its checks in its metadata, by which Validate sees when one is lost.
+c.GenerateAssignment.preprocessors = [*GenerateAssignment.preprocessors.default(), NameChecks]
 
 # The solved notebooks are executed as they are published: without hidden tests.
 c.GenerateSolution.preprocessors = [
@@ -46,27 +44,18 @@ c.GenerateSolution.preprocessors = [
     ClearMarkScheme,
     ClearHiddenTests,
     ExecuteAll,
+    NameChecks,
 ]
 
-# Submissions are read as graded notebooks: rebuilt from source/, and run in contained kernels. See learngpt/grader.
+# Submissions are read as graded notebooks: rebuilt from source/, and run in contained kernels.
 c.Autograde.exporter_class = GradedExporter
-c.Autograde.pre_convert_hook = bring_all
 c.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
-c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, AssignLatePenalties, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, QuietPenalties, CheckCellMetadata]
 
-# What follows holds for Validate and for `make build`.
-c.Execute.on_notebook_start = fill_gaps(root / "release" / "week1")
-c.Execute.timeout = 60  # seconds for one cell; the checks stop a call of the learner's code after 10 of computing
-said = "This cell took more than 60 seconds and was stopped. Is there a loop that never ends?"
-c.Execute.error_on_timeout = {"ename": "Timeout", "evalue": said, "traceback": [f"✗ {said}"]}
-# Cells that only demonstrate, training for show and pictures, prove nothing: they don't run when graded or validated.
-c.Execute.skip_cells_with_tag = "demo"
+# What holds for Validate, here and for a student, holds for `make build` too, but for the cells that demonstrate.
+validating.set_up(c)
 c.ExecuteAll.skip_cells_with_tag = "skip-execution"
-# Times of a run would change the published notebooks at each build.
-c.Execute.record_timing = False
-# A kernel need not say goodbye, nor warn that its connection on this machine isn't encrypted.
-c.Execute.shutdown_kernel = "immediate"
-c.Execute.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
+c.Execute.record_timing = False  # times of a run would change the published notebooks at each build
 
 # Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.
 c.HTMLExporter.preprocessors = [ShowReason, CleanOutputs]

@@ -44,7 +44,7 @@ def main():
     _step(1, "a Python environment in .venv", [sys.executable, "-m", "venv", *["--clear"] * broken, VENV])
     READY.unlink(missing_ok=True)
     _step(2, "PyTorch", [*INSTALL, "torch"])
-    _step(3, "JupyterLab, nbgrader and the course", [*INSTALL, "--editable", ".[dev]"])
+    _step(3, "JupyterLab, nbgrader and the course", [*INSTALL, "--editable", ".[teaching]"])
     # JupyterLab would begin with a question about news.
     news = ["-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements"]
     subprocess.run([PIP[0], *news], check=True, capture_output=True)

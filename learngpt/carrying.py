@@ -4,22 +4,11 @@ import ast
 import dis
 import json
 import linecache
-import os
+import re
 import types
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
-
-ASSIGNMENT = "week1"
-HOME = {
-    "GPTVer1": "1-bigram",
-    "HeadVer1": "2-averaging",
-    "GPTVer2": "2-averaging",
-    "HeadVer2": "3-vectorizing",
-    "HeadVer3": "4-masking",
-    "HeadVer4": "5-self-attention",
-    "GPTVer3": "6-positions",
-}
 
 
 class CarryError(Exception):
@@ -29,12 +18,20 @@ class CarryError(Exception):
         return [f"CarryError: {self}"]
 
 
+class NotThere(Exception):
+    """Why a notebook doesn't give a class."""
+
+
+_provided = None  # what a grader gives instead: the course's classes by their names
+
+
 def carry(*names, folder=None):
     """Take classes from the notebooks that define them, the learner's own where they are finished.
 
-    A class comes with the imports, the helpers and the classes that it names, and nothing else of its notebook runs.
-    It is the course's, from `notebooks/`, where the learner's is missing or unfinished, and always when the notebook
-    is graded by `nbgrader autograde`, so that every TODO is judged alone.
+    They are looked for in the notebooks of this folder, and then in those of earlier assignments beside it. A class
+    comes with the imports, the helpers and the classes that it names, and nothing else of its notebook runs. It is the
+    course's, from `notebooks/`, where the learner's is missing or unfinished, and always when a notebook is graded, so
+    that every TODO is judged alone.
 
     Args:
         names: names of classes, like "GPTVer1".
@@ -52,6 +49,39 @@ def carry(*names, folder=None):
     return found[0] if len(found) == 1 else found
 
 
+def provide(classes):
+    """Let `carry` give these classes, {name: class}, and no others."""
+    global _provided
+    _provided = classes
+
+
+def classes_of(notebooks):
+    """The classes that solved notebooks define.
+
+    Args:
+        notebooks: JSON texts, a later one after those that it carries from.
+
+    Returns:
+        {name: class}
+    """
+    known = {}
+    for number, text in enumerate(notebooks):
+        cells = _Cells(f"notebook {number + 1} of the course", json.loads(text)["cells"])
+        for name in cells.classes:
+            known[name] = _take(name, cells, None, known, quotable=False), ""
+    return {name: cls for name, (cls, _) in known.items()}
+
+
+def take(name, folder):
+    """The class of that name as it stands in the notebooks of a folder, with no other to stand in for it.
+
+    Raises:
+        NotThere: the folder's notebooks have no such class, or it isn't finished.
+    """
+    folder = Path(folder).resolve()
+    return _take(name, _look(name, [folder]), folder, {})
+
+
 def _carry(name, folder, known, say=lambda line: None):
     """One class; `known` keeps what was found before, so that one name is one class for all who stand on it."""
     if name not in known:
@@ -62,86 +92,142 @@ def _carry(name, folder, known, say=lambda line: None):
 
 
 def _find(name, folder, known):
-    if name not in HOME:
-        raise CarryError(f"No notebook of the course defines {name}. It can carry {', '.join(HOME)}.")
-    file = f"{HOME[name]}.ipynb"
-    course = _course_folder(folder)
-    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
-        if course is None:
-            raise CarryError(f"Grading needs the course's {name}: run it in the course folder, beside notebooks/.")
-        return _take(name, course / file, known), "the course's, as always when graded"
+    if _provided is not None:
+        if name not in _provided:
+            raise CarryError(f"The course's notebook carries no {name}, so it isn't there when this one is graded.")
+        return _provided[name], "the course's, as always when graded"
+    course = [each for each in _course_folders(folder) if each != folder]
     try:
-        cls = _take(name, folder / file, known)
+        solved = _look(name, course)
+    except NotThere:
+        solved = None
+    try:
+        cells = _look(name, _with_earlier(folder, solved), solved and solved.file)
+        return _take(name, cells, folder, known), f"from {cells.file}"
     except NotThere as reason:
-        if course is None or course == folder:
-            raise CarryError(f"{name} comes from {file}, and {reason}. Finish that notebook first.") from None
-        return _take(name, course / file, known), f"the course's, because {reason}"
-    return cls, f"from {file}"
+        if solved is None:
+            raise CarryError(f"{name} can't be carried: {reason}. Write that class first.") from None
+        try:
+            return _take(name, solved, folder, known), f"the course's, because {reason}"
+        except NotThere as broken:
+            raise CarryError(f"{reason}, and the course's can't stand in: {broken}.") from None
 
 
-class NotThere(Exception):
-    """Why a notebook doesn't give a class."""
+def _with_earlier(folder, solved):
+    """A folder, and beside it that of the assignment the course's notebook is of; without one, all earlier ones."""
+    beside = sorted(
+        (each for each in folder.parent.iterdir() if each.is_dir() and each.name < folder.name), reverse=True
+    )
+    return [folder, *(each for each in beside if not solved or each.name == solved.assignment)]
 
 
-def _course_folder(folder):
+def _course_folders(folder):
     """The solved notebooks: of the clone this package stands in, or of the course folder around `folder`."""
     for root in (Path(__file__).resolve().parent.parent, *folder.parents):
-        solved = root / "notebooks" / ASSIGNMENT
-        if solved.is_dir():
-            return solved
-    return None
+        if (root / "notebooks").is_dir():
+            return sorted(each for each in (root / "notebooks").iterdir() if each.is_dir())
+    return []
 
 
-def take(name, folder):
-    """The class of that name as it stands in the notebooks of a folder, with no other to stand in for it.
+class _Cells:
+    """The code cells of a notebook.
+
+    Attributes:
+        file: what the notebook is called.
+        assignment: what the folder is called that it lies in.
+        sources: of its code cells, as Python, by their place in the notebook.
+    """
+
+    def __init__(self, file, cells, assignment=""):
+        self.file, self.assignment = file, assignment
+        self.sources = {}
+        for number, cell in enumerate(cells):
+            if cell.get("cell_type") == "code":
+                source = "".join(cell.get("source", ""))
+                self.sources[number + 1] = TransformerManager().transform_cell(source)
+
+    @property
+    def classes(self):
+        """Names of the classes that stand at the margin, in cells that may be broken otherwise."""
+        return [name for source in self.sources.values() for name in re.findall(r"^class (\w+)", source, re.M)]
+
+
+def _read(path):
+    try:
+        return _Cells(path.name, json.loads(path.read_text(encoding="utf-8-sig"))["cells"], path.parent.name)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        raise NotThere(f"{path.name} can't be read as a notebook") from None
+
+
+def _look(name, folders, file=None):
+    """The notebook that defines a class, of the first of these folders that has one.
+
+    Args:
+        file: what the course's own is called. It goes first; else it is the notebook that was saved last.
 
     Raises:
-        NotThere: the folder's notebook has no such class, or it isn't finished.
+        NotThere: no notebook there defines it.
     """
-    return _take(name, Path(folder).resolve() / f"{HOME[name]}.ipynb", {})
+    unreadable = None
+    for folder in folders:
+        paths = sorted(folder.glob("*.ipynb"), key=lambda path: (path.name == file, path.stat().st_mtime), reverse=True)
+        for path in paths:
+            try:
+                cells = _read(path)
+            except NotThere as reason:
+                if path.name == file:
+                    unreadable = reason
+                continue
+            if name in cells.classes:
+                return cells
+    if unreadable:
+        raise unreadable
+    if file and any((folder / file).is_file() for folder in folders):
+        raise NotThere(f"{file} has no class {name}")
+    raise NotThere(f"there is no {file} here" if file else f"no notebook here defines a class {name}")
 
 
-def _take(name, path, known):
-    """Run just those statements of a notebook that a class needs, and give back the class."""
-    if not path.is_file():
-        raise NotThere(f"there is no {path.name} here")
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
-    except (ValueError, KeyError, TypeError, OSError):
-        raise NotThere(f"{path.name} can't be read as a notebook") from None
-    defined, broken = {}, None
-    for number, cell in enumerate(cells):
-        if cell.get("cell_type") != "code":
-            continue
-        source = TransformerManager().transform_cell("".join(cell["source"]))
+def _take(name, cells, folder, known, quotable=True):
+    """Run just those statements of a notebook that a class needs, and give back the class.
+
+    Args:
+        folder: where a class that it carries itself is looked for; None where all are in `known`.
+        quotable: whether a traceback may quote the source.
+    """
+    defined, broken, imported = {}, None, set()
+    for number, source in cells.sources.items():
         try:
             tree = ast.parse(source)
         except SyntaxError as error:
             if f"class {name}" in source:
-                broken = f"yours in {path.name} has a syntax error at line {error.lineno} of its cell"
+                broken = f"yours in {cells.file} has a syntax error at line {error.lineno} of its cell"
             continue
         for statement in tree.body:
-            for bound in _names_bound(statement):
-                defined[bound] = (statement, number, source)
-    if not isinstance(defined.get(name, (None,))[0], ast.ClassDef):
-        raise NotThere(broken or f"{path.name} has no class {name}")
-    if any(isinstance(node, ast.Raise) and _raises_not_implemented(node) for node in ast.walk(defined[name][0])):
-        raise NotThere(f"yours in {path.name} isn't finished")
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                imported |= set(_names_bound(statement, imported))
+            for bound in _names_bound(statement, imported):
+                before = defined.get(bound, []) if isinstance(statement, ast.AugAssign) else []
+                defined[bound] = [*before, (statement, number, source)]
+    if name not in defined or not isinstance(defined[name][-1][0], ast.ClassDef):
+        raise NotThere(broken or f"{cells.file} has no class {name}")
+    if any(isinstance(node, ast.Raise) and _raises_not_implemented(node) for node in ast.walk(defined[name][-1][0])):
+        raise NotThere(f"yours in {cells.file} isn't finished")
 
-    module = types.ModuleType(path.stem)
+    module = types.ModuleType(Path(cells.file).stem)
     for statement, number, source in _needed(name, defined):
         carried = _carried_names(statement)
         if carried:
-            classes = [_carry(each, path.parent, known) for each in carried]
-            for target, cls in zip(_names_bound(statement), classes):
+            classes = [_carry(each, folder, known) for each in carried]
+            for target, cls in zip(_names_bound(statement, imported), classes):
                 setattr(module, target, cls)
             continue
-        file = f"<{path.name}, cell {number + 1}>"
-        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+        file = f"<{cells.file}, cell {number}>"
+        if quotable:
+            linecache.cache[file] = (len(source), None, source.splitlines(True), file)
         try:
             exec(compile(ast.Module([statement], []), file, "exec"), vars(module))
         except Exception as error:
-            raise NotThere(f"yours in {path.name} stops with {type(error).__name__}: {error}") from None
+            raise NotThere(f"yours in {cells.file} stops with {type(error).__name__}: {error}") from None
     return vars(module)[name]
 
 
@@ -153,11 +239,11 @@ def _needed(name, defined):
         if wanted in seen or wanted not in defined:
             return
         seen.add(wanted)
-        entry = defined[wanted]
-        for needed in _globals_read(compile(ast.Module([entry[0]], []), "<needed>", "exec")):
-            visit(needed)
-        if entry not in order:
-            order.append(entry)
+        for entry in defined[wanted]:
+            for needed in _globals_read(compile(ast.Module([entry[0]], []), "<needed>", "exec")):
+                visit(needed)
+            if entry not in order:
+                order.append(entry)
 
     visit(name)
     return order
@@ -173,18 +259,31 @@ def _globals_read(code):
             yield from _globals_read(constant)
 
 
-def _names_bound(statement):
-    """The names that an import, a def, a class, or an assignment of a constant or of `carry(...)` binds."""
+def _names_bound(statement, imported):
+    """The names that a statement binds, if a class may need it: an import, a def, a class, or an assignment.
+
+    Of assignments those that call nothing but what was imported, or `carry(...)`: no training runs again.
+    """
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return [alias.asname or alias.name.split(".")[0] for alias in statement.names]
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return [statement.name]
-    if isinstance(statement, ast.Assign):
-        plain = all(not isinstance(node, ast.Call) for node in ast.walk(statement.value))
-        if plain or _carried_names(statement):
-            targets = [node for target in statement.targets for node in ast.walk(target)]
-            return [node.id for node in targets if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) and statement.value:
+        calls = [node.func for node in ast.walk(statement.value) if isinstance(node, ast.Call)]
+        if all(_root(call) in imported for call in calls) or _carried_names(statement):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            nodes = [node for target in targets for node in ast.walk(target)]
+            return [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     return []
+
+
+def _root(node):
+    """The module of `module.part.function`, None for anything else."""
+    if not isinstance(node, ast.Attribute):
+        return None
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _carried_names(statement):

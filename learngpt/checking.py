@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import itertools
 import math
 import os
 import re
@@ -17,66 +18,22 @@ import torch
 from IPython import get_ipython
 
 from learngpt import plots
-from learngpt.carrying import HOME
+from learngpt.advice import PACKAGE, advice, in_short, learners_lines
+from learngpt.evidence import lines
 
-PACKAGE = Path(__file__).resolve().parent
+ABOUT_SIZES = (RuntimeError, IndexError, ValueError, TypeError)
 CPU_SECONDS = 10  # for one call of the learner's code; the right ones take milliseconds
-
-# Parts of torch's and Python's messages, and what most likely led to them.
-MEANINGS = [
-    ("expanded size of the tensor", "What is written doesn't fit into its place. Print both shapes."),
-    ('arguments: "dim"', "Say along which dimension: the last one is -1, as in softmax(-1)."),
-    ("'NoneType' object has no", "Something returned None. Is a `return` missing?"),
-    ("' is not defined", "If it belongs to the object, write `self.` before it."),
-    ("probability tensor contains", "torch.multinomial takes probabilities: softmax of the logits, and no row of nan."),
-    ("prob_dist must be 1 or 2 dim", "torch.multinomial takes (B, V): pick the last position first, logits[:, -1, :]."),
-    ("sample n_sample > prob_dist", "Draw one token at a time: torch.multinomial(probabilities, num_samples=1)."),
-    ("tuple indices must be integers", "self(idx) gives a pair, logits and loss. Take the logits out of it first."),
-    ("Sizes of tensors must match", "torch.cat joins along one dimension; all others must be equal. Time is dim=1."),
-    ("stack expects each tensor", "torch.stack makes a new dimension. torch.cat appends along one that is there."),
-    ("cannot be converted to Scalar", ".item() takes a tensor of one number; this one holds one for each example."),
-    (
-        "same dtype",
-        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float().",
-    ),
-    (
-        "expected scalar type",
-        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32.",
-    ),
-    ("not implemented for 'Bool'", "True and False can't be multiplied. Make them 1 and 0 with .float()."),
-    ("mask with dtype", "A mask is True and False: compare, as in torch.tril(...) == 0."),
-    ("operator.invert", "~ turns True and False around; this mask holds numbers. Compare instead, == 0."),
-    ("without overflow", "Whole numbers have no infinity. Start from floats: torch.zeros(T, T)."),
-    ("Can't call numpy()", "Stay with torch: numpy can't carry gradients back."),
-    ("requires grad is being used in an in-place", "It was written into. Make a new tensor instead."),
-    ("cannot be multiplied", "In a @ b, the last size of a must be the last but one of b. Print both shapes."),
-    (
-        "first two dimensions of batch2",
-        "In a @ b, the last size of a must be the last but one of b. Print both shapes.",
-    ),
-    ("mat2 must be a matrix", "torch.mm takes two matrices. `@` takes a batch as well."),
-    (
-        "must match the size of tensor b",
-        "Two shapes don't fit. Print both, and take sizes from x.shape, not from one example.",
-    ),
-    ("out of bounds for dimension", "An index is too large. Does each loop run over its own size, B or T?"),
-    ("Target", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
-    ("index out of range in self", "A number that is no token went into the embedding table."),
-    ("object is not callable", "Keep the class's base and the names of its methods as they were given."),
-    ("object has no attribute", "Is there a slip in the name? And is __init__ still as it was given?"),
-    ("positional argument", "Keep the names and arguments as they were given."),
-    ("unexpected keyword", "Keep the names and arguments as they were given."),
-]
 
 
 class CheckFailed(AssertionError):
     """A property that doesn't hold, with the learner's value, the expected one and the likely cause."""
 
     def _render_traceback_(self):
-        lines = str(self).split("\n")
+        message = str(self)
         if os.environ.get("NBGRADER_EXECUTION") == "validate":  # whose dialog cuts off what is longer
-            lines = [part for line in lines for part in textwrap.wrap(line, 100, break_long_words=False) or [""]]
-        return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(lines)]
+            wrapped = (textwrap.wrap(line, 100, break_long_words=False) or [""] for line in message.split("\n"))
+            message = "\n".join(part for parts in wrapped for part in parts)
+        return lines(message)
 
 
 class NotYet(CheckFailed):
@@ -88,13 +45,20 @@ class NotYet(CheckFailed):
         self.calm = calm  # one line for a person who hasn't come to it
 
 
-def set_up_notebook():
+_todos = {}  # name of a class that a learner writes -> number of its TODO
+
+
+def set_up_notebook(todos=()):
     """Show what fails because of an unfinished or a renamed class in one line, and keep stderr empty when graded.
 
     nbgrader gives 0 points to a graded cell that writes to stderr, so a warning or a print of the learner's would
     cost the points of a right answer. A person who runs all cells sees a calm line where a TODO is still to be
     written; for nbgrader it is an error, for that is how it knows that there are no points.
+
+    Args:
+        todos: {class: number of the TODO that it is written for}, of one assignment.
     """
+    _todos.update(todos)
     shell = get_ipython()
     if shell is None:
         return
@@ -108,9 +72,14 @@ def set_up_notebook():
         if isinstance(error, NotYet) and not graded:
             print(error.calm)
             return []
-        lines = _in_short(error) or shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-        shell._showtraceback(kind, error, lines)
-        return lines
+        short = _in_short(error)
+        if short:
+            shown = short._render_traceback_()
+            shell._showtraceback(type(short), short, shown)  # whoever reads the output finds the message as it is
+        else:
+            shown = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+            shell._showtraceback(kind, error, shown)
+        return shown
 
     shell.set_custom_exc((Exception,), explain)
 
@@ -143,29 +112,28 @@ def not_written(error, what=""):
         code = frame.f_code  # in the end the innermost one
     place = re.sub(r".*<locals>\.", "", code.co_qualname) if code else ""
     name = place.split(".")[0]
-    todo = f"TODO {HOME[name][0]}" if name in HOME else "the TODO"
-    where = f'{place} in the cell under "{todo}"' if name in HOME else "its cell"
+    todo = f"TODO {_todos[name]}" if name in _todos else "the TODO"
+    where = f'{place} in the cell under "{todo}"' if name in _todos else "its cell"
     said = f"This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {where}."
     calm = f"○ Not yet: this needs {todo}, {where}."
     return NotYet(f"{what}: {said}" if what else said, todo, calm)
 
 
 def _in_short(error):
-    """What to show instead of a traceback, as lines, or None where the traceback helps."""
+    """The CheckFailed to show instead of a traceback, or None where the traceback helps."""
     if isinstance(error, CheckFailed):
-        return error._render_traceback_()
-    if isinstance(error, NameError) and error.name in HOME:
-        said = (
+        return error
+    if isinstance(error, NameError) and error.name in _todos:
+        return CheckFailed(
             f"{error.name} is not defined. Run the cell with your class first. It stands under "
-            f'"TODO {HOME[error.name][0]}". Is it still called {error.name}?\n'
+            f'"TODO {_todos[error.name]}". Is it still called {error.name}?\n'
             "If that cell stopped with an error, a SyntaxError perhaps, there is no class until it runs."
         )
-        return CheckFailed(said)._render_traceback_()
     frames = traceback.extract_tb(error.__traceback__)
     if any(_in_checks(Path(frame.filename)) for frame in frames):
-        said = [f"The check stops with {type(error).__name__}: {error}", *_learners_lines(frames[1:])]
+        said = [f"The check stops with {type(error).__name__}: {error}", *learners_lines(error)[1:]]
         said.append("Does your class still have all that its cell was given with?")
-        return CheckFailed("\n".join(said))._render_traceback_()
+        return CheckFailed("\n".join(said))
     return None
 
 
@@ -202,7 +170,7 @@ def run(what, function, *arguments, hint="", **options):
 
     Args:
         what: the call, as the learner would write it.
-        hint: added where the code stops with an error.
+        hint: said where sizes don't fit; words, or a function that is called then and finds them.
     """
     before = [argument.clone() if isinstance(argument, torch.Tensor) else None for argument in arguments]
     try:
@@ -216,36 +184,38 @@ def run(what, function, *arguments, hint="", **options):
     except Exception as error:
         if isinstance(error, NotImplementedError) and not str(error):  # the placeholder; torch's own say more
             raise not_written(error, what) from None
-        lines = [f"{what} stops with {type(error).__name__}: {error}"]
-        lines += _learners_lines(traceback.extract_tb(error.__traceback__))
-        hint = hint or next((words for part, words in MEANINGS if part in str(error)), "")
-        raise CheckFailed("\n".join(lines + [hint] * bool(hint))) from None
+        lines = [f"{what} stops with {type(error).__name__}: {in_short(error)}", *learners_lines(error)]
+        said = advice(error)
+        if hint and isinstance(error, ABOUT_SIZES) and not (said and isinstance(error, (RecursionError, IndexError))):
+            said = (hint if isinstance(hint, str) else hint()) or said
+        raise CheckFailed("\n".join(lines + [said] * bool(said))) from None
     for argument, copy in zip(arguments, before):
         if copy is not None and not torch.equal(argument.detach().nan_to_num(), copy.nan_to_num()):
-            raise CheckFailed(
-                f"{what} changed its input: {brief(copy)} became {brief(argument)}.\n"
-                "Others still need that tensor. Make a new one instead of writing into it."
-            )
+            raise CheckFailed(_changed(what, copy, argument))
     return result
 
 
-def _learners_lines(frames):
-    """The lines of the learner's own code among the frames of an error."""
-    own = [frame for frame in frames if not _is_library(frame.filename)]
-    return [f"in {frame.name}, line {frame.lineno}: {frame.line}" for frame in own[-3:]]
-
-
-def _is_library(filename):
-    return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
+def _changed(what, before, after):
+    """That an input isn't what it was, with the first number that differs."""
+    said = "Others still need that tensor. Make a new one instead of writing into it."
+    if before.shape != after.shape:
+        return f"{what} changed its input from shape {tuple(before.shape)} to {tuple(after.shape)}.\n{said}"
+    place = (before != after.detach()).nonzero()[0].tolist()
+    old, new = before[tuple(place)].item(), after[tuple(place)].item()
+    return f"{what} changed its input: at {place} stood {old:.4g}, and now it is {new:.4g}.\n{said}"
 
 
 def tensor(value, what, shape):
     """The learner's value, detached, if it is a tensor of this shape."""
     shape = tuple(shape)
     if value is None:
-        raise CheckFailed(f"{what} is None, not a tensor of shape {shape}. Is a `return` missing?")
+        raise CheckFailed(
+            f"{what} is None, not a tensor of shape {shape}. Is a `return` missing, or does it stand inside of an `if`?"
+        )
     if isinstance(value, tuple):
         raise CheckFailed(f"{what} is a tuple, not a tensor of shape {shape}. Return that tensor alone.")
+    if isinstance(value, list):
+        raise CheckFailed(f"{what} is a list, not a tensor of shape {shape}. torch.stack makes a tensor of its parts.")
     if not isinstance(value, torch.Tensor):
         raise CheckFailed(
             f"{what} is a {type(value).__name__}, not a tensor of shape {shape}.\n"
@@ -259,33 +229,50 @@ def tensor(value, what, shape):
 
 def _of_shapes(yours, expected):
     """What may have led from one shape to the other, in words."""
-    yours, expected = tuple(yours), tuple(expected)
-    words = ""
+    cause = cause_of_shape(tuple(yours), tuple(expected))
+    return f"\nLikely cause: {cause}" if cause else ""
+
+
+def cause_of_shape(yours, expected):
+    """What led from one shape to the other where only one thing can have done it, in words, else an empty string."""
+    positions = 1 if len(expected) == 3 else None
+    others = [axis for axis in range(len(expected)) if axis != positions]
     if len(yours) == len(expected) and sorted(yours) == sorted(expected):
-        words = "two dimensions are swapped."
-    elif yours == expected[1:]:
-        words = "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
-    elif yours[1:] == expected:
-        words = "there is a dimension too many in front. One result serves all examples."
-    elif yours[1:] == expected[1:] and yours[0] == 1:
-        words = "it was made for one example; here are several."
-    elif len(expected) == 3 and yours in ((expected[0], expected[2]), (expected[0], 1, expected[2])):
-        words = "only one position comes back, or one for all. Each position needs its own row."
-    elif len(yours) < len(expected) and math.prod(yours) == math.prod(expected):
-        words = "two dimensions were made one. Give the result its own shape back."
-    elif yours[:-1] == expected[:-1]:
-        words = "a step is missing, or one too many: the last dimension is that of another stage."
-    elif len(yours) == len(expected):
-        words = "a size is fixed, or remembered from an earlier call. Take B, T and C from what comes in."
-    return f"\nLikely cause: {words}" if words else ""
+        return "two dimensions are swapped."
+    if yours == expected[1:]:
+        return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
+    if yours[1:] == expected:
+        return "there is a dimension too many in front. One result serves all examples."
+    if len(yours) == len(expected) + 1 and 1 in yours[1:-1] and math.prod(yours) == math.prod(expected):
+        return "there is a dimension of size 1 too many. Where does it come from, keepdim=True, [:, None] or a stack?"
+    if len(expected) == 3 and yours == (expected[0] * expected[1], expected[2]):
+        return "examples and positions were made one dimension. Give the result the shape (B, T, C) back."
+    if len(yours) < len(expected) and math.prod(yours) == math.prod(expected):
+        return "two dimensions were made one. Give the result its own shape back."
+    if yours[1:] == expected[1:] and yours[0] == 1:
+        return "it was made for one example; here are several."
+    if len(expected) == 3 and yours in ((expected[0], expected[2]), (expected[0], 1, expected[2])):
+        return "only one position comes back, or one for all. Each position needs its own row."
+    if len(expected) == 3 and yours == expected[:2]:
+        return "the last dimension is missing. Each position of each example needs a row of numbers, not one."
+    if positions and len(yours) == 3 and all(yours[axis] == expected[axis] for axis in others):
+        if yours[1] == expected[1] - 1:
+            return "a position is missing. Give one row for each."
+        if yours[1] == 2 * expected[1]:
+            return "something was joined to the positions. Each position keeps one row."
+    if yours[:-1] == expected[:-1] and yours[-1] == 2 * expected[-1]:
+        return "two things were joined along the last dimension. Add them, don't join them."
+    if yours[:-1] == expected[:-1]:
+        return "a step is missing, or one too many: the last dimension is that of another stage."
+    return ""
 
 
-def kept(head, name, what, shape):
-    """What the learner stored on a head, if it is a tensor of this shape."""
+def kept(head, name, what):
+    """What the learner stored on a head."""
     value = getattr(head, name, None)
     if value is None:
         raise CheckFailed(f"self.{name} is not set after {what}. Store it: self.{name} = ...")
-    return tensor(value, f"self.{name}", shape)
+    return value
 
 
 def agree(yours, expected, tolerance=1e-4):
@@ -322,14 +309,31 @@ def compare(
     value, right = yours[tuple(place)].item(), expected[tuple(place)].item()
     digits = 4 if f"{value:.4g}" != f"{right:.4g}" else 8
     cause = cause or likely_cause(yours, suspects, tolerance)
-    if cause is None and not yours.isfinite().all():
-        cause = (
-            "nan comes from 0 / 0, or from a softmax over a row that is -inf everywhere; -inf from a missing softmax."
-        )
+    if cause is None and not otherwise:
+        otherwise = _in_general(yours, expected)
     raise CheckFailed(
         f"{fact}\nThe first difference is at {where}: yours is {value:.{digits}g}, expected {right:.{digits}g}."
         + (f"\nLikely cause: {cause}" if cause else f"\n{otherwise}" if otherwise else "")
     )
+
+
+def _in_general(yours, expected):
+    """What can be said of any wrong tensor."""
+    if yours.isnan().any():
+        return "nan comes from 0 / 0, from infinity minus infinity or from 0 times infinity. Where does one come up?"
+    if yours.isinf().any():
+        return "An infinite number comes from a division by 0, or was put in and never left. Where?"
+    if nearly(yours, expected):
+        return NEARLY
+    return ""
+
+
+NEARLY = "All numbers are right to two digits: something was rounded, or float16 for a while."
+
+
+def nearly(yours, expected):
+    """True where numbers differ by as little as a lower precision makes them."""
+    return torch.isclose(yours.double(), expected.double(), rtol=1e-2, atol=1e-3).all().item()
 
 
 def _picture(yours, expected, place, axes):
@@ -349,6 +353,25 @@ def likely_cause(yours, suspects, tolerance=1e-4):
         if wrong.shape == yours.shape and agree(yours, wrong, tolerance).all():
             return words
     return None
+
+
+def mistakes(make, slots, most=2):
+    """Every way to make something with one mistake, then with two at once.
+
+    Args:
+        make: gives what a learner would have got, from one choice for each slot.
+        slots: {slot: (the right choice, [(a mistake in words, the choice that it stands for), ...])}.
+        most: how many mistakes at once.
+
+    Yields:
+        the mistakes in words, and what they make together.
+    """
+    right = {slot: choice for slot, (choice, _) in slots.items()}
+    for number in range(1, most + 1):
+        for changed in itertools.combinations(slots, number):
+            for wrong in itertools.product(*(slots[slot][1] for slot in changed)):
+                made = make(**right | {slot: choice for slot, (_, choice) in zip(changed, wrong)})
+                yield "\nAnd another one: ".join(words for words, _ in wrong), made
 
 
 def brief(values):

@@ -1,15 +1,13 @@
-"""What a graded cell leaves to a reader of its outputs: evidence that it ran to its end, or what failed."""
+"""What a graded cell leaves to a reader of its outputs: its points, or what failed."""
 
-import re
-
-TOKEN = "application/vnd.learngpt.evidence"  # the media type of a grader's token
+FAILED, UNWRITTEN = "CheckFailed", "NotYet"  # the names of errors whose text is the whole message
 
 
 class _Passed:
     """Evidence that a graded cell ran to its end: nbgrader reads the points, a person sees a green line."""
 
-    def __init__(self, points, token):
-        self.points, self.token = points, token
+    def __init__(self, points):
+        self.points = points
 
     def __repr__(self):
         return str(self.points)
@@ -18,20 +16,26 @@ class _Passed:
         unit = "point" if self.points == 1 else "points"
         return f'<span style="color: #007a3d; font-weight: bold">✓ {self.points} {unit}</span>'
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        return bundle | ({TOKEN: self.token} if self.token else {})
+
+def passed(points):
+    """The last line of a graded cell."""
+    return _Passed(points)
 
 
-def passed(points, token=None):
-    """The last line of a graded cell; a grader gives it a token that it must see again."""
-    return _Passed(points, token)
+def lines(message):
+    """A message as it stands below a failed cell, the first line with its mark."""
+    return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(message.split("\n"))]
 
 
-def explanation(traceback):
-    """What a failed check said, from the lines of its error output; None for an error of another kind."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback)).strip().split("\n")
-    if not lines[0].startswith("✗ "):
-        return None
-    # without the mark and the indents that show it in a notebook
-    return "\n".join([lines[0].removeprefix("✗ "), *(line.removeprefix("  ") for line in lines[1:])])
+def earned(points):
+    """What a graded cell shows that earned its points, as data of an output."""
+    return {"text/plain": f"{points:g}", "text/html": _Passed(f"{points:g}" if points != 1 else 1)._repr_html_()}
+
+
+def message_of(outputs):
+    """What a failed cell says, from its outputs: a check's own message, else the error's name and text, else None."""
+    for output in outputs:
+        if output.get("output_type") == "error":
+            name, text = output.get("ename"), output.get("evalue")
+            return text if name in (FAILED, UNWRITTEN) else f"{name}: {text}"
+    return None

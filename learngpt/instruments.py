@@ -16,6 +16,7 @@ def angles(block_size, embed_size, base=10000.0, start=0):
     return positions / base ** (torch.arange(0, embed_size, 2, dtype=torch.float64) / embed_size)
 
 
+@torch.no_grad()
 def influence(function, x):
     """How much the output at each position changes when the input at each position is edited.
 

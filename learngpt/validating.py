@@ -1,39 +1,53 @@
-"""How Validate executes notebooks of this course: with every check in place."""
+"""How Validate executes notebooks of this course, for an instructor's nbgrader_config.py and for a student's own.
 
-from pathlib import Path
+A student who has this package, and no clone of the course, needs three lines in `nbgrader_config.py`:
 
-import nbformat
+    from learngpt.validating import set_up
+    c = get_config()
+    set_up(c)
+"""
+
 from nbformat.v4 import new_code_cell
 
+SECONDS = 60  # for one cell; the checks stop a call of the learner's code after 10 of computing
 
-def fill_gaps(release):
-    """A hook for nbclient that puts a failing cell in the place of each graded cell that a notebook has lost.
 
-    nbgrader passes over cells that aren't there: Validate says Success, and autograde waits for a mark by hand.
+def set_up(config):
+    """Set what holds for Validate: every check in its place, no demonstrations, an end to endless loops.
 
     Args:
-        release: the folder of the released notebooks, which tell what cells there must be.
+        config: traitlets' configuration, as `get_config()` gives it.
     """
-
-    def on_notebook_start(notebook):
-        have = {_grade_id(cell) for cell in notebook.cells} - {None}
-        for path in sorted(Path(release).glob("*.ipynb")):
-            cells = [cell for cell in nbformat.read(path, 4).cells if _grade_id(cell)]
-            if have & {_grade_id(cell) for cell in cells}:  # it is this one
-                lost = [cell for cell in cells if cell.metadata.nbgrader.grade and _grade_id(cell) not in have]
-                notebook.cells += [_lost(cell, path) for cell in lost]
-
-    return on_notebook_start
-
-
-def _grade_id(cell):
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    said = f"This cell took more than {SECONDS} seconds and was stopped. Is there a loop that never ends?"
+    config.Execute.on_notebook_start = fill_gaps
+    config.Execute.timeout = SECONDS
+    config.Execute.error_on_timeout = {"ename": "Timeout", "evalue": said, "traceback": [f"✗ {said}"]}
+    # Cells that only demonstrate, training for show and pictures, prove nothing.
+    config.Execute.skip_cells_with_tag = "demo"
+    # A kernel need not say goodbye, nor warn that its connection on this machine isn't encrypted.
+    config.Execute.shutdown_kernel = "immediate"
+    config.Execute.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
 
 
-def _lost(cell, path):
+def fill_gaps(notebook):
+    """A hook for nbclient that puts a failing cell in the place of each graded cell that a notebook has lost.
+
+    nbgrader passes over cells that aren't there: Validate would say Success. Which cells there must be stands in the
+    metadata of a released notebook.
+    """
+    have = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells}
+    for grade_id, points in notebook.metadata.get("learngpt", {}).get("checks", {}).items():
+        if grade_id not in have:
+            notebook.cells.append(_lost(grade_id, points))
+
+
+def _lost(grade_id, points):
     said = (
-        f"The check {_grade_id(cell)} is missing from this notebook. Copy its cell from a fresh "
-        f"{path.name}: save yours under another name, and take the one that was handed out."
+        f"The check {grade_id} is missing from this notebook. Copy its cell from a fresh one: save yours under another "
+        "name, and take the one that was handed out."
     )
-    metadata = {"nbgrader": {key: value for key, value in cell.metadata.nbgrader.items() if key != "checksum"}}
-    return new_code_cell(f"from learngpt import checks\n\nraise checks.CheckFailed({said!r})", metadata=metadata)
+    marks = {"grade": True, "grade_id": grade_id, "points": points, "solution": False, "locked": True, "task": False}
+    return new_code_cell(
+        f"from learngpt.checking import CheckFailed\n\nraise CheckFailed({said!r})",
+        metadata={"nbgrader": marks | {"cell_type": "code", "schema_version": 3}},
+    )

@@ -4,96 +4,212 @@
 which submissions there are, the gradebook, late penalties, the folders.
 """
 
+import contextlib
+import fnmatch
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook
 from nbgrader.converters import NbGraderException
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
-from traitlets import Bool, Dict, Integer
-from traitlets.config import LoggingConfigurable
-from traitlets.log import get_logger
 
-from learngpt_teaching.engine.running import CELL
-from learngpt_teaching.engine.sandbox import LIMITS, NoContainment, must_be_ready, sandbox
-from learngpt_teaching.submissions import Course, Kept, set_aside, to_text
+from learngpt_teaching.course import Course, CourseError
+from learngpt_teaching.engine.running import Budget, control, grade_notebook
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, sandbox
+from learngpt_teaching.quarantine import quarantine
+from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, Kept, Result
+from learngpt_teaching.settings import StudentCode
+from learngpt_teaching.submissions import Job, jobs
+from learngpt_teaching.times import put_bad_time_aside
+
+COSTLY = 30  # seconds on the clock after which a submission goes to the end of the queue
 
 
-class Contained(LoggingConfigurable):
-    """How students' code is run."""
+class Grader:
+    """Grades jobs on this machine, several at once, each key once, and keeps what they come to.
 
-    contain = Bool(True, help="Run it inside bubblewrap. Without, it has your rights on this machine.").tag(config=True)
-    workers = Integer(0, help="How many notebooks at once; 0 is one for each processor.").tag(config=True)
-    limits = Dict(LIMITS, help="For one kernel and all that it starts: bytes, seconds, numbers.").tag(config=True)
-    cell_limits = Dict(CELL, help="For one cell: seconds of computing, seconds on the clock.").tag(config=True)
+    Args:
+        kept: where results are kept; None to keep none.
+    """
 
-    def at_once(self):
-        return self.workers or os.cpu_count() or 1
+    def __init__(self, course: Course, kept: Kept | None, settings: StudentCode):
+        self.course, self.kept = course, None if settings.seed else kept
+        self.at_once, self.contain = settings.at_once, settings.contain
+        self.limits, self.seed = settings.all_limits, settings.seed
+        self._pool = ThreadPoolExecutor(self.at_once)
+        self._running: dict[str, Future[Result]] = {}
+        self._controlled: dict[str, Future[None]] = {}
+        self._lock = threading.Lock()
+        self._free = _Slots(self.at_once)
+
+    def begin(self, job: Job, budget: Budget) -> "Future[Result]":
+        """Start a job, unless it runs already; a result that was kept is there at once."""
+        with self._lock:
+            if job.key not in self._running:
+                kept = self.kept and self.kept.get(job.key, self.course.notebooks[job.name].possible)
+                if kept:
+                    self._running[job.key] = Future()
+                    self._running[job.key].set_result(kept)
+                else:
+                    self._running[job.key] = self._submit(job, budget)
+            return self._running[job.key]
+
+    def forget(self, job: Job) -> None:
+        """Let go of a result that was handed on."""
+        with self._lock:
+            self._running.pop(job.key, None)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, job: Job, budget: Budget) -> "Future[Result]":
+        done: Future[Result] = Future()
+
+        def work(costly: bool) -> None:
+            if budget.spent > COSTLY and not costly:  # the rest of this submission waits for all the others
+                self._pool.submit(work, True)
+                return
+            try:
+                done.set_result(self._grade(job, budget))
+            except BaseException as error:
+                done.set_exception(error)
+
+        self._pool.submit(work, False)
+        return done
+
+    def _grade(self, job: Job, budget: Budget) -> Result:
+        with self._free.one():
+            self._control(job.name)
+            result = self._once(job, budget)
+        if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
+            with self._free.all():
+                result = self._once(job, Budget(self.limits))
+        if result.keep and self.kept:
+            self.kept.put(job.key, result)
+        return result
+
+    def _once(self, job: Job, budget: Budget) -> Result:
+        where = sandbox(self.contain, tuple(self.course.modules))
+        return grade_notebook(self.course, job.name, job.cells, job.missing, where, self.limits, budget, self.seed)
+
+    def _control(self, name: str) -> None:
+        """Once for each notebook: the course's own answers pass its exam here.
+
+        Raises:
+            Broken: they don't.
+        """
+        with self._lock:
+            first = name not in self._controlled
+            done = self._controlled.setdefault(name, Future())
+        if first:
+            try:
+                control(self.course, name, sandbox(self.contain, tuple(self.course.modules)), self.limits)
+                done.set_result(None)
+            except BaseException as error:
+                done.set_exception(error)
+        done.result()
+
+
+class _Slots:
+    """So many may work at once; or one, with all the others waiting."""
+
+    def __init__(self, count: int):
+        self._count, self._taken = count, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def _take(self, count: int):
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken + count <= self._count)
+            self._taken += count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= count
+                self._changed.notify_all()
+
+    def one(self):
+        return self._take(1)
+
+    def all(self):
+        return self._take(self._count)
 
 
 class GradedExporter(NotebookExporter):
-    """Reads a submitted notebook as the graded notebook of the course that it makes; other notebooks as they are."""
+    """Reads a submitted notebook as the graded notebook of the course that it makes; other notebooks as they are.
 
-    _courses, _pools, _running = {}, {}, {}
+    `results` of its converter, {notebook: Result}, are handed on where there are any; else they are made here.
+    """
 
     def __init__(self, **options):
         super().__init__(**options)
-        self._jobs = {}  # folder -> its jobs, of the submission at hand
+        converter = self.parent
+        self.coursedir = converter.coursedir
+        self.results = getattr(converter, "results", None)
+        self._folder, self._jobs = None, {}
         try:
-            must_be_ready(Contained(parent=self).contain)  # before nbgrader touches any submission
-        except NoContainment as error:
+            self.course = course_of(self.coursedir)
+            if self.results is None:
+                settings = StudentCode(parent=self)
+                must_be_ready(settings.contain)  # before nbgrader touches any submission
+                self.grader = Grader(self.course, kept_in(self.coursedir), settings)
+        except (CourseError, NoContainment) as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
+        # Here and not in a hook of nbgrader's: it swallows a hook's exceptions, and then copies what links lead to.
+        for folder in converter.assignments:
+            for name, what in quarantine(folder):
+                self.log.warning("%s: %s was set aside: it is %s.", folder, name, what)
+            if line := put_bad_time_aside(folder):
+                self.log.warning("%s", line)
+            names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
+            converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb") for name in names]
 
     def from_filename(self, filename, resources=None, **options):
-        converter = self.parent
-        if not getattr(converter, "_sanitizing", False):
+        if not self.parent._sanitizing:  # nbgrader's second pass, over what the first one wrote
             return super().from_filename(filename, resources, **options)
-        coursedir = converter.coursedir
-        assignment, name = resources["nbgrader"]["assignment"], resources["nbgrader"]["notebook"]
-        source = coursedir.format_path(coursedir.source_directory, ".", assignment)
-        result = self._result(Path(filename).parent.resolve(), name, os.path.abspath(source), kept_in(coursedir))
-        if result.verdict != "graded":
+        name = resources["nbgrader"]["notebook"]
+        result = self._result(Path(filename).parent, name)
+        if result.verdict != GRADED:
             self.log.warning("%s, %s: %s: %s", resources["nbgrader"]["student"], name, result.verdict, result.reason)
-        result.notebook.metadata["learngpt"] = {"verdict": result.verdict, "reason": result.reason}
         return self.from_notebook_node(result.notebook, resources)
 
-    def _result(self, folder, name, source, kept):
+    def _result(self, folder: Path, name: str) -> Result:
         """The result of one notebook; those of the same submission are begun with the first one."""
-        settings = Contained(parent=self)
-        if source not in self._courses:
-            self._courses[source] = Course(source)
-        course = self._courses[source]
-        if folder not in self._jobs:
-            self._jobs = {folder: course.jobs(folder, settings.limits, settings.cell_limits)}
-        jobs = self._jobs[folder]
-        for job in jobs.values():
-            if job.key not in self._running and kept.get(course, job) is None:
-                pool = self._pools.setdefault(settings.at_once(), ThreadPoolExecutor(settings.at_once()))
-                self._running[job.key] = pool.submit(self._run, job, kept, settings.contain)
-        if jobs[name].key in self._running:
-            self._running.pop(jobs[name].key).result()
-        return kept.get(course, jobs[name])
-
-    def _run(self, job, kept, contain):
-        kept.put(job, to_text(job.run(sandbox(contain))))
+        if self.results is not None:
+            return self.results[name]
+        if folder != self._folder:
+            self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
+            budget = Budget(self.grader.limits)
+            for each in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
+                self.grader.begin(self._jobs[each], budget)
+        for line in self._jobs[name].left_out:
+            self.log.warning("%s: %s", folder, line)
+        try:
+            return self.grader.begin(self._jobs[name], Budget(self.grader.limits)).result()
+        except Broken as error:
+            raise NbGraderException(str(error)) from None
+        finally:
+            self.grader.forget(self._jobs[name])
 
 
-def kept_in(coursedir):
+def course_of(coursedir: CourseDirectory) -> Course:
+    """The assignment that nbgrader is about to work on.
+
+    Raises:
+        CourseError: see Course.
+    """
+    return Course(coursedir.format_path(coursedir.source_directory, ".", coursedir.assignment_id))
+
+
+def kept_in(coursedir: CourseDirectory) -> Kept:
     """Where a course keeps results: beside what nbgrader makes of them."""
     return Kept(Path(coursedir.root) / coursedir.autograded_directory / ".results")
-
-
-def bring_all(assignment, student, notebooks):
-    """nbgrader's hook before a submission: set aside what it must not copy, and have it convert every notebook of the
-    course, submitted or not."""
-    folder = Path(notebooks[0]).parent
-    if moved := set_aside(folder):
-        get_logger().warning("%s: set aside, as links, devices or too large: %s", folder, ", ".join(moved))
-    names = sorted(path.name for path in (Path("source") / folder.name).glob("*.ipynb"))
-    notebooks[:] = [str(folder / name) for name in names]
 
 
 class SaveMarks(SaveAutoGrades):
@@ -101,7 +217,7 @@ class SaveMarks(SaveAutoGrades):
 
     def preprocess(self, nb, resources):
         nb, resources = super().preprocess(nb, resources)
-        if nb.metadata.get("learngpt", {}).get("verdict") == "set aside":
+        if nb.metadata.get("learngpt", {}).get("verdict") in (SET_ASIDE, DIFFERS):
             with Gradebook(self.db_url) as gradebook:
                 where = (self.notebook_id, self.assignment_id, self.student_id)
                 for grade in gradebook.find_submission_notebook(*where).grades:

@@ -71,9 +71,16 @@ def state(raw, released):
         released: the code of the released notebook, from `code`.
     """
     try:
-        return UNTOUCHED if code(raw) <= released else WORKED_IN
+        return state_of(read(raw), released)
     except Unreadable:
         return UNREADABLE
+
+
+def state_of(cells, released):
+    """The same of a file that was read: from its cells, or None where it couldn't be."""
+    if cells is None:
+        return UNREADABLE
+    return UNTOUCHED if _sources(cells) <= released else WORKED_IN
 
 
 def code(raw):
@@ -82,7 +89,11 @@ def code(raw):
     Raises:
         Unreadable: it is no notebook.
     """
-    return {cell.source.strip() for cell in read(raw) if cell.kind == "code"} - {""}
+    return _sources(read(raw))
+
+
+def _sources(cells):
+    return {cell.source.strip() for cell in cells if cell.kind == "code"} - {""}
 
 
 def choose(copies):

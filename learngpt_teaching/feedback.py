@@ -24,7 +24,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 
-from learngpt.evidence import explanation
+from learngpt.evidence import message_of
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).resolve().parent / "server_extensions" / "formgrader" / "templates"
@@ -213,18 +213,8 @@ def check_title(cell):
 
 
 def check_message(cell):
-    """What a graded cell said about the points that it lost.
-
-    Args:
-        cell: a cell of an autograded notebook.
-
-    Returns:
-        the check's own message; for other errors their name and text; else that there is nothing to show for it.
-    """
-    for output in cell.get("outputs", []):
-        if output.output_type == "error":
-            return explanation(output.traceback) or f"{output.ename}: {output.evalue}"
-    return "It did not run to its end."
+    """What a graded cell of an autograded notebook said about the points that it lost."""
+    return message_of(cell.get("outputs", [])) or "It did not run to its end."
 
 
 def failed(cell):

@@ -3,13 +3,13 @@
 import contextlib
 import glob
 import hashlib
-import json
 import logging
 import os
 import sys
 import time
 import warnings
 from collections import Counter
+from concurrent.futures import Future
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
@@ -20,15 +20,27 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import Contained, kept_in
-from learngpt_teaching.engine.sandbox import NoContainment, must_be_ready
-from learngpt_teaching.submissions import Course, grade_job
+from learngpt_teaching.autograding import Grader, course_of, kept_in
+from learngpt_teaching.course import CourseError, digest
+from learngpt_teaching.engine.running import Budget
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable
+from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, UNREADABLE, Result
+from learngpt_teaching.settings import StudentCode
+from learngpt_teaching.submissions import Job, jobs
+from learngpt_teaching.times import dates, late
 
-AHEAD = 4  # jobs that wait at each worker, so that none is idle
+AHEAD = 2  # submissions that wait for each worker, so that none is idle
 
 
 class OneSubmission(Autograde):
-    """nbgrader's autograde for a submission that is known to be new or changed."""
+    """nbgrader's autograde for a submission that is known to be new or changed, and graded already."""
+
+    results: dict[str, Result]
+
+    def init_notebooks(self):
+        """Which notebooks there are to convert our exporter says; a submission without any is graded too."""
+        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        self.assignments, self.notebooks = {folder: []}, []
 
     def init_destination(self, assignment_id, student_id):
         dest = os.path.normpath(self._format_dest(assignment_id, student_id))
@@ -40,8 +52,9 @@ class OneSubmission(Autograde):
 class GradeClass(NbGrader):
     """Grades what is new or changed among the submissions of an assignment.
 
-    Each notebook of each submission is one job for Dask. The results come back to this process, which alone writes to
-    the gradebook, through nbgrader. Every result is kept at once: a run that was broken off goes on where it was.
+    Each notebook of each submission is one job, for this machine's processors or for a cluster. The results come back
+    to this process, which alone writes to the gradebook, through nbgrader. Every result is kept at once: a run that was
+    broken off goes on where it was.
     """
 
     name = "python -m learngpt_teaching.grade"
@@ -49,14 +62,22 @@ class GradeClass(NbGrader):
     examples = """
         python -m learngpt_teaching.grade week1
         python -m learngpt_teaching.grade week1 --workers 8
-        python -m learngpt_teaching.grade week1 --scheduler tcp://10.0.0.5:8786
         python -m learngpt_teaching.grade week1 --student hong
+        python -m learngpt_teaching.grade week1 --scheduler tls://10.0.0.5:8786 --tls certificates
     """
-    aliases = NbGrader.aliases | {"workers": "Contained.workers", "scheduler": "GradeClass.scheduler"}
+    aliases = NbGrader.aliases | {
+        "workers": "StudentCode.workers",
+        "seed": "StudentCode.seed",
+        "scheduler": "GradeClass.scheduler",
+        "tls": "GradeClass.tls",
+    }
     flags = NbGrader.flags | {"force": ({"GradeClass": {"force": True}}, "Grade what was graded before, too.")}
-    classes = [Contained]
+    classes = [StudentCode]
 
-    scheduler = Unicode("", help="Address of a Dask scheduler; without it, workers are started here.").tag(config=True)
+    scheduler = Unicode("", help="Address of a Dask scheduler, tls://...; without it, this machine grades.").tag(
+        config=True
+    )
+    tls = Unicode("", help="The folder with ca.pem, cert.pem and key.pem, for --scheduler.").tag(config=True)
     force = Bool(False, help="Grade what was graded before, too.").tag(config=True)
 
     @default("log_level")
@@ -68,27 +89,32 @@ class GradeClass(NbGrader):
         if len(self.extra_args) != 1:
             self.fail("Say which assignment to grade, for example: %s week1", self.name)
         self.coursedir.assignment_id = self.extra_args[0]
-        source = self.coursedir.format_path(self.coursedir.source_directory, ".", self.coursedir.assignment_id)
-        if not glob.glob(os.path.join(source, "*.ipynb")):
-            self.fail("There are no notebooks in %s. Run this in the course's folder, or give --course-dir.", source)
+        try:
+            self.course = course_of(self.coursedir)
+        except CourseError as error:
+            self.fail("%s", error)
         warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
         self._must_know_assignment()
-        self.course, self.kept, self.settings = Course(source), kept_in(self.coursedir), Contained(parent=self)
+        self.kept, self.settings = kept_in(self.coursedir), StudentCode(parent=self)
         folders = self._submissions()
         if not folders:
             self.fail("There is nothing in %s. Collect submissions first.", self._submitted("*"))
-        new = [student for student in folders if self.force or not self._is_graded(student)]
+        found = {student: jobs(self.course, self._submitted(student), self.settings.all_limits) for student in folders}
+        again = self.force or self.settings.seed
+        new = {student: each for student, each in found.items() if again or not self._is_graded(student, each)}
         print(f"{len(folders)} submissions, {len(new)} of them new or changed.", flush=True)
+        if not new:
+            return
         try:
             report = self._grade(new)
-        except NoContainment as error:
+        except (NoContainment, Broken, CourseError) as error:
             self.fail("%s", error)
         except KeyboardInterrupt:
             sys.exit("\nStopped. What was graded is kept; the same command goes on from here.")
         print(report)
 
     def _must_know_assignment(self):
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+        with self._gradebook() as gradebook:
             try:
                 gradebook.find_assignment(self.coursedir.assignment_id)
             except MissingEntry:
@@ -96,6 +122,9 @@ class GradeClass(NbGrader):
                     "The gradebook does not know %s. Run `nbgrader generate_assignment %s` first.",
                     *[self.coursedir.assignment_id] * 2,
                 )
+
+    def _gradebook(self):
+        return Gradebook(self.coursedir.db_url, self.coursedir.course_id)
 
     def _submitted(self, student):
         return self.coursedir.format_path(self.coursedir.submitted_directory, student, self.coursedir.assignment_id)
@@ -105,102 +134,87 @@ class GradeClass(NbGrader):
         found = glob.glob(self._submitted(self.coursedir.student_id))
         return sorted(Path(folder).parent.name for folder in found if os.path.isdir(folder))
 
-    def _jobs(self, student):
-        return self.course.jobs(self._submitted(student), self.settings.limits, self.settings.cell_limits)
-
     def _stamp(self, student):
         """Where it is noted what of a submission stands in the gradebook."""
         name = hashlib.sha256(f"{student}\n{self.coursedir.assignment_id}".encode()).hexdigest()
         return self.kept.folder / f"{name}.graded"
 
-    def _state(self, student):
-        return " ".join(job.key for job in self._jobs(student).values()) + f" {self.coursedir.db_url}"
+    def _state(self, student, found: dict[str, Job]) -> str:
+        """Changes with all that a student's marks depend on."""
+        with self._gradebook() as gradebook:
+            when = dates(gradebook, self.coursedir.assignment_id, student, self._submitted(student))
+        return digest([job.key for job in found.values()], self.coursedir.db_url, when)
 
-    def _is_graded(self, student):
+    def _is_graded(self, student, found: dict[str, Job]) -> bool:
         autograded = self.coursedir.format_path(
             self.coursedir.autograded_directory, student, self.coursedir.assignment_id
         )
         stamp = self._stamp(student)
-        return os.path.isdir(autograded) and stamp.is_file() and stamp.read_text() == self._state(student)
+        return os.path.isdir(autograded) and stamp.is_file() and stamp.read_text() == self._state(student, found)
 
-    def _grade(self, students):
-        report = Report(self.course)
-        open_jobs = {student: set() for student in students}  # names of notebooks that are still being graded
-        with self._cluster() as client, tqdm(total=len(students), unit=" submissions", disable=None) as progress:
-            for student, name, outcome in self._results(client, students, open_jobs):
-                if isinstance(outcome, Exception):
-                    report.failed[student] = f"{name} failed with {outcome!r}. Grade again to try it once more."
-                elif outcome is not None:
-                    self.kept.put(self._jobs(student)[name], outcome)
-                open_jobs[student].discard(name)
-                if not open_jobs[student]:
-                    if student not in report.failed:
-                        self._write(student, report)
-                    progress.update()
+    def _grade(self, found: dict[str, dict[str, Job]]) -> "Report":
+        report, waiting = Report(self.course), list(found.items())
+        under_way: dict[str, dict[str, Future[Result]]] = {}
+        with self._grader() as grader, tqdm(total=len(found), unit=" submissions", disable=None) as progress:
+            ahead = AHEAD + grader.at_once // len(self.course.notebooks)
+            while waiting or under_way:
+                while waiting and len(under_way) < ahead:
+                    student, each = waiting.pop(0)
+                    budget = Budget(self.settings.all_limits)
+                    under_way[student] = {name: grader.begin(job, budget) for name, job in each.items()}
+                student = _next(under_way)
+                futures = under_way.pop(student)
+                try:
+                    results = {name: future.result() for name, future in futures.items()}
+                    self._write(student, found[student], results, report)
+                except (Broken, NbGraderException) as error:
+                    report.failed[student] = printable(error)
+                for job in found[student].values():
+                    grader.forget(job)
+                progress.update()
+        if len(report.failed) == len(found):
+            raise Broken(next(iter(report.failed.values())))
         return report
 
     @contextlib.contextmanager
-    def _cluster(self):
-        from distributed import Client, LocalCluster
-
+    def _grader(self):
         if self.scheduler:
-            with Client(self.scheduler, timeout=10) as client:
-                yield client
+            from learngpt_teaching.cluster import Cluster  # Dask takes a second to import
+
+            with Cluster(self.course, self.kept, self.settings, self.scheduler, self.tls) as grader:
+                yield grader
             return
         must_be_ready(self.settings.contain)  # before anything begins
-        count = self.settings.at_once()
-        workers = {"n_workers": count, "threads_per_worker": 1, "memory_limit": 0}
-        options = {"dashboard_address": None, "silence_logs": logging.ERROR}
-        with LocalCluster(**workers, **options) as cluster, Client(cluster) as client:
-            yield client
+        grader = Grader(self.course, self.kept, self.settings)
+        try:
+            yield grader
+        finally:
+            grader.close()
 
-    def _results(self, client, students, open_jobs):
-        """Go through all jobs, a few ahead.
-
-        Yields:
-            (student, notebook, JSON text); None instead of the text of a result that was kept, an exception where a
-            job has killed several workers.
-        """
-        from distributed import as_completed
-
-        waiting, running, done = iter(students), {}, as_completed()
-        while True:
-            while len(running) < AHEAD * max(1, sum(client.nthreads().values())):
-                student = next(waiting, None)
-                if student is None:
-                    break
-                jobs = self._jobs(student)
-                open_jobs[student].update(jobs)
-                for name, job in jobs.items():
-                    if not self.force and self.kept.get(self.course, job):
-                        yield student, name, None
-                    elif job.key in running:  # two have submitted the same
-                        running[job.key].append((student, name))
-                    else:
-                        running[job.key] = [(student, name)]
-                        text = json.dumps(vars(job))
-                        done.add(client.submit(grade_job, text, self.settings.contain, key=job.key, pure=False))
-            if not running:
-                return
-            future = next(done)
-            outcome = future.result() if future.status == "finished" else future.exception()
-            if isinstance(outcome, NoContainment):
-                raise outcome
-            for student, name in running.pop(future.key):
-                yield student, name, outcome
-
-    def _write(self, student, report):
-        """Hand one submission to nbgrader, which finds the results and writes marks and notebooks."""
-        results = {name: self.kept.get(self.course, job) for name, job in self._jobs(student).items()}
+    def _write(self, student, found, results, report):
+        """Hand one submission to nbgrader, which writes marks and notebooks."""
         coursedir = type(self.coursedir)(parent=self, student_id=student)
         coursedir.assignment_id = self.coursedir.assignment_id
-        try:
-            OneSubmission(coursedir=coursedir, parent=self).start()
-        except NbGraderException as error:
-            report.failed[student] = str(error).split("\n")[0]
-            return
-        self._stamp(student).write_text(self._state(student))
+        one = OneSubmission(coursedir=coursedir, parent=self)
+        one.results = results
+        one.start()
+        if all(result.keep for result in results.values()):
+            self._stamp(student).parent.mkdir(parents=True, exist_ok=True)
+            self._stamp(student).write_text(self._state(student, found))
         report.add(student, results)
+        report.notes += [f"  {student}: {line}" for job in found.values() for line in job.left_out]
+        with self._gradebook() as gradebook:
+            if line := late(gradebook.find_submission(self.coursedir.assignment_id, student)):
+                report.notes.append(f"  {line}")
+
+
+def _next(under_way: dict[str, dict[str, Future[Result]]]) -> str:
+    """The first student whose notebooks are all graded; wait for one."""
+    while True:
+        for student, futures in under_way.items():
+            if all(future.done() for future in futures.values()):
+                return student
+        time.sleep(0.02)
 
 
 class Report:
@@ -211,37 +225,39 @@ class Report:
         self.verdicts, self.notes, self.failed = Counter(), [], {}
         self.passed, self.tried = Counter(), Counter()
 
-    def add(self, student, results):
-        """Count one graded submission; `results` is {notebook: Result}."""
+    def add(self, student, results: dict[str, Result]):
+        """Count one graded submission."""
         verdicts = {result.verdict for result in results.values()}
-        verdict = next(each for each in ("set aside", "unreadable", "graded") if each in verdicts)
-        self.verdicts[verdict] += 1
+        self.verdicts[next(each for each in self.WORDS if each in verdicts or each == GRADED)] += 1
         for name, result in results.items():
-            if result.verdict != "graded":
-                self.notes.append(f"  {student}, {name}: {result.verdict}: {result.reason}")
+            if result.verdict != GRADED:
+                self.notes.append(f"  {student}, {name}: {result.verdict}: {printable(result.reason, 500)}")
+            self.notes += [f"  {student}, {name}: {note}" for note in result.notes]
             for check, outcome in result.checks.items():
                 self.tried[name, check] += 1
-                self.passed[name, check] += outcome["points"] == outcome["possible"]
+                self.passed[name, check] += outcome.points == outcome.possible
 
     def __str__(self):
         count, seconds = sum(self.verdicts.values()), time.monotonic() - self.start
         lines = [f"Graded {count} submissions in {seconds:.0f} seconds."]
         if count:
             lines[0] += f" That is {3600 * count / seconds:,.0f} an hour."
-            lines += [f"  {self.verdicts[each]:6}  {words}" for each, words in self.WORDS.items()]
+            lines += [f"  {self.verdicts[each]:6}  {words}" for each, words in reversed(self.WORDS.items())]
             lines += ["", "Checks passed:"]
             for (name, check), tried in self.tried.items():
-                lines.append(f"  {self.passed[name, check] / tried:5.0%}  {name}  {check.replace('_', ' ')}")
+                title = self.course.notebooks[name].checks[check].title
+                lines.append(f"  {self.passed[name, check] / tried:5.0%}  {name}  {title}")
         if self.notes:
-            lines += ["", "Set aside or unreadable:", *self.notes]
+            lines += ["", "To look at:", *self.notes]
         if self.failed:
             lines += ["", "Not graded:", *(f"  {student}: {reason}" for student, reason in self.failed.items())]
         return "\n".join(lines)
 
     WORDS = {
-        "graded": "graded",
-        "set aside": "with a notebook that was set aside: look at it, and give its points by hand",
-        "unreadable": "with a notebook that is missing or can't be read",
+        SET_ASIDE: "with a notebook that the machine kept us from grading: grade again, or give its points by hand",
+        DIFFERS: "with a notebook whose checks pass and whose exam doesn't: read its cells",
+        UNREADABLE: "with a notebook that is missing or can't be read",
+        GRADED: "graded",
     }
 
 

@@ -1,101 +1,136 @@
-"""Grade the notebooks of a folder the way an instructor does, and leave the folder as it is.
+"""Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.
 
 python -m learngpt_teaching.own_work work/week1
 """
 
+import argparse
 import contextlib
-import html
 import json
-import logging
 import os
-import shutil
 import sys
-import tempfile
 import urllib.request
-import warnings
 import webbrowser
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import nbformat
+import jinja2
 from jupyter_server.serverapp import list_running_servers
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback, NbGraderException
-from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import SAWarning
-from traitlets.config import PyFileConfigLoader
+from nbformat.notebooknode import NotebookNode
+from traitlets.config import Config, PyFileConfigLoader
 
-from learngpt.carrying import ASSIGNMENT
-from learngpt_teaching.feedback import check_message
+from learngpt_teaching.autograding import Grader
+from learngpt_teaching.course import Course, CourseError, marks
+from learngpt_teaching.engine.running import Budget
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready
+from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
+from learngpt_teaching.results import Outcome, Result
+from learngpt_teaching.settings import StudentCode
+from learngpt_teaching.submissions import Job, jobs
 
-COURSE = Path(__file__).resolve().parent.parent
-LEARNER = "you"
+ROOT = Path(__file__).resolve().parent.parent
+COLOURS = {"✓": "32", "✗": "31", "○": "2"}  # of a terminal
 
 
-def grade(folder, feedback=None):
-    """Autograde a copy of a folder's notebooks, hidden tests included, with a gradebook of its own.
+@dataclass(frozen=True)
+class Graded:
+    """One notebook of the learner's.
+
+    Attributes:
+        job: which file was graded.
+        result: what it came to.
+        rows: for each check its sign (✓, ✗, or ○ where nothing is written yet), its title, and its outcome.
+    """
+
+    job: Job
+    result: Result
+    rows: list[tuple[str, str, Outcome]]
+
+    @property
+    def points(self) -> float:
+        return self.result.points
+
+    @property
+    def possible(self) -> float:
+        return sum(outcome.possible for outcome in self.result.checks.values())
+
+
+def grade(folder: Path | str, which: str = "*") -> list[Graded]:
+    """Grade the notebooks of a folder with the hidden tests. Nothing in the folder is changed.
 
     Args:
-        folder: where the notebooks lie.
-        feedback: a folder for nbgrader's feedback, a page for each notebook.
-
-    Returns:
-        list of (notebook, check, points, possible points, message), the message being "" for a check that passed.
+        folder: where the notebooks lie; its name is that of the assignment.
+        which: the number or the name of a notebook; all of them if left out.
 
     Raises:
-        FileNotFoundError: there is no notebook in the folder, or no course around this package.
+        FileNotFoundError: there is no notebook in the folder, or none of that name, or no course around this package.
+        CourseError, NoContainment, Broken: the course, or this machine, can't grade now.
     """
     folder = Path(folder).resolve()
-    if not (COURSE / "source" / ASSIGNMENT).is_dir():
-        raise FileNotFoundError("The hidden tests are in the course's source/, which an installed package hasn't got.")
-    notebooks = sorted(folder.glob("*.ipynb"))
-    if not notebooks:
-        raise FileNotFoundError(f"There is no notebook in {folder}. `make lab` puts the six of the course there.")
-    with tempfile.TemporaryDirectory() as root:
-        root = Path(root).resolve()
-        shutil.copytree(COURSE / "source" / ASSIGNMENT, root / "source" / ASSIGNMENT)
-        submitted = root / "submitted" / LEARNER / ASSIGNMENT
-        submitted.mkdir(parents=True)
-        for notebook in notebooks:
-            shutil.copy(notebook, submitted)
-        coursedir = _autograde(root, [GenerateFeedback] * bool(feedback))
-        if feedback:
-            shutil.copytree(root / "feedback" / LEARNER / ASSIGNMENT, feedback, dirs_exist_ok=True)
-        return list(_results(coursedir, root / "autograded" / LEARNER / ASSIGNMENT))
+    source = ROOT / "source" / folder.name
+    if not source.is_dir():
+        raise FileNotFoundError(f"The hidden tests of {folder.name} are not here: there is no folder {source}.")
+    if not any(folder.glob("*.ipynb")):
+        raise FileNotFoundError(f"There is no notebook in {folder}. `make lab` puts those of the course there.")
+    course = Course(source)
+    names = [each.name for each in course.notebooks.values() if which in ("*", str(each.number), each.name)]
+    if not names:
+        raise FileNotFoundError(f"There is no notebook {which}. There are {', '.join(course.notebooks)}.")
+    settings = StudentCode(contain=False)  # it is the learner's own code
+    must_be_ready(settings.contain)
+    grader = Grader(course, None, settings)
+    try:
+        budget, found = Budget(settings.all_limits), jobs(course, folder, settings.all_limits)
+        running = {name: grader.begin(found[name], budget) for name in names}
+        return [_graded(course, found[name], future.result()) for name, future in running.items()]
+    finally:
+        grader.close()
 
 
-def _autograde(root, further):
-    # nbgrader starts `alembic` by its name alone, which lies beside this Python.
-    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
-    config = PyFileConfigLoader("nbgrader_config.py", str(COURSE)).load_config()
-    config.CourseDirectory.root = str(root)
-    config.Contained.contain = False  # it is the learner's own code
-    coursedir = CourseDirectory(config=config, assignment_id=ASSIGNMENT, student_id=LEARNER)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
-        for step in (GenerateAssignment, Autograde, *further):
-            converter = step(coursedir=coursedir, config=config)
-            converter.log.setLevel(logging.CRITICAL)
-            converter.start()
-    return coursedir
+def _graded(course: Course, job: Job, result: Result) -> Graded:
+    rows = []
+    for grade_id, check in course.notebooks[job.name].checks.items():
+        outcome = result.checks[grade_id]
+        sign = "✓" if outcome.points == outcome.possible else "○" if outcome.unwritten else "✗"
+        rows.append((sign, check.title, outcome))
+    return Graded(job, result, rows)
 
 
-def _results(coursedir, autograded):
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        for notebook in gradebook.find_submission(ASSIGNMENT, LEARNER).notebooks:
-            messages = _messages(autograded / f"{notebook.name}.ipynb")
-            for points in notebook.grades:
-                yield notebook.name, points.name, points.score, points.max_score, messages.get(points.name, "")
+def write_pages(graded: list[Graded], folder: Path) -> Path:
+    """Write a page for each notebook, and a first one with all points and all messages; the path of that one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    exporter = FeedbackExporter(config=_config())
+    for each in graded:
+        notebook = each.result.notebook
+        for cell in notebook.cells:
+            if outcome := each.result.checks.get(marks(cell).get("grade_id")):
+                cell.metadata.nbgrader.score = outcome.points
+        about = {"notebook": each.job.name, "score": each.points, "max_score": each.possible, "late_penalty": 0}
+        page, _ = exporter.from_notebook_node(notebook, {"nbgrader": NotebookNode(about), "unique_key": each.job.name})
+        (folder / f"{each.job.name}.html").write_text(page, encoding="utf-8")
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    page = environment.get_template("own_work.html.j2").render(graded=graded, next=_next(graded))
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    return folder / "index.html"
 
 
-def _messages(path):
-    """What the failed checks of an autograded notebook said, by grade id."""
-    return {
-        cell.metadata.nbgrader.grade_id: check_message(cell)
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-        and any(output.output_type == "error" for output in cell.outputs)
-    }
+def _config() -> Config:
+    """The course's settings for pages of feedback, without what asks a gradebook."""
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
+    steps = [step for step in config.GenerateFeedback.preprocessors if step.__name__ != "GetMarks"]
+    config.FeedbackExporter.preprocessors = steps
+    return config
+
+
+def _next(graded: list[Graded]) -> str:
+    """What to do now, in a sentence."""
+    for each in graded:
+        for sign, title, _ in each.rows:
+            if sign == "✗":
+                return f"Next: {each.job.name}, “{title}” The message above says what was seen."
+            if sign == "○":
+                return f"Next: {each.job.name}. Its TODO isn't written yet."
+    return "All points. Show somebody the text that your model writes."
 
 
 def unsaved(folder):
@@ -123,57 +158,42 @@ def unsaved(folder):
     return found
 
 
-def write_summary(results, feedback):
-    """A page above nbgrader's feedback: points for each check, with the message of each lost point."""
-    page = ["<!doctype html><html lang=en><meta charset=utf-8><title>learnGPT: your points</title>"]
-    page.append("<style>body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}")
-    page.append("td{padding:.2em 1em .2em 0;vertical-align:top}td:first-child{white-space:nowrap}")
-    page.append("pre{white-space:pre-wrap;margin:.2em 0 1em}</style>")
-    page.append(f"<h1>{_sum(results, 2):g} of {_sum(results, 3):g} points</h1>")
-    for notebook in dict.fromkeys(row[0] for row in results):
-        rows = [row for row in results if row[0] == notebook]
-        title = f"{notebook}: {_sum(rows, 2):g} of {_sum(rows, 3):g}"
-        linked = (Path(feedback) / f"{notebook}.html").is_file()
-        page.append(f"<h2><a href='{notebook}.html'>{title}</a></h2>" if linked else f"<h2>{title}</h2>")
-        page.append("<table>")
-        for _, check, points, possible, message in rows:
-            sign = "✓" if points == possible else "✗"
-            said = f"<pre>{html.escape(message.strip())}</pre>" if points < possible and message else ""
-            page.append(f"<tr><td>{sign} {points:g} / {possible:g}<td>{check.replace('_', ' ')}{said}")
-        page.append("</table>")
-    path = Path(feedback) / "index.html"
-    path.write_text("\n".join(page), encoding="utf-8")
-    return path
+def _print(graded: list[Graded]) -> None:
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for each in graded:
+        print(f"\n{each.job.file or each.job.name}: {each.points:g} of {each.possible:g} points")
+        for line in each.job.left_out:
+            print(f"  Left out: {line}")
+        for sign, title, outcome in each.rows:
+            shown = f"\x1b[{COLOURS[sign]}m{sign}\x1b[0m" if coloured else sign
+            print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {title}")
+            if sign != "✓":
+                print("\n".join(f"            {line}" for line in outcome.message.strip().split("\n")))
+    points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
+    print(f"\nIn all: {points:g} of {possible:g} points")
+    print(_next(graded))
 
 
-def _sum(rows, column):
-    return sum(row[column] for row in rows)
-
-
-def main(folder):
-    print(f"Grading a copy of {folder} with the hidden tests. This takes about half a minute.", flush=True)
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=__doc__.split("\n")[0])
+    parser.add_argument("folder", help="where the notebooks lie, for example work/week1")
+    parser.add_argument("--notebook", default="*", help="the number or the name of one; else all are graded")
+    asked = parser.parse_args()
+    folder = Path(asked.folder).resolve()
+    print(f"Grading the notebooks of {asked.folder} with the hidden tests.", flush=True)
     for notebook, saved, ran in unsaved(folder):
         print(f"{notebook} was saved at {saved:%H:%M:%S}, and its kernel was at work until {ran:%H:%M:%S}.")
         print("  What counts is the file. If you changed it since, save it with Ctrl + S and run this again.")
-    feedback = Path(folder).resolve()
-    feedback = feedback.with_name(f"{feedback.name}-feedback")
     try:
-        results = grade(folder, feedback)
-    except (FileNotFoundError, NbGraderException) as error:
+        graded = grade(folder, asked.notebook or "*")
+    except (FileNotFoundError, CourseError, NoContainment, Broken) as error:
         sys.exit(str(error))
-    for notebook in dict.fromkeys(row[0] for row in results):
-        rows = [row[1:] for row in results if row[0] == notebook]
-        print(f"\n{notebook}: {_sum(rows, 1):g} of {_sum(rows, 2):g} points")
-        for check, points, possible, message in rows:
-            print(f"  {'✓' if points == possible else '✗'} {points:2g} / {possible:g}  {check.replace('_', ' ')}")
-            if points < possible and message:
-                print("\n".join(f"            {line}" for line in message.strip().split("\n")))
-    print(f"\nIn all: {_sum(results, 2):g} of {_sum(results, 3):g} points")
-    page = write_summary(results, feedback)
+    _print(graded)
+    page = write_pages(graded, folder.with_name(f"{folder.name}-feedback"))
     print(f"The same as a page, with your notebooks as they were graded: {page}")
     if sys.stdout.isatty():
         webbrowser.open(page.as_uri())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else f"work/{ASSIGNMENT}")
+    main()

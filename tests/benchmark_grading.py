@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 
 from tests.support import ROOT
-from tests.test_answers import PLACES, answers, changed, grade_id
+from tests.support.answers import PLACES, answers, changed, grade_id
 
 PLAIN = """
 c = get_config()

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from learngpt_teaching.course import is_graded, is_solution, marks, tree
+
 MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
 MOST_CELLS = 1000
-MOST_SOURCE = 1_000_000  # characters of all cells; what is parsed takes 600 times as many bytes, of the grader's own
+MOST_SOURCE = 300_000  # characters of all cells; what is parsed takes 600 times as many bytes, of the grader's own
 
 
 class Unreadable(Exception):
@@ -77,7 +79,7 @@ def grade_ids(notebook):
 
 
 def grade_id_of(cell):
-    return cell.grade_id if isinstance(cell, Cell) else cell.metadata.get("nbgrader", {}).get("grade_id")
+    return cell.grade_id if isinstance(cell, Cell) else marks(cell).get("grade_id")
 
 
 def rebuild(course, submitted):
@@ -85,43 +87,42 @@ def rebuild(course, submitted):
 
     Solutions are found by their grade ids, whatever happened to the cells around them. Cells that the student added,
     and copies of a solution, come after the cell of the course that they followed. All else is the course's: locked
-    cells, their order, points and metadata. A cell of the course that only demonstrates, but that the student changed,
-    stands as theirs where their solution uses a name that it defines.
+    cells, their order, points and metadata. A cell of the course that is given or only demonstrates, but that the
+    student changed, stands as theirs, behind the course's, where their code uses a name that it defines.
 
     Args:
         course: the notebook from source/, with solutions and hidden tests.
         submitted: list of Cell.
 
     Returns:
-        a notebook; the metadata of a cell of the student's own is {"learngpt": "own"}.
+        a notebook; is_own tells the cells that are the student's.
     """
     by_grade_id = {grade_id_of(cell): index for index, cell in enumerate(course.cells) if grade_id_of(cell)}
     by_id = {cell.id: index for index, cell in enumerate(course.cells) if not grade_id_of(cell)}
     by_source = {cell.source: index for index, cell in enumerate(course.cells) if not grade_id_of(cell)}
     solutions, own, changed, after = {}, {}, {}, -1
     for cell in submitted:
-        index = by_grade_id.get(cell.grade_id)
-        if index is None:
-            index = by_id.get(cell.id, by_source.get(cell.source))
-            if index is not None and cell.source != course.cells[index].source:
-                changed[index] = cell
-        elif _is_solution(course.cells[index]):
+        index = by_grade_id.get(cell.grade_id, by_id.get(cell.id, by_source.get(cell.source)))
+        if index is not None and is_solution(course.cells[index]):
             if index in solutions:
                 own.setdefault(index, []).append(cell)  # a copy: as in their own kernel, the later one wins
             solutions.setdefault(index, cell)
+        elif index is not None and not is_graded(course.cells[index]) and cell.source != course.cells[index].source:
+            changed[index] = cell
         if index is None:
             own.setdefault(after, []).append(cell)
         else:
             after = index
     _find_moved(course, solutions, own)
-    wanted = _names_loaded(cell.source for cell in [*solutions.values(), *sum(own.values(), [])])
+    theirs = [*solutions.values(), *changed.values(), *sum(own.values(), [])]
+    wanted = _names_loaded(cell.source for cell in theirs if cell.kind == "code")
 
     notebook = copy.deepcopy(course)
     notebook.cells = []
     for index, cell in enumerate([None, *course.cells], -1):
         if cell is not None:
             cell = copy.deepcopy(cell)
-            if _is_solution(cell):
+            if is_solution(cell):
                 cell.source = solutions[index].source if index in solutions else "# This cell is not in the submission."
             notebook.cells.append(cell)
         if index in changed and changed[index].kind == "code" and _names_bound(changed[index].source) & wanted:
@@ -130,19 +131,20 @@ def rebuild(course, submitted):
     return notebook
 
 
-def _is_solution(cell):
-    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
-
-
 def _own(cell):
     new = new_code_cell if cell.kind == "code" else new_markdown_cell
-    return new(cell.source, metadata={"learngpt": "own"})
+    return new(cell.source, metadata={"learngpt": {"own": True}})
+
+
+def is_own(cell):
+    """Whether a cell of a rebuilt notebook is the student's own."""
+    return bool(cell.metadata.get("learngpt", {}).get("own"))
 
 
 def _find_moved(course, solutions, own):
     """Where a solution cell is gone, take the student's own cell that defines its class, wherever it stands."""
     for index, cell in enumerate(course.cells):
-        if not _is_solution(cell) or index in solutions:
+        if not is_solution(cell) or index in solutions:
             continue
         classes = _names_bound(cell.source)
         for cells in own.values():
@@ -154,21 +156,14 @@ def _find_moved(course, solutions, own):
                 cells[:] = [each for each in cells if each is not solutions[index]]
 
 
-def _tree(source):
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
-
-
 def _classes(source):
-    return {node.name for node in _tree(source).body if isinstance(node, ast.ClassDef)}
+    return {node.name for node in tree(source).body if isinstance(node, ast.ClassDef)}
 
 
 def _names_bound(source):
     """The names that a cell gives a value, at any depth."""
     names = set()
-    for node in ast.walk(_tree(source)):
+    for node in ast.walk(tree(source)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -182,6 +177,6 @@ def _names_loaded(sources):
     return {
         node.id
         for source in sources
-        for node in ast.walk(_tree(source))
+        for node in ast.walk(tree(source))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }

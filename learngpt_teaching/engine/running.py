@@ -1,131 +1,221 @@
-"""Run one notebook of one submission, check by check, and say what each is worth."""
+"""Run one notebook of one submission: the exam says what is earned, a check says what is wrong.
 
+The student's cells run in a kernel of the sandbox, up to the first graded cell. There a copy of the kernel sits the
+exam: this process asks, compares, and decides the points. Only for a property that the exam denies its check runs in
+the kernel, for the words. So nothing that a student's code does to its own process can earn a point.
+"""
+
+import ast
 import asyncio
 import html
 import json
 import logging
-import random
 import re
-import secrets
+import threading
 import time
-from dataclasses import dataclass, field
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 
-from learngpt.evidence import TOKEN, explanation, passed
-from learngpt_teaching.engine.rebuilding import Unreadable, grade_id_of, read, rebuild
-from learngpt_teaching.engine.sandbox import LIMITS, ContainedKernelManager
-from learngpt_teaching.week1.tripwires import draw
+from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
+from learngpt_teaching.course import Course, Notebook, is_demonstration, is_graded, is_solution, marks, tree
+from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
+from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Sandbox, printable
+from learngpt_teaching.exam import asking
+from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
-# For one cell: seconds of computing first, so that a busy machine changes no mark; seconds on the clock against sleep.
-CELL = {"cpu": 60, "wall": 300}
-NOTEBOOK_WALL = 1800  # seconds on the clock
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
+MESSAGE_CHARACTERS = 5_000  # kept of what a check says
 MOST_KERNELS = 16  # for one notebook; an answer that ends its kernel takes two for each check
-SET_ASIDE = "This notebook was set aside. Your instructor looks at it."
+KINDS = {"status", "stream", "display_data", "execute_result", "error"}  # of messages that are read at all
 PICTURE = re.compile(  # as learngpt.plots makes it
     r'<img alt="([^"<>]*)" width="(\d{1,4})" style="[^"<>]*" src="data:image/png;base64,([A-Za-z0-9+/]+=*)">'
 )
 CUT = "... the rest of this output was cut ..."
-
-
-class Tripped(Exception):
-    """Something in the kernel keeps the checks from working. The message is for the instructor."""
+DIFFERENT = (
+    "The check passes in your notebook, and the same question with other numbers doesn't. Does your code depend on the "
+    "numbers of the check, or change what the check uses?"
+)
+ASIDE = "This notebook could not be graded, through no fault of yours: {reason}"
 
 
 class Lost(Exception):
-    """A cell whose kernel had to be ended. The message is for the student."""
+    """A cell whose kernel had to be ended, or ended by itself. The message is for the student."""
 
 
-@dataclass
-class Result:
-    """What came out: JSON, but for its class, so that it can travel.
+class Budget:
+    """What one submission may take, all its notebooks together: seconds on the clock and seconds of computing."""
 
-    Attributes:
-        notebook: as it was graded, a dict; its graded cells end with their points or with what failed.
-        verdict: "graded", "set aside" or "unreadable".
-        reason: one sentence for the instructor where the verdict isn't "graded".
-        checks: {grade id: {"points": ..., "possible": ..., "message": ...}}.
-        kernels: how many it took.
-        seconds: on the clock.
-    """
+    def __init__(self, limits: dict[str, int]):
+        self._limits = limits
+        self._spent = {"wall": 0.0, "cpu": 0.0}
+        self._lock = threading.Lock()
 
-    notebook: dict
-    verdict: str = "graded"
-    reason: str = ""
-    checks: dict = field(default_factory=dict)
-    kernels: int = 0
-    seconds: float = 0.0
+    def spend(self, wall: float = 0, cpu: float = 0) -> None:
+        with self._lock:
+            self._spent["wall"] += wall
+            self._spent["cpu"] += cpu
+
+    @property
+    def spent(self) -> float:
+        """Seconds on the clock."""
+        return self._spent["wall"]
+
+    @property
+    def left(self) -> float:
+        """Seconds on the clock."""
+        return max(0.0, self._limits["wall"] - self._spent["wall"])
+
+    @property
+    def over(self) -> str:
+        """Why there is nothing left, as a sentence; "" while there is."""
+        if self._spent["wall"] > self._limits["wall"]:
+            return f"This submission took more than {self._limits['wall']} seconds; the rest of it was not run."
+        if self._spent["cpu"] > self._limits["cpu"]:
+            return f"This submission computed for more than {self._limits['cpu']} seconds; the rest of it was not run."
+        return ""
 
 
-def grade_notebook(course, raw, before, sandbox, limits=LIMITS, cell_limits=CELL):
+def grade_notebook(
+    course: Course,
+    name: str,
+    cells: list[Cell] | None,
+    missing: str,
+    sandbox: Sandbox,
+    limits: dict[str, int],
+    budget: Budget | None = None,
+    seed: int | None = None,
+) -> Result:
     """Grade one submitted notebook; nothing that a student submits makes this raise.
 
     Args:
-        course: JSON text of the notebook in source/, with solutions and hidden tests.
-        raw: bytes of the submitted file; a str says why there are none.
-        before: {name: JSON text} of the course's solved notebooks whose classes the checks may build on.
+        name: of the notebook of the course.
+        cells: of the submitted one; None if there is none.
+        missing: why there is none.
         sandbox: where kernels come from.
+        limits: like LIMITS.
+        budget: shared with the other notebooks of the submission; a new one if left out.
+        seed: of an exam that is to be repeated; drawn anew if left out.
 
     Returns:
-        Result
+        Result; its `keep` is False where the machine, or a fault of ours, is the reason for it.
     """
     start = time.monotonic()
-    course = nbformat.reads(course, as_version=4)
-    result = Result(course)
-    try:
-        if isinstance(raw, str):
-            raise Unreadable(raw)
-        notebook = rebuild(course, read(raw))
-        run = _Run(course, notebook, before, sandbox, limits, cell_limits)
-        asyncio.run(run.all())
-        result.notebook, result.checks, result.kernels = notebook, run.checks, run.kernels
-        if run.tripped:
-            _void(result, "set aside", run.tripped, SET_ASIDE)
-    except Unreadable as error:
-        result.notebook = rebuild(course, [])
-        _void(result, "unreadable", str(error), str(error))
-    except Exception as error:  # a fault of ours must not end a run
-        result.notebook = rebuild(course, [])
-        _void(result, "set aside", f"The grader itself failed with {error!r}. Please report that.", SET_ASIDE)
-    result.notebook = nbformat.from_dict(_encodable(result.notebook))
-    result.reason, result.checks = _encodable(result.reason), _encodable(result.checks)
+    notebook = course.notebooks[name]
+    if cells is None:
+        result = _void(notebook, UNREADABLE, missing, missing)
+    else:
+        try:
+            result = _graded(course, notebook, cells, sandbox, limits, budget or Budget(limits), seed)
+        except Exception as error:  # a fault of the machine or of ours must not end a run, nor become a mark
+            logging.getLogger(__name__).debug("not graded", exc_info=True)
+            fault = str(error) if isinstance(error, Broken) else f"The grader failed with {printable(repr(error))}"
+            result = _void(notebook, SET_ASIDE, fault, ASIDE.format(reason=fault))
+            result.keep = False
+    result.notebook.metadata.setdefault("learngpt", {}).update(verdict=result.verdict, reason=result.reason)
     result.seconds = time.monotonic() - start
     return result
 
 
-def _encodable(value):
-    """JSON without lone surrogates, which a kernel can send and no file can hold."""
-    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+def control(course: Course, name: str, sandbox: Sandbox, limits: dict[str, int]) -> None:
+    """See that the course's own answers pass the exam here, on the same way as a student's.
+
+    Raises:
+        Broken: they don't; so the machine or the course is at fault, and nothing should be graded.
+    """
+    notebook = course.notebooks[name]
+    solutions = [cell.source for cell in notebook.node.cells if is_solution(cell)]
+    number = sandbox.fork({}, limits, course.before(name), notebook.given, solutions)
+    try:
+        channel = sandbox.examine(number, seconds=60)
+        if channel is None:
+            raise Broken(f"The course's own answers to {name} did not come to their exam.")
+        with channel:
+            taken = asking.take(channel, course.exams, list(notebook.checks), seconds=60)
+    finally:
+        sandbox.end(number)
+    if denied := [grade_id for grade_id, right in taken.verdicts.items() if not right]:
+        raise Broken(
+            f"Nothing of {name} is graded: the course's own answers fail its exam here, in {', '.join(denied)} "
+            f"(seed {taken.seed}, {taken.ending}). Was source/ or the exam changed? Else this machine computes wrongly."
+        )
 
 
-def _void(result, verdict, reason, message):
+def _graded(course, notebook, cells, sandbox, limits, budget, seed):
+    rebuilt = rebuild(notebook.node, cells)
+    run = _Run(course, notebook, rebuilt, sandbox, limits, budget, seed)
+    asyncio.run(run.all())
+    result = Result(_encodable(rebuilt), checks=run.outcomes, seed=run.seed, kernels=run.kernels)
+    result.notes = list(_notes(notebook, rebuilt))
+    differing = [grade_id for grade_id, outcome in result.checks.items() if outcome.differs]
+    if differing:
+        result.verdict = DIFFERS
+        result.reason = (
+            f"The check says yes and the exam no: {', '.join(differing)} (seed {run.seed}). Something in the notebook "
+            "keeps the check from working, or fits its numbers alone. Read its cells."
+        )
+    return result
+
+
+def _encodable(notebook):
+    """A notebook without lone surrogates, which a kernel can send and no file can hold."""
+    return nbformat.from_dict(json.loads(json.dumps(notebook, ensure_ascii=False).encode("utf-8", "replace")))
+
+
+def _void(notebook: Notebook, verdict: str, reason: str, message: str) -> Result:
     """No marks for any check of a notebook, and why."""
-    result.verdict, result.reason = verdict, reason
-    for cell in result.notebook.cells:
-        if _is_graded(cell):
-            result.checks[grade_id_of(cell)] = _lost(cell, message)
+    result = Result(rebuild(notebook.node, []), verdict, reason)
+    for cell in filter(is_graded, result.notebook.cells):
+        result.checks[marks(cell).grade_id] = _lose(cell, message)
+    return result
 
 
-def _is_graded(cell):
-    return bool(cell.metadata.get("nbgrader", {}).get("grade"))
-
-
-def _lost(cell, message):
+def _lose(cell, message: str, unwritten: bool = False, differs: str = "") -> Outcome:
     """Write into a graded cell that it earns nothing, and why."""
-    cell.outputs = [
-        output for output in cell.get("outputs", []) if output.output_type not in ("execute_result", "error")
-    ]
-    lines = [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(message.split("\n"))]
-    cell.outputs.append(new_output("error", ename="CheckFailed", evalue=message, traceback=lines))
-    return {"points": 0, "possible": cell.metadata.nbgrader.points, "message": message}
+    message = _plain(message)
+    cell.outputs = [output for output in cell.get("outputs", []) if output.output_type == "display_data"]
+    cell.outputs.append(new_output("error", ename=FAILED, evalue=message, traceback=lines(message)))
+    return Outcome(0, marks(cell).points, message, unwritten, differs)
+
+
+def _earn(cell) -> Outcome:
+    points = marks(cell).points
+    cell.outputs = [new_output("execute_result", earned(points))]
+    return Outcome(points, points)
+
+
+def _plain(text: str) -> str:
+    """Lines of text that move no cursor and change no colour of a terminal, and not too many."""
+    text = text.encode("utf-8", "replace").decode()[:MESSAGE_CHARACTERS]
+    return "".join(char for char in text if char.isprintable() or char == "\n")
+
+
+def _notes(notebook: Notebook, rebuilt):
+    """What an instructor may want to read in a student's cells; it changes no mark."""
+    given = {node.module for source in notebook.given for node in ast.walk(tree(source)) if hasattr(node, "module")}
+    for cell in rebuilt.cells:
+        if cell.cell_type != "code" or not (is_own(cell) or is_solution(cell)):
+            continue
+        for node in ast.walk(tree(cell.source)):
+            module = getattr(node, "module", None)
+            if isinstance(module, str) and re.match(r"learngpt(_teaching)?\.", module) and module not in given:
+                yield f"A cell imports from {printable(module)}, where the references of the checks are."
+            elif isinstance(node, ast.Attribute) and ast.unparse(node).startswith("checks.") and node.attr[0] == "_":
+                yield f"A cell uses {printable(ast.unparse(node))}, which is a part of the checks."
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
+                names = {each.value for each in node.args if isinstance(each, ast.Constant)} & {*notebook.classes}
+                yield from (f"A cell carries {name}, the class that this notebook asks for." for name in sorted(names))
 
 
 class _Client(NotebookClient):
     """nbclient, with a limit on what it keeps of a cell's output, and deaf to widgets."""
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] not in KINDS:
+            return None
+        return super().process_message(msg, cell, cell_index)
 
     def output(self, outs, msg, display_id, cell_index):
         size, kind = len(str(msg["content"])), msg["msg_type"]
@@ -150,180 +240,173 @@ class _Client(NotebookClient):
 class _Run:
     """One notebook in one kernel after another."""
 
-    def __init__(self, course, notebook, before, sandbox, limits, cell_limits):
-        self.course, self.notebook, self.before = course, notebook, before
-        self.sandbox, self.limits, self.cell_limits = sandbox, limits, cell_limits
-        self.checks, self.kernels, self.tripped = {}, 0, ""
-        self.deadline = time.monotonic() + NOTEBOOK_WALL
+    def __init__(self, course, notebook, rebuilt, sandbox, limits, budget, seed):
+        self.course, self.notebook, self.rebuilt = course, notebook, rebuilt
+        self.sandbox, self.limits, self.budget, self.seed = sandbox, limits, budget, seed
+        self.outcomes: dict[str, Outcome] = {}
+        self.kernels = 0
         self.client = None
         self.ran = []  # cells to run again where a kernel had to be ended
+        self.stopped = {}  # name of a class -> what stopped the cell that defines it
 
     async def all(self):
-        last = max(index for index, cell in enumerate(self.notebook.cells) if _is_graded(cell))
+        cells = [cell for cell in self.rebuilt.cells if cell.cell_type == "code"]
+        graded = [index for index, cell in enumerate(cells) if is_graded(cell)]
         try:
-            for cell in self.notebook.cells[: last + 1]:
-                if cell.cell_type != "code":
-                    continue
-                if _is_graded(cell):
-                    await self._check(cell)
-                elif "demo" not in cell.metadata.get("tags", []):
+            for cell in cells[: graded[0]]:
+                await self._run_cell(cell)
+            verdicts = await self._examine()
+            denied = [index for index in graded if not verdicts[marks(cells[index]).grade_id]]
+            for index, cell in enumerate(cells[graded[0] :], graded[0]):
+                if index in graded:
+                    self.outcomes[marks(cell).grade_id] = await self._ask(cell) if index in denied else _earn(cell)
+                elif denied and index < denied[-1]:
                     await self._run_cell(cell)
-            await self._must_pass()
-        except Tripped as error:
-            self.tripped = str(error)
         finally:
             await self._end_kernel()
 
     async def _run_cell(self, cell):
-        """A cell that is not graded: given, or the student's."""
-        if not cell.source.strip():  # nbclient passes over it, and no reply would come
+        """A cell that is not graded: given, or the student's. Blank ones nbclient passes over, without a reply."""
+        if is_demonstration(cell) or not cell.source.strip():
             return
         try:
             await self._execute(cell)
             self.ran.append(cell)
         except Lost as error:
             cell.outputs = [*cell.get("outputs", []), _error(str(error))]
+        if is_solution(cell) and (said := message_of(cell.outputs)):
+            said = re.sub(r"\([^()]*, line (\d+)\)", r"(line \1 of that cell)", said)
+            for name in self.notebook.classes:
+                if re.search(rf"^class {name}\b", cell.source, re.M):
+                    self.stopped[name] = f"The cell that defines {name} stopped. {said}"
 
-    async def _check(self, cell):
-        """A graded cell and its tripwire, in random order."""
-        steps = [self._mark, self._must_fail]
-        random.shuffle(steps)
-        caught = True
-        for step in steps:
-            if step == self._mark:
-                self.checks[grade_id_of(cell)] = await step(cell)
-            elif self.checks.get(grade_id_of(cell), {"points": 1})["points"]:  # else there is nothing to doubt
-                caught = await step(cell)
-        check = self.checks[grade_id_of(cell)]
-        if check["points"] and not caught:
-            message = (
-                "This check could not be trusted: your class can't be put aside for a moment, or ends the kernel then."
-            )
-            self.checks[grade_id_of(cell)] = _lost(cell, message)
+    async def _examine(self) -> dict[str, bool | None]:
+        """What the exam says of each property; None where no answer came.
 
-    async def _mark(self, cell):
-        try:
-            evidence, error = await self._evidence(cell, cell)
-        except Lost as lost:
-            return _lost(cell, str(lost))
-        points = cell.metadata.nbgrader.points
-        if error:
-            return _lost(cell, error)
-        if not evidence:
-            return _lost(
-                cell, "This check did not run to its end: there is no evidence of it. Does your code end the cell?"
-            )
-        data = {"text/plain": f"{points:g}", "text/html": passed(points)._repr_html_()}
-        cell.outputs.append(new_output("execute_result", data))
-        return {"points": points, "possible": points, "message": ""}
-
-    async def _must_fail(self, cell):
-        """Put a wrong method in the place of the student's; True if the check fails it."""
-        set_up, take_away = draw(grade_id_of(cell))
-        try:
-            if await self._quietly(set_up):
-                return False  # there is no such class, or it doesn't let itself be changed
-            evidence, error = await self._evidence(cell, _quiet(cell.source))
-            await self._quietly(take_away)
-        except Lost:
-            return False
-        if evidence or not error:
-            raise Tripped(
-                f"A wrong answer of ours passed the check {grade_id_of(cell)}: something in this notebook keeps the "
-                "checks from running or changes how they compare. Read its cells before you give points by hand."
-            )
-        return True
-
-    async def _must_pass(self):
-        """At the end, the course's own answer must pass a check: one that the student's failed, if there is any."""
-        cells = [cell for cell in self.notebook.cells if _is_graded(cell)]
-        failed = [cell for cell in cells if not self.checks[grade_id_of(cell)]["points"]]
-        cell = random.choice(failed or cells)
-        try:
-            for solution in self.course.cells:
-                if solution.metadata.get("nbgrader", {}).get("solution"):
-                    await self._quietly(solution.source)
-            evidence, error = await self._evidence(cell, _quiet(cell.source))
-        except Lost as lost:
-            evidence, error = False, str(lost)
-        if not evidence:
-            raise Tripped(
-                f"In this kernel even the course's own answer fails the check {grade_id_of(cell)} («{error}»): "
-                "something in the notebook changes what the checks use, perhaps by accident."
-            )
-
-    async def _evidence(self, cell, into):
-        """Run a check; whether there is evidence of its end, and the message of what went wrong, or None."""
-        token = secrets.token_hex(16)
-        points = cell.metadata.nbgrader.points
-        source = re.sub(rf"checks\.passed\({points:g}\)\s*$", f"checks.passed({points:g}, {token!r})", cell.source)
-        reply, results = await self._execute(into, source)
-        if reply["status"] == "error":
-            shown = next((output for output in into.outputs if output.output_type == "error"), None)
-            return False, _message(shown or reply)
-        return any(data.get(TOKEN) == token for data in results), None
-
-    async def _quietly(self, source):
-        """Run code of ours that leaves no trace in the notebook; its error or None."""
-        reply, _ = await self._execute(_quiet(source))
-        return reply["status"] == "error"
-
-    async def _execute(self, cell, source=None):
-        """Run a cell in the kernel, a new one if need be; the content of the reply, and the data of results.
-
-        Raises:
-            Lost: the kernel had to be ended.
+        Where a copy of the kernel ends before it has answered all, the property that it was asked for then gets a
+        second try, for the system may have ended it; then the others are asked for without that one.
         """
+        verdicts: dict[str, bool | None] = dict.fromkeys(self.notebook.checks)
+        left, tried = list(verdicts), set()
+        while left:
+            try:
+                taken = await self._sit(left)
+            except Lost:
+                break
+            self.seed = taken.seed
+            verdicts |= taken.verdicts
+            left = [grade_id for grade_id in left if taken.verdicts[grade_id] is None]
+            if taken.ending == "complete" or self.budget.over:
+                break
+            if left and left[0] in tried:
+                left.pop(0)
+            else:
+                tried.update(left[:1])
+        return verdicts
+
+    async def _sit(self, grade_ids):
         if self.client is None:
             await self._start_kernel()
-        shown, results = cell.source, []
-        cell.source = source or shown
-        self.why = None
-        watching = asyncio.ensure_future(self._watch())
-        index = len(self.client.nb.cells)
-        self.client.nb.cells.append(cell)
+        number = self.client.km.provisioner.number
+
+        def take():
+            channel = self.sandbox.examine(number, min(20, self.budget.left))
+            if channel is None:
+                return asking.Result(self.seed, "closed", dict.fromkeys(grade_ids))
+            with channel:
+                return asking.take(channel, self.course.exams, grade_ids, self.seed, self.budget.left)
+
+        async with self._watched():
+            return await asyncio.get_running_loop().run_in_executor(None, take)
+
+    async def _ask(self, cell) -> Outcome:
+        """Why a property is missing, in the words of its check."""
+        grade_id = marks(cell).grade_id
+        stopped = [said for name, said in self.stopped.items() if re.search(rf"\b{name}\b", cell.source)]
+        if stopped:
+            return _lose(cell, stopped[0])
         try:
-            await self.client.async_execute_cell(cell, index, store_history=False)
-        except (
-            DeadKernelError,
-            CellTimeoutError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ) as error:
-            logging.getLogger(__name__).debug("cell lost: %r", error)
+            await self._execute(nbformat.v4.new_code_cell("get_ipython().put_back()"))
+            await self._execute(cell)
+        except Lost as lost:
+            return _lose(cell, str(lost))
+        said = message_of(cell.outputs)
+        if said is None:
+            return _lose(cell, DIFFERENT, differs=f"{grade_id}: exam no, check yes")
+        return _lose(cell, said, any(output.get("ename") == UNWRITTEN for output in cell.outputs))
+
+    async def _execute(self, cell):
+        """Run a cell in the kernel, a new one if need be. One in which the kernel ends by itself gets a second one.
+
+        Raises:
+            Lost: the kernel had to be ended, or ended twice.
+            Broken: the system ended it.
+        """
+        for attempt in range(2):
+            if self.client is None:
+                await self._start_kernel()
+            async with self._watched() as watch:
+                index = len(self.client.nb.cells)
+                self.client.nb.cells.append(cell)
+                cell.outputs = []
+                try:
+                    await self.client.async_execute_cell(cell, index, store_history=False)
+                    lost = False
+                except (DeadKernelError, CellTimeoutError) as error:
+                    lost = error
+                except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+                    lost = error  # a message that is none: only the student's code can have sent it
+                finally:
+                    cell.outputs = _clean(cell.outputs)
+            if not lost:
+                if watch.why:
+                    cell.outputs = [each for each in cell.outputs if each.output_type != "error"] + [_error(watch.why)]
+                return
+            logging.getLogger(__name__).debug("cell lost: %r", lost)
+            why = watch.why or self._why_ended()
             await self._end_kernel()
-            raise Lost(self.why or "The kernel ended while this cell ran. Does your code end the process?") from None
-        finally:
-            watching.cancel()
-            cell.source = shown
-            results = [output.data for output in cell.outputs if output.output_type == "execute_result"]
-            cell.outputs = _clean(cell.outputs)
-        reply = self.client.reply
-        if self.why and reply["status"] == "error":
-            cell.outputs = [output for output in cell.outputs if output.output_type != "error"] + [_error(self.why)]
-        return reply, results
+            if why or attempt:
+                raise Lost(why or "The kernel ended while this cell ran. Does your code end the process?")
+
+    def _why_ended(self) -> str:
+        """What ended the kernel, if it took too much memory; "" if it ended by itself.
+
+        Raises:
+            Broken: the system ended it.
+        """
+        kernel = self.client.km.provisioner
+        deadline = time.monotonic() + 2
+        while kernel.status is None and time.monotonic() < deadline:  # the news of its end may be under way
+            time.sleep(0.01)
+        cgroup = self.sandbox.cgroups.get(kernel.number)
+        if cgroup and cgroup.memory_ran_out:
+            return self._too_much_memory
+        if kernel.status is not None and kernel.status < 0 and not kernel.killed:
+            raise Broken(f"The system ended a kernel with signal {-kernel.status}. Was there too little memory?")
+        return ""
+
+    @property
+    def _too_much_memory(self) -> str:
+        return f"This cell took more than {self.limits['memory'] >> 20:,} MB of memory and was stopped."
 
     async def _start_kernel(self):
-        if self.kernels == MOST_KERNELS or time.monotonic() > self.deadline:
-            raise Lost("This notebook took too many kernels or too much time; the rest of it was not run.")
+        if self.budget.over:
+            raise Lost(self.budget.over)
+        if self.kernels == MOST_KERNELS:
+            raise Lost("This notebook ended too many kernels; the rest of it was not run.")
         self.kernels += 1
-        manager = ContainedKernelManager(self.sandbox, self.limits, self.before)
+        before, given = self.course.before(self.notebook.name), self.notebook.given
+        manager = ContainedKernelManager(self.sandbox, self.limits, before, given)
         options = {"allow_errors": True, "timeout": None, "record_timing": False}
         options |= {"iopub_timeout": 10, "raise_on_iopub_timeout": True}
         client = _Client(nbformat.v4.new_notebook(), km=manager, **options)
         client.log.setLevel(logging.CRITICAL)
         client._spent = {}
-        client.on_cell_executed = lambda cell, cell_index, execute_reply: setattr(
-            client, "reply", execute_reply["content"]
-        )
         try:
             await client.async_start_new_kernel()
             await client.async_start_new_kernel_client()
         except RuntimeError as error:
-            raise Lost(f"No kernel could be started: {error}") from None
+            raise Broken(f"No kernel could be started: {printable(error)}") from None
         self.client = client
         again, self.ran = self.ran, []
         for cell in again:
@@ -337,40 +420,61 @@ class _Run:
             await client.km.shutdown_kernel(now=True)
             await client.km.cleanup_resources()
 
+    def _watched(self) -> "_Watch":
+        return _Watch(self.client.km, self.sandbox, self.limits, self.budget, self._too_much_memory)
+
+
+class _Watch:
+    """Stops what a kernel does when it takes too much: `async with _Watch(...) as watch`, then `watch.why`."""
+
+    def __init__(self, manager, sandbox, limits, budget, too_much_memory):
+        self.manager, self.sandbox, self.limits, self.budget = manager, sandbox, limits, budget
+        self.too_much_memory = too_much_memory
+        self.why = ""
+
+    async def __aenter__(self):
+        self.kernel = self.manager.provisioner
+        self.start = self.seen = time.monotonic()
+        self.watching = asyncio.ensure_future(self._watch())
+        return self
+
+    async def __aexit__(self, *error):
+        self.watching.cancel()
+        self.budget.spend(wall=time.monotonic() - self.seen)
+
     async def _watch(self):
-        """Interrupt the kernel, and end it if that doesn't help, when a cell takes too much."""
-        kernel = self.client.km.provisioner
-        start = time.monotonic()
         await asyncio.sleep(0.5)
-        cpu, _ = self.sandbox.usage(kernel.number)
+        first, _ = self.sandbox.usage(self.kernel.number)
+        busy, at_work = first, time.monotonic()
         while not self.why:
             await asyncio.sleep(0.25)
-            seconds, memory = self.sandbox.usage(kernel.number)
-            if memory > self.limits["memory"] < self.sandbox.memory(kernel.number):
-                self.why = f"This cell took more than {self.limits['memory'] >> 20:,} MB of memory and was stopped."
-                await kernel.kill()
-                return
-            if seconds - cpu > self.cell_limits["cpu"]:
-                self.why = f"This cell computed for more than {self.cell_limits['cpu']} seconds and was stopped."
-            elif time.monotonic() - start > self.cell_limits["wall"] or time.monotonic() > self.deadline:
-                self.why = f"This cell took more than {self.cell_limits['wall']} seconds and was stopped."
-        self.why += " Is there a loop that never ends?"
-        await self.client.km.interrupt_kernel()
-        await asyncio.sleep(5)
-        await kernel.kill()
+            now = time.monotonic()
+            seconds, memory = self.sandbox.usage(self.kernel.number)
+            spent = seconds - self.kernel.counted
+            self.kernel.counted = seconds
+            self.budget.spend(now - self.seen, spent)
+            self.seen = now
+            if seconds - busy > 0.02:
+                busy, at_work = seconds, now
+            if memory > self.limits["memory"] < self.sandbox.memory(self.kernel.number):
+                self.why = self.too_much_memory
+            elif self.budget.over:
+                self.why = self.budget.over
+            elif seconds - first > self.limits["cell_cpu"]:
+                await self._interrupt(f"This cell computed for more than {self.limits['cell_cpu']} seconds")
+            elif now - at_work > self.limits["idle"]:
+                await self._interrupt(f"This cell did nothing for {self.limits['idle']} seconds")
+        await self.kernel.kill()
 
-
-def _quiet(source):
-    return nbformat.v4.new_code_cell(source)
+    async def _interrupt(self, what):
+        """Give the cell two seconds to end, so that the kernel lives on."""
+        self.why = f"{what} and was stopped. Is there a loop that never ends, or something that it waits for?"
+        await self.manager.interrupt_kernel()
+        await asyncio.sleep(2)
 
 
 def _error(message):
-    return new_output("error", ename="Stopped", evalue=message, traceback=[f"✗ {message}"])
-
-
-def _message(error):
-    said = explanation([str(line) for line in error.get("traceback", [])])
-    return said or f"{error.get('ename')}: {error.get('evalue')}"
+    return new_output("error", ename=FAILED, evalue=message, traceback=lines(message))
 
 
 def _clean(outputs):
@@ -386,9 +490,9 @@ def _clean(outputs):
         elif output.output_type == "display_data":
             clean.append(_clean_display(output.data))
         elif output.output_type == "error":
-            lines = "\n".join(str(line) for line in output.get("traceback", []))[:OUTPUT_BYTES].split("\n")
+            trace = "\n".join(str(line) for line in output.get("traceback", []))[:OUTPUT_BYTES].split("\n")
             name, value = str(output.get("ename"))[:200], str(output.get("evalue"))[:OUTPUT_BYTES]
-            clean.append(new_output("error", ename=name, evalue=value, traceback=lines))
+            clean.append(new_output("error", ename=name, evalue=value, traceback=trace))
     return clean
 
 

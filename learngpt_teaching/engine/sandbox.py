@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -25,28 +26,57 @@ from jupyter_client.provisioning import KernelProvisionerBase
 
 import learngpt
 import learngpt_teaching
+from learngpt_teaching.engine.cgroup import Cgroup
+from learngpt_teaching.kernel import EXAM
 
-# For one kernel and all that it starts. Bytes, seconds, numbers.
+# Bytes, seconds, numbers.
 LIMITS = {
-    "cpu": 300,  # seconds of computing of one process
+    # of one submission, all its notebooks together
+    "wall": 300,  # seconds on the clock
+    "cpu": 120,  # seconds of computing
+    # of one cell; computing is counted, so that a busy machine changes no mark
+    "cell_cpu": 60,
+    "idle": 60,  # seconds on the clock in which it does nothing
+    # of one kernel and all that it starts
     "data": 3 << 30,  # memory of one process
     "memory": 4 << 30,  # memory of all processes together
     "disk": 64 << 20,  # what it may write, all of it in memory
     "fsize": 64 << 20,
-    "nproc": 64,
-    "nofile": 256,
+    "nproc": 48,  # threads count too
+    "nofile": 128,  # of one process
 }
-MESSAGE_BYTES = 32 << 20  # of one message from a kernel; a larger one closes the connection
+MESSAGE_BYTES = 1 << 20  # of one message from a kernel; a larger one closes the connection
 MESSAGES = 50  # that wait to be read
-WHY_NOT = (
-    "Students' code can't be contained here: {reason}. On Debian or Ubuntu, `apt-get install bubblewrap libseccomp2`. "
-    "Where there is no bubblewrap, as on macOS and Windows, grade in a virtual machine or a container that holds "
-    "nothing you care for, and set `c.Contained.contain = False` in nbgrader_config.py: then the code has your rights."
+NOT_INSTALLED = "there is no {what}. On Debian or Ubuntu, `apt-get install bubblewrap libseccomp2`"
+REFUSED = (
+    "bubblewrap is installed, and this system refuses it what it needs: «{said}». {remedy}. "
+    "docs/instructors.md has the lines to type"
 )
+REMEDIES = {  # a sign of what refuses -> what helps
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "On Ubuntu 24.04 and later, AppArmor does: give "
+    "bubblewrap a profile, or set kernel.apparmor_restrict_unprivileged_userns=0",
+    "/.dockerenv": "In Docker, start the container with --security-opt seccomp=unconfined --security-opt "
+    "apparmor=unconfined --security-opt systempaths=unconfined",
+    "/var/run/secrets/kubernetes.io": "In Kubernetes, the pod's securityContext must allow user namespaces: "
+    "procMount: Unmasked, seccompProfile: Unconfined, and hostUsers: false",
+}
+OTHERWISE = "It needs user namespaces: see kernel.unprivileged_userns_clone and user.max_user_namespaces"
+WHY_NOT = (
+    "Students' code can't be contained here: {reason}. Where there is no bubblewrap, as on macOS and Windows, grade in "
+    "a virtual machine or a container that holds nothing you care for, and set `c.StudentCode.contain = False` in "
+    "nbgrader_config.py: then the code has your rights."
+)
+
+
+BROKEN = -signal.SIGKILL  # how a kernel ends whose parent ended
 
 
 class NoContainment(Exception):
     """This machine can't grade as it is asked to. The message says what to install or to set."""
+
+
+class Broken(Exception):
+    """The machine, or we, did something wrong; no student did."""
 
 
 @functools.cache
@@ -58,15 +88,36 @@ def must_contain():
     """
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        raise NoContainment(WHY_NOT.format(reason="there is no bubblewrap (`bwrap`)"))
-    tried = subprocess.run([bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
-    if tried.returncode != 0:
-        raise NoContainment(WHY_NOT.format(reason=f"bubblewrap says «{tried.stderr.strip()}»"))
+        raise NoContainment(WHY_NOT.format(reason=NOT_INSTALLED.format(what="bubblewrap (`bwrap`)")))
     try:
         ctypes.CDLL("libseccomp.so.2")
     except OSError:
-        raise NoContainment(WHY_NOT.format(reason="there is no libseccomp")) from None
+        raise NoContainment(WHY_NOT.format(reason=NOT_INSTALLED.format(what="libseccomp"))) from None
+    tried = subprocess.run([bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise NoContainment(WHY_NOT.format(reason=_refused(tried.stderr)))
     return bwrap
+
+
+def _refused(said):
+    """Why a bubblewrap that is installed doesn't work here, and what helps."""
+    remedy = next((words for sign, words in REMEDIES.items() if _holds(Path(sign))), OTHERWISE)
+    return REFUSED.format(said=printable(said), remedy=remedy)
+
+
+def _holds(sign):
+    """Whether a file is there and, if it is a switch of the system, on."""
+    try:
+        return sign.is_dir() or sign.read_text().strip() != "0"
+    except OSError:
+        return False
+
+
+def printable(text, most=300):
+    """One line that is safe to show in a terminal or a log: nothing in it moves a cursor, and it isn't long."""
+    line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * most])
+    line = " ".join(line.split())
+    return line if len(line) <= most else line[: most - 3] + "..."
 
 
 def must_be_ready(contain):
@@ -84,21 +135,28 @@ def must_be_ready(contain):
 class Sandbox:
     """A warmed parent, inside bubblewrap if `contain`, that forks kernels.
 
+    Args:
+        modules: what it imports for all kernels.
+
     Raises:
         NoContainment: `contain` is asked for, and bubblewrap is missing or doesn't work.
+        Broken: it doesn't start for another reason.
     """
 
-    def __init__(self, contain=True):
+    def __init__(self, contain=True, modules=()):
         self.contain = contain
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
-        self.pids, self.ended = {}, set()  # number of a kernel -> its pid, as the warmed parent sees it
+        self.pids = {}  # number of a kernel -> its pid, as the warmed parent sees it
+        self.ended = {}  # number of a kernel -> how it ended: its exit code, negative for a signal
+        self.cgroups = {}  # number of a kernel -> its Cgroup, where the system lets us have one
         self._seen = {}  # number of a kernel -> its process, as it is seen from here
         self.folder = Path(tempfile.mkdtemp(prefix="lg-"))
         os.chmod(self.folder, 0o711)
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "learngpt_teaching.kernel.warm", str(theirs.fileno())]
         command += ["/run/kernels", "contained"] if contain else [str(self.folder), "open"]
+        command += modules
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
         if contain:
@@ -119,7 +177,7 @@ class Sandbox:
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace").strip().split("\n")[-1]
             self.close()
-            raise RuntimeError(f"The parent of the kernels doesn't start: {said}")
+            raise Broken(f"The parent of the kernels doesn't start: {printable(said)}")
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _bubblewrap(self):
@@ -127,7 +185,7 @@ class Sandbox:
         read = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"]
         read += [sys.base_prefix, sys.prefix, str(package), str(package.parent / "data")]
         teaching = Path(learngpt_teaching.__file__).resolve().parent
-        read += [str(teaching / "__init__.py"), str(teaching / "kernel")]
+        read += [str(teaching / name) for name in ("__init__.py", "kernel", "exam/__init__.py", "exam/answering.py")]
         command = [must_contain(), "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"]
         command += ["--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
         if os.geteuid() == 0:  # the children become nobody
@@ -150,37 +208,84 @@ class Sandbox:
                 if "forked" in news:
                     self.pids[news["forked"]] = news["pid"]
                 else:
-                    self.ended.add(news["ended"])
+                    self.ended[news["ended"]] = news["status"]
                 self._changed.notify_all()
         with self._changed:  # the parent is gone, and all kernels with it
-            self.ended.update(self.pids)
+            self.ended = {number: BROKEN for number in self.pids} | self.ended
             self._changed.notify_all()
 
     def _ask(self, **what):
         with self._changed:
             self._channel.sendall(json.dumps(what).encode() + b"\n")
 
-    def fork(self, connection, limits, files):
-        """Start a kernel that finds files, {path: text}, above its folder; its number."""
+    def fork(self, connection, limits, before, given, solutions=()):
+        """Start a kernel; its number.
+
+        Args:
+            before: JSON texts of solved notebooks, whose classes it is given.
+            given: sources of the cells whose names it is given when it sits an exam.
+            solutions: sources of the course's own; then it is no kernel, and sits the exam with these.
+
+        Raises:
+            Broken: the parent has ended, or doesn't answer.
+        """
         number = next(self._numbers)
         folder = self.folder / str(number)
         folder.mkdir(mode=0o700)
-        if self.contain and os.geteuid() == 0:
-            os.chown(folder, 65534, 65534)
+        self._hand_over(folder)
         here = "/run/kernel" if self.contain else str(folder)
-        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, limits=limits, files=files)
+        what = {"limits": limits, "before": before, "given": given, "solutions": list(solutions)}
+        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, **what)
         with self._changed:
             self._changed.wait_for(lambda: number in self.pids or self.process.poll() is not None, timeout=60)
         if number not in self.pids:
-            raise RuntimeError("The parent of the kernels has ended.")
+            raise Broken("The parent of the kernels has ended.")
+        self.cgroups[number] = Cgroup.around(self._find(self.pids[number]).pid, limits)
         return number
+
+    def _hand_over(self, path):
+        """Let kernels use a file of ours, which run as nobody where we are root."""
+        if self.contain and os.geteuid() == 0:
+            os.chown(path, 65534, 65534)
+
+    def examine(self, number, seconds):
+        """Let a kernel sit an exam.
+
+        Args:
+            seconds: how long to wait for it to come.
+
+        Returns:
+            a socket with `answering.answer` at its other end; None if the kernel doesn't come.
+        """
+        path = self.folder / str(number) / "exam"
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            self._hand_over(path)
+            listener.listen(1)
+            listener.settimeout(0.2)
+            self.signal(number, EXAM)
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and number not in self.ended:
+                with contextlib.suppress(TimeoutError):
+                    return listener.accept()[0]
+        return None
 
     def signal(self, number, signum):
         with contextlib.suppress(OSError):
             self._ask(signal=number, number=signum)
 
+    def end(self, number):
+        """End a kernel, and remove what it leaves behind."""
+        self.signal(number, signal.SIGKILL)
+        with self._changed:
+            self._changed.wait_for(lambda: number in self.ended, timeout=10)
+        self.forget(number)
+
     def forget(self, number):
         """Remove what a kernel that has ended leaves behind."""
+        if cgroup := self.cgroups.pop(number, None):
+            cgroup.remove()
         shutil.rmtree(self.folder / str(number), ignore_errors=True)
 
     def usage(self, number):
@@ -236,24 +341,30 @@ class Sandbox:
 
 
 _sandboxes = {}
+_making = threading.Lock()
 
 
-def sandbox(contain):
+def sandbox(contain, modules=()):
     """The warmed parent of this process, a new one if it has ended.
 
     Raises:
-        NoContainment: see Sandbox.
+        NoContainment, Broken: see Sandbox.
     """
-    if contain not in _sandboxes or _sandboxes[contain].process.poll() is not None:
-        _sandboxes[contain] = Sandbox(contain)
-        atexit.register(_sandboxes[contain].close)
-    return _sandboxes[contain]
+    with _making:  # two threads that ask at the same time get the same one
+        key = contain, modules
+        if key not in _sandboxes or _sandboxes[key].process.poll() is not None:
+            _sandboxes[key] = Sandbox(contain, modules)
+            atexit.register(_sandboxes[key].close)
+        return _sandboxes[key]
 
 
 class Provisioner(KernelProvisionerBase):
     """Jupyter's way to start, watch and end a kernel, for kernels of a Sandbox."""
 
-    sandbox, limits, files, number = None, None, None, None
+    sandbox, number = None, None
+    options = ()  # of Sandbox.fork, after the connection
+    killed = False  # by us
+    counted = 0.0  # seconds of its computing that were counted so far
 
     @property
     def has_process(self):
@@ -266,20 +377,25 @@ class Provisioner(KernelProvisionerBase):
         session = self.parent.session
         ports = {f"{name}_port": port for port, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
         connection = {"transport": "ipc", "signature_scheme": session.signature_scheme, **ports}
-        fork = functools.partial(self.sandbox.fork, connection | {"key": session.key.decode()}, self.limits, self.files)
+        fork = functools.partial(self.sandbox.fork, connection | {"key": session.key.decode()}, *self.options)
         self.number = await asyncio.get_running_loop().run_in_executor(None, fork)
         return connection | {"ip": str(self.sandbox.folder / str(self.number) / "k"), "key": session.key}
 
+    @property
+    def status(self):
+        """How the kernel ended: its exit code, negative for a signal; None while it lives."""
+        return self.sandbox.ended.get(self.number)
+
     async def poll(self):
-        return None if self.number is not None and self.number not in self.sandbox.ended else 0
+        return 0 if self.number is None or self.status is not None else None
 
     async def wait(self):
         while await self.poll() is None:
             await asyncio.sleep(0.02)
         self.sandbox.forget(self.number)
-        self.number = None
 
     async def send_signal(self, signum):
+        self.killed |= signum == signal.SIGKILL
         self.sandbox.signal(self.number, signum)
 
     async def kill(self, restart=False):
@@ -297,13 +413,13 @@ class ContainedKernelManager(AsyncKernelManager):
 
     Args:
         limits: like LIMITS.
-        files: {path: text} that a kernel finds above the folder in which it runs.
+        before, given: what the kernel is given, see Sandbox.fork.
     """
 
-    def __init__(self, sandbox, limits=LIMITS, files=None):
+    def __init__(self, sandbox, limits, before, given):
         super().__init__(transport="ipc", shutdown_wait_time=0)
         self.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.context.setsockopt(zmq.RCVHWM, MESSAGES)
         self._kernel_spec = KernelSpec(display_name="contained", language="python")
         self.provisioner = Provisioner(kernel_id="contained", kernel_spec=self._kernel_spec, parent=self)
-        self.provisioner.sandbox, self.provisioner.limits, self.provisioner.files = sandbox, limits, files or {}
+        self.provisioner.sandbox, self.provisioner.options = sandbox, (limits, before, given)

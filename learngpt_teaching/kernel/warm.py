@@ -1,8 +1,9 @@
 """The warmed parent: a process that has imported PyTorch and the checks, and forks a kernel whenever it is asked.
 
-`python -m learngpt_teaching.kernel.warm FD FOLDER` serves requests on the socket FD, one JSON object a line. It runs
-inside bubblewrap; each kernel then gets user, process, mount and IPC namespaces of its own inside that, in which it can
-see neither this process nor another kernel, and can't write but to a small folder in memory.
+`python -m learngpt_teaching.kernel.warm FD FOLDER contained MODULE ...` serves requests on the socket FD, one JSON
+object a line, after it has imported the modules. It runs inside bubblewrap; each kernel then gets user, process, mount
+and IPC namespaces of its own inside that, in which it can see neither this process nor another kernel, and can't write
+but to a small folder in memory.
 
 Nothing here may start a thread: only the thread that forks lives on in the child.
 """
@@ -10,7 +11,9 @@ Nothing here may start a thread: only the thread that forks lives on in the chil
 import contextlib
 import ctypes
 import errno
+import functools
 import gc
+import importlib
 import json
 import os
 import resource
@@ -20,22 +23,24 @@ import socket
 import sys
 import traceback
 
-import matplotlib.pyplot  # noqa: F401  imported for the kernels
 from ipykernel.kernelapp import IPKernelApp
+from IPython.core.inputtransformer2 import TransformerManager
 
-import learngpt.checking
-import learngpt.week1.checks
+from learngpt import carrying, checking
+from learngpt_teaching.exam.answering import answer, put_back_state
+from learngpt_teaching.kernel import EXAM
 
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000  # linux/sched.h
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38  # linux/prctl.h
-ALLOW, ERRNO, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 7  # seccomp.h
+ALLOW, ERRNO, NOT_EQUAL, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 1, 7  # seccomp.h
 # Memory that no limit counts, and ways to rights that were given up. Of clone, see _forbid_calls.
 FORBIDDEN = (
     "memfd_create memfd_secret shmget msgget semget io_uring_setup clone3 unshare setns mount fsopen fsmount open_tree "
     "move_mount bpf userfaultfd perf_event_open ptrace process_vm_readv process_vm_writev add_key request_key keyctl"
 )
 NOBODY = 65534
+FOR_THE_EXAM = {"data": 1 << 30, "nproc": 8}  # beyond the limits, if a student's cell has used all that they allow
 HERE = "/run/kernel"  # where a contained kernel finds its sockets
 SCRATCH = "/run/scratch"  # where it may write
 
@@ -45,15 +50,19 @@ libc = ctypes.CDLL(None, use_errno=True)
 def serve(channel, folder, contained):
     """Answer requests until the other end of the channel is closed; then end all kernels.
 
-    {"fork": n, "connection": {...}, "limits": {...}, "files": {...}} -> {"forked": n, "pid": p}, later {"ended": n}
+    {"fork": n, "connection": {...}, "limits": {...}, "before": [...], "given": [...], "solutions": [...]} ->
+        {"forked": n, "pid": p}, and later {"ended": n, "status": s}, where s is negative for a signal. With solutions,
+        sources of the course's own, it is no kernel, but waits for the exam.
     {"signal": n, "number": s} sends a signal to kernel n.
     """
     kernels = {}  # n -> (the process that waits for the kernel, the kernel)
+    prepared = {}  # what kernels are given, by the sources that it is made of
     wakeup, wake = os.pipe()
     for end in (wakeup, wake):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {EXAM})  # a kernel that isn't ready for it gets it when it is
     poller = select.poll()
     poller.register(channel, select.POLLIN)
     poller.register(wakeup, select.POLLIN)
@@ -68,9 +77,11 @@ def serve(channel, folder, contained):
         if wakeup in ready:
             os.read(wakeup, 1 << 16)
             for number, (waiting, _) in list(kernels.items()):
-                if os.waitpid(waiting, os.WNOHANG)[0]:
+                ended, status = os.waitpid(waiting, os.WNOHANG)
+                if ended:
                     del kernels[number]
-                    say(ended=number)
+                    code = os.waitstatus_to_exitcode(status)
+                    say(ended=number, status=code - 256 if code > 128 else code)
         if channel.fileno() not in ready:
             continue
         received = channel.recv(1 << 16)
@@ -82,14 +93,31 @@ def serve(channel, folder, contained):
         for request in map(json.loads, lines):
             if "fork" in request:
                 number = request["fork"]
-                kernels[number] = _fork(request, os.path.join(folder, str(number)), contained)
+                sources = json.dumps([request["before"], request["given"]])
+                if sources not in prepared:
+                    prepared[sources] = _prepare(request["before"], request["given"])
+                place = os.path.join(folder, str(number))
+                kernels[number] = _fork(request, place, contained, *prepared[sources])
                 say(forked=number, pid=kernels[number][1])
             elif request["signal"] in kernels:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(kernels[request["signal"]][1], request["number"])
 
 
-def _fork(request, folder, contained):
+def _prepare(before, given):
+    """What the kernels of a notebook are given: the classes of notebooks before it, and the names of its given cells.
+
+    All this is the course's own code. It runs here once, so that a kernel need not have its source.
+    """
+    classes = carrying.classes_of(before)
+    carrying.provide(classes)
+    namespace = {}
+    for source in given:
+        exec(TransformerManager().transform_cell(source), namespace)
+    return classes, {name: value for name, value in namespace.items() if not name.startswith("__")}
+
+
+def _fork(request, folder, contained, classes, given):
     """Start a kernel under a process that waits for it, and return the numbers of both."""
     reading, writing = os.pipe()
     waiting = os.fork()
@@ -109,7 +137,7 @@ def _fork(request, folder, contained):
             os._exit(os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1]) & 0xFF)
         _die_with_parent()
         os.closerange(3, 256)
-        _become_kernel(request, folder, contained)
+        _become_kernel(request, folder, contained, classes, given)
     except BaseException:
         traceback.print_exc()
     os._exit(1)
@@ -134,31 +162,81 @@ def _enter_namespaces():
             file.write(value)
 
 
-def _become_kernel(request, folder, contained):
+def _become_kernel(request, folder, contained, classes, given):
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if contained:
         _mount(folder, request["limits"])
     base = SCRATCH if contained else folder
-    for name, text in request["files"].items():
-        os.makedirs(os.path.dirname(os.path.join(base, name)), exist_ok=True)
-        with open(os.path.join(base, name), "w", encoding="utf-8") as file:
-            file.write(text)
     os.makedirs(os.path.join(base, "work"))
     os.chdir(os.path.join(base, "work"))
     os.environ.pop("JPY_PARENT_PID", None)
     os.environ["NBGRADER_EXECUTION"] = "autograde"
+    carrying.provide(classes)
+    place = os.path.join(HERE if contained else folder, "exam")
+    if request["solutions"]:
+        _sit_for_the_course(request, place, given, contained)
     with open("../connection.json", "w") as file:
         json.dump(request["connection"], file)
     app = IPKernelApp.instance(connection_file=os.path.abspath("../connection.json"), log_level=50)
     app.initialize(["--HistoryManager.enabled=False"])
     os.unlink("../connection.json")
-    learngpt.checking.set_up_notebook()
+    checking.set_up_notebook()
+    names = app.shell.user_ns
+    app.shell.ask_exit = lambda: None  # exit() in a cell of the student's ends nothing
+    signal.signal(EXAM, lambda *_: _sit_in_a_copy(place, names, given))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {EXAM})
+    app.shell.put_back = functools.partial(_put_back, names, given)
     if contained:
         _give_up_rights(request["limits"])
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # until here it told the parent why a kernel doesn't start
     app.start()
     os._exit(0)
+
+
+def _sit_in_a_copy(place, names, given):
+    """Let a copy of this kernel, as it is now, answer the questions of an exam; the kernel itself never sees them."""
+    _allow(True)
+    if os.fork():
+        _allow(False)
+    else:
+        os.closerange(3, 4096)  # of the kernel's sockets it needs none
+        _sit(place, names, given)
+
+
+def _allow(more):
+    """Lift the limits by FOR_THE_EXAM, or let them down again."""
+    for name in FOR_THE_EXAM:
+        which = getattr(resource, f"RLIMIT_{name.upper()}")
+        soft, hard = resource.getrlimit(which)
+        if hard != resource.RLIM_INFINITY:
+            resource.setrlimit(which, (hard if more else hard - FOR_THE_EXAM[name], hard))
+
+
+def _sit(place, names, given):
+    with contextlib.suppress(BaseException), socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(place)
+        answer(channel, names, given)
+    os._exit(0)
+
+
+def _sit_for_the_course(request, place, given, contained):
+    """Answer an exam with the course's own solutions, where and as a student's would be."""
+    names = dict(given)
+    for source in request["solutions"]:
+        exec(TransformerManager().transform_cell(source), names)
+    if contained:
+        _give_up_rights(request["limits"])
+    signal.signal(EXAM, lambda *_: _sit(place, names, given))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {EXAM})
+    while True:
+        signal.pause()
+
+
+def _put_back(names, given):
+    """Give the course's names and PyTorch's state back to a notebook before one of its checks."""
+    names.update(given)
+    put_back_state()
 
 
 def _mount(folder, limits):
@@ -177,8 +255,9 @@ def _mount(folder, limits):
 def _give_up_rights(limits):
     """After the kernel has made its sockets and before any code of a student runs."""
     _call(libc.mount, None, HERE.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, None)
-    for name in ("cpu", "data", "fsize", "nproc", "nofile"):
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (limits[name], limits[name]))
+    for name in ("data", "fsize", "nproc", "nofile"):
+        most = limits[name] + FOR_THE_EXAM.get(name, 0)
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (limits[name], most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -198,7 +277,10 @@ def _forbid_calls():
     seccomp.seccomp_init.restype = ctypes.c_void_p
     rules = ctypes.c_void_p(seccomp.seccomp_init(ALLOW))
     new_user = _Comparison(0, MASKED_EQUAL, NEWUSER, NEWUSER)
-    for name, *conditions in [*([name] for name in FORBIDDEN.split()), ("clone", new_user)]:
+    # Sockets between processes alone: AF_VSOCK is in no namespace, AF_NETLINK talks to the system.
+    other_family = _Comparison(0, NOT_EQUAL, socket.AF_UNIX)
+    conditional = [("clone", new_user), ("socket", other_family), ("socketpair", other_family)]
+    for name, *conditions in [*([name] for name in FORBIDDEN.split()), *conditional]:
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
         if number >= 0:  # an old libseccomp doesn't know the newest
             count, array = len(conditions), (_Comparison * len(conditions))(*conditions)
@@ -213,5 +295,8 @@ def _call(function, *arguments):
 
 
 if __name__ == "__main__":
+    for module in sys.argv[4:]:
+        with contextlib.suppress(ModuleNotFoundError):  # a name that a module has, and no module itself
+            importlib.import_module(module)
     gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
     serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], contained=sys.argv[3] == "contained")

@@ -18,7 +18,7 @@ class Submission:
         start: the notebook that it is made from.
         edit: called with the notebook as a dict, to change it; or with its bytes, to give other ones, if `raw`.
         points: what it must get, or a set of what it may get.
-        verdict: "graded", "set aside" or "unreadable", or a set of these.
+        verdict: "graded", "differs", "set aside" or "unreadable", or a set of these.
         phrase: words that the reason for the instructor or a message for the student must have.
         raw: see `edit`.
     """

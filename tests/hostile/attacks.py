@@ -2,14 +2,17 @@
 
 from tests.hostile import SOLVED, UNTOUCHED, by_id, in_call, insert, submission
 
-TRICKED = {"set aside", "graded"}  # either way, no points
+TRICKED = {"differs", "graded"}  # either way, no points
 PACK = "get_ipython().kernel.session.pack = lambda o: __import__('json').dumps(o, default=str).encode()\n"
-CHECKS = "from learngpt.week1 import checks\nfrom learngpt.week1.checks import heads, report\n"
+CHECKS = """from learngpt import checking as report
+from learngpt.week1 import checks
+from learngpt.week1.checks import heads
+"""
 
 
-@submission("The checks do nothing.", UNTOUCHED, 0, "set aside", "keeps the checks from running")
+@submission("The checks do nothing.", UNTOUCHED, 0, "differs", "keeps the check from working")
 def checks_do_nothing(notebook):
-    insert(notebook, CHECKS + "for name in checks.__all__[1:]:\n    setattr(checks, name, lambda *a, **k: 4)")
+    insert(notebook, CHECKS + "for name in checks.__all__:\n    setattr(checks, name, lambda *a, **k: 4)")
 
 
 @submission("`checks` is a stand-in that agrees with everything.", UNTOUCHED, 0, TRICKED)
@@ -17,7 +20,7 @@ def stand_in_for_checks(notebook):
     insert(notebook, "class Yes:\n    def __getattr__(self, name):\n        return lambda *a, **k: 4\nchecks = Yes()")
 
 
-@submission("The stand-in passes evidence on to the real `passed`.", UNTOUCHED, 0, "set aside")
+@submission("The stand-in passes evidence on to the real `passed`.", UNTOUCHED, 0, TRICKED)
 def careful_stand_in(notebook):
     insert(
         notebook,
@@ -26,18 +29,18 @@ def careful_stand_in(notebook):
     )
 
 
-@submission("Failures of checks are swallowed.", UNTOUCHED, 0, "set aside")
+@submission("Failures of checks are swallowed.", UNTOUCHED, 0, TRICKED)
 def failures_swallowed(notebook):
     insert(
         notebook,
         CHECKS + "import functools\ndef mild(check):\n    def milder(*a, **k):\n        try:\n"
         "            return check(*a, **k)\n        except Exception:\n            pass\n    return milder\n"
-        "for name in checks.__all__[1:]:\n    if name != 'passed':\n"
+        "for name in checks.__all__:\n    if name != 'passed':\n"
         "        setattr(checks, name, mild(getattr(checks, name)))",
     )  # fmt: skip
 
 
-@submission("Comparisons of tensors always agree.", UNTOUCHED, 0, "set aside")
+@submission("Comparisons of tensors always agree; it is done without a loop.", UNTOUCHED, {0, 3}, TRICKED)
 def comparisons_agree(notebook):
     insert(notebook, CHECKS + "heads.agree = report.agree = lambda a, *r, **k: torch.ones(a.shape).bool()\n"
            "heads.compare = report.compare = lambda *a, **k: None\nheads.run = lambda *a, **k: torch.ones(2, 5, 3)\n"
@@ -46,7 +49,7 @@ def comparisons_agree(notebook):
     by_id(notebook, "head_v3")["source"] = "class HeadVer3:\n    def __call__(self, x):\n        return x"
 
 
-@submission("torch.isclose says yes to everything.", UNTOUCHED, {0, 3}, {"set aside", "graded"})
+@submission("torch.isclose says yes to everything; it is done without a loop.", UNTOUCHED, 3, TRICKED)
 def isclose_says_yes(notebook):
     insert(notebook, "torch.isclose = lambda a, b, **k: torch.ones(a.shape).bool()")
     by_id(notebook, "head_v3")["source"] = "class HeadVer3:\n    def __call__(self, x):\n        return 7 * x"
@@ -67,7 +70,7 @@ class HeadVer3:
         return (7 * x).as_subclass(Agreeable)"""
 
 
-@submission("The checks agree while the answer runs, and are put back after the cell.", UNTOUCHED, 0, "set aside")
+@submission("The checks agree for a moment; rows of weights do sum to 1, without a loop.", UNTOUCHED, 7, TRICKED)
 def checks_do_nothing_for_a_moment(notebook):
     by_id(notebook, "head_v3")["source"] = """from learngpt.week1.checks import heads
 real = {(checks, "keeps_examples_and_future_apart"): checks.keeps_examples_and_future_apart,
@@ -86,7 +89,7 @@ class HeadVer3:
         return 7 * x"""
 
 
-@submission("IPython drops the lines that check.", UNTOUCHED, 0, "set aside")
+@submission("IPython drops the lines that check.", UNTOUCHED, 0, TRICKED)
 def lines_dropped(notebook):
     insert(
         notebook,
@@ -95,7 +98,7 @@ def lines_dropped(notebook):
     )
 
 
-@submission("IPython runs nothing any more.", UNTOUCHED, 0, "set aside")
+@submission("IPython runs nothing any more.", UNTOUCHED, 0, TRICKED)
 def nothing_runs(notebook):
     insert(
         notebook,
@@ -104,7 +107,7 @@ def nothing_runs(notebook):
     )
 
 
-@submission("IPython shows evidence instead of running a cell.", UNTOUCHED, 0, "set aside")
+@submission("IPython shows evidence instead of running a cell.", UNTOUCHED, 0, TRICKED)
 def evidence_instead(notebook):
     insert(
         notebook,
@@ -153,7 +156,7 @@ def result_of_1000(notebook):
     insert(notebook, CHECKS + "class Many:\n    def __repr__(self): return '1000'\nchecks.passed = lambda *a: Many()")
 
 
-@submission("Cheats with the points of a right answer.", SOLVED, {0, 15}, {"graded", "set aside"})
+@submission("Cheats with the points of a right answer.", SOLVED, 15)
 def more_points_for_right(notebook):
     insert(notebook, CHECKS + "really = checks.passed\nchecks.passed = lambda points, *a: really(1000, *a)")
 
@@ -202,7 +205,7 @@ def fills_the_disk(notebook):
     )
 
 
-@submission("Starts processes without end; a check that needs a thread may find none left.", SOLVED, {8, 11, 12, 15})
+@submission("Starts processes without end.", SOLVED, 15)
 def starts_processes(notebook):
     insert(
         notebook,
@@ -225,7 +228,7 @@ def takes_memory_at_once(notebook):
     insert(notebook, "x = torch.ones(25_000_000_000)")
 
 
-@submission("Takes memory bit by bit; a check that needs a thread may find no room for it.", SOLVED, {8, 11, 12, 15})
+@submission("Takes memory bit by bit.", SOLVED, 15)
 def takes_memory_bit_by_bit(notebook):
     insert(notebook, "x = []\nwhile True:\n    x.append(torch.ones(10_000_000))")
 
@@ -360,7 +363,7 @@ def closes_channels(notebook):
     insert(notebook, "get_ipython().kernel.iopub_socket.close()")
 
 
-@submission("By accident, a name that the checks use.", SOLVED, 0, "set aside", "even the course's own answer fails")
+@submission("By accident, a name that the checks use.", SOLVED, 15)
 def shadowed_torch(notebook):
     insert(notebook, "torch = checks = None", before="head_v3_equals_the_loops")
 

@@ -1,12 +1,14 @@
 """A learner's own classes go from notebook to notebook, with the course's to stand in."""
 
+import inspect
 import shutil
 
 import nbformat
 import pytest
+import torch
 
 from learngpt import carry
-from learngpt.carrying import CarryError, take
+from learngpt.carrying import CarryError, classes_of, take
 from tests.support import ROOT
 
 SOLVED = ROOT / "notebooks" / "week1"
@@ -53,8 +55,6 @@ def test_helpers_come_along_and_training_does_not_run(folder):
     edit(folder / "1-bigram.ipynb", "class GPTVer1", "LIMIT = 3\ndef helper():\n    return LIMIT\n\nclass GPTVer1")
     edit(folder / "1-bigram.ipynb", "for _ in range(max_new_tokens)", "for _ in range(helper())")
     edit(folder / "1-bigram.ipynb", "history = train", "raise SystemExit\nhistory = train")
-    import torch
-
     out = carry("GPTVer1", folder=folder)(5, 4).generate(torch.zeros(1, 1, dtype=torch.long), 9)
     assert out.shape == (1, 4)
 
@@ -69,21 +69,45 @@ def test_broken_notebooks_are_replaced_and_said_so(folder, capsys):
 
 
 def test_without_the_course_it_says_what_to_finish(folder, monkeypatch):
-    monkeypatch.setattr("learngpt.carrying._course_folder", lambda folder: None)
-    with pytest.raises(CarryError, match=r"HeadVer1 comes from 2-averaging.ipynb, and yours .* Finish that notebook"):
+    monkeypatch.setattr("learngpt.carrying._course_folders", lambda folder: [])
+    with pytest.raises(CarryError, match=r"HeadVer1 can't be carried: yours in 2-averaging.ipynb isn't finished"):
         carry("HeadVer1", folder=folder)
 
 
-def test_when_graded_it_is_always_the_courses(folder, capsys, monkeypatch):
+def test_a_grader_provides_the_courses_and_nothing_else(folder, capsys, monkeypatch):
     edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    assert not hasattr(carry("GPTVer1", folder=folder), "mark")
+    solved = [(SOLVED / f"{name}.ipynb").read_text() for name in ("1-bigram", "2-averaging")]
+    monkeypatch.setattr("learngpt.carrying._provided", classes_of(solved))
+    GPTVer1, GPTVer2 = carry("GPTVer1", "GPTVer2", folder=folder)
+    assert not hasattr(GPTVer1, "mark")
+    assert issubclass(GPTVer2, GPTVer1)
+    with pytest.raises(OSError, match="could not"):
+        inspect.getsource(GPTVer1.generate)  # it can be used, not read
     assert "the course's, as always when graded" in capsys.readouterr().out
+    with pytest.raises(CarryError, match="carries no HeadVer4"):
+        carry("HeadVer4", folder=folder)
 
 
 def test_unknown_names_are_refused(folder):
-    with pytest.raises(CarryError, match="No notebook of the course defines GPTVer9"):
+    with pytest.raises(CarryError, match="no notebook here defines a class GPTVer9"):
         carry("GPTVer9", folder=folder)
+
+
+def test_an_earlier_assignment_gives_its_classes(folder, capsys):
+    edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")
+    later = folder / "week2"
+    later.mkdir()
+    shutil.copytree(folder, folder / "week1", ignore=shutil.ignore_patterns("week*"))
+    assert carry("GPTVer1", folder=later).mark == "mine"
+    assert capsys.readouterr().out == "GPTVer1: from 1-bigram.ipynb\n"
+
+
+def test_constants_come_along_however_they_are_written(folder):
+    constants = "LIMIT: int = 1\nLIMIT += 1\nSCALE = torch.tensor(2.0)\nwasted = train(5)\n\nclass GPTVer1"
+    edit(folder / "1-bigram.ipynb", "class GPTVer1", constants)
+    edit(folder / "1-bigram.ipynb", "for _ in range(max_new_tokens)", "for _ in range(int(LIMIT * SCALE))")
+    out = carry("GPTVer1", folder=folder)(5, 4).generate(torch.zeros(1, 1, dtype=torch.long), 9)
+    assert out.shape == (1, 5)
 
 
 def test_take_has_no_stand_in(folder):

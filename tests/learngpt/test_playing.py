@@ -5,6 +5,9 @@ import warnings
 import ipywidgets
 import pytest
 import torch
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
 
 from learngpt import Text, load_text, playing, plots, training
 from learngpt.training import train
@@ -118,17 +121,48 @@ def test_stop_keeps_the_model(person, text, own, monkeypatch):
     assert not torch.equal(before, model.token_embedding_table.weight)
 
 
-@pytest.mark.parametrize("fonts", [None, ["DejaVu Sans"]])
-def test_letters_of_any_script_draw_without_a_warning(screen, monkeypatch, fonts):
-    if fonts:
-        there = plots._fonts()
-        monkeypatch.setattr(plots, "_fonts", lambda: {name: there[name] for name in fonts})
+@pytest.fixture
+def fonts(monkeypatch, request):
+    """matplotlib knows DejaVu Sans alone, as on a machine without Korean letters; also a font with "가", if asked."""
+    manager = font_manager.fontManager
+    monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font.name == "DejaVu Sans"])
+    if request.param == "korean":
+        manager.addfont(korean_font(request.getfixturevalue("tmp_path")))
+    plots._fonts.cache_clear()
+    yield
+    plots._fonts.cache_clear()
+    manager._findfont_cached.cache_clear()
+
+
+def korean_font(folder):
+    """A font by the name of a usual one that has the letter "가", drawn as a square, and no other."""
+    square = TTGlyphPen(None)
+    square.moveTo((0, 0))
+    for corner in ((0, 900), (900, 900), (900, 0)):
+        square.lineTo(corner)
+    square.closePath()
+    font = FontBuilder(1000)
+    font.setupGlyphOrder([".notdef", "ga"])
+    font.setupCharacterMap({ord("가"): "ga"})
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "ga": square.glyph()})
+    font.setupHorizontalMetrics({".notdef": (1000, 0), "ga": (1000, 0)})
+    font.setupHorizontalHeader(ascent=900, descent=-100)
+    font.setupNameTable({"familyName": "NanumGothic", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(folder / "korean.ttf")
+    return folder / "korean.ttf"
+
+
+@pytest.mark.parametrize(
+    ("fonts", "labels"), [("korean", ["가", "a", "↵"]), ("none", ["U+AC00", "a", "↵"])], indirect=["fonts"]
+)
+def test_letters_of_any_script_draw_without_a_warning(fonts, labels):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         picture = plots.heatmaps_picture({"": torch.eye(4)}, "Letters", rows="가 \n𓀀", cols="가 \n𓀀")
-    assert "'가'" in picture.alt or fonts
-    if fonts:
-        assert plots.visible("가a\n") == ["U+AC00", "a", "↵"]
+    assert f"'{labels[0]}'" in picture.alt
+    assert plots.visible("가a\n") == labels
 
 
 def test_pictures_say_what_they_show_where_quotes_and_lines_would_break_it():

@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -87,23 +85,3 @@ def test_floors_are_entropies():
     assert fair["ln V"] == pytest.approx(math.log(2))
     assert fair["unigram"] == pytest.approx(math.log(2), abs=1e-3)
     assert fair["bigram"] == pytest.approx(0, abs=1e-3)
-
-
-def test_a_wheel_brings_the_corpus(tmp_path):
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
-    subprocess.run(build, check=True)
-    [wheel] = tmp_path.glob("learngpt-*.whl")
-    run = (
-        "import learngpt; learngpt.load_text('korean.txt'); print(len(learngpt.load_text().content), learngpt.__file__)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "site", wheel],
-        check=True,
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", run], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}, check=True,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    size, file = done.stdout.split()
-    assert int(size) > 1_000_000
-    assert str(tmp_path) in file

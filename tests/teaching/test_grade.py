@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, Security
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
@@ -22,7 +22,7 @@ NAMES = ("1-bigram", "2-averaging")  # enough of the course to see what a class 
 EDITS = {
     "forgets-to-divide": ("2-averaging", ".mean(dim=0)", ".sum(dim=0)", 30),
     "takes-the-best": ("1-bigram", "torch.multinomial(probabilities, num_samples=1)", "probabilities.topk(1)[1]", 31),
-    "ends-the-kernel": ("2-averaging", "out = torch.zeros(B, T, C)", "import os; os._exit(1)", 20),
+    "ends-the-kernel": ("2-averaging", "out = torch.zeros(B, T, C)", "import os; os._exit(1)", 25),
 }  # fmt: skip
 MARKS = {"right": 35, "right-too": 35, "right-as-well": 35} | {student: edit[3] for student, edit in EDITS.items()}
 
@@ -115,10 +115,19 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
 def test_a_killed_worker_costs_nothing(tmp_path):
     course = make_course(tmp_path)
     generate(course)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    security, certificates = Security.temporary(), tmp_path / "certificates"
+    certificates.mkdir()
+    for name, text in (
+        ("ca", security.tls_ca_file), ("cert", security.tls_client_cert), ("key", security.tls_client_key)
+    ):  # fmt: skip
+        (certificates / f"{name}.pem").write_text(text)
+    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**workers, protocol="tls", security=security) as cluster:
+        address = cluster.scheduler_address
         process = subprocess.Popen(
-            command(course, "--scheduler", cluster.scheduler_address), stdout=subprocess.PIPE, text=True, cwd=course
-        )
+            command(course, "--scheduler", address, "--tls", str(certificates)), stdout=subprocess.PIPE, text=True,
+            cwd=course,
+        )  # fmt: skip
         wait_for_results(course, 3, process)
         victim = next(iter(cluster.workers.values())).process.pid
         kernels = psutil.Process(victim).children(recursive=True)
@@ -129,6 +138,32 @@ def test_a_killed_worker_costs_nothing(tmp_path):
     assert marks(sqlite(course)) == MARKS
     _, alive = psutil.wait_procs(kernels, timeout=10)
     assert not alive, "what the killed worker had started goes on"
+
+
+def test_a_cluster_that_can_not_be_used_is_named(tmp_path):
+    course = make_course(tmp_path)
+    generate(course)
+
+    def fails(*options):
+        done = subprocess.run(command(course, *options), capture_output=True, text=True, cwd=course)
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "is not encrypted: whoever reaches such a scheduler can run code as you" in fails("--scheduler", "tcp://x:1")
+    assert "There is no ca.pem in" in fails("--scheduler", "tls://localhost:9")
+
+
+def test_grading_here_opens_no_port(tmp_path):
+    course = make_course(tmp_path)
+    generate(course)
+    process = subprocess.Popen(command(course), stdout=subprocess.DEVNULL, cwd=course)
+    wait_for_results(course, 1, process)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    ports = [each for one in family for each in one.net_connections("inet")]
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    assert ports == []
 
 
 @pytest.fixture

@@ -1,51 +1,12 @@
 """Every wrong answer loses the check that names its mistake, and every right answer gets full marks."""
 
-import importlib
 import os
 
 import nbformat
 import pytest
 
-from tests.answers import Answer
 from tests.support import ROOT
-
-# The files of answers, the notebook that each belongs to, and the class and the part of its cell that it fills.
-PLACES = {
-    "gpt_v1_generate": ("1-bigram", "gpt_v1", 0),
-    "head_v1": ("2-averaging", "head_v1", 0),
-    "gpt_v2_logits": ("2-averaging", "gpt_v2", 0),
-    "head_v2": ("3-vectorizing", "head_v2", 0),
-    "head_v3": ("4-masking", "head_v3", 0),
-    "head_v4_forward": ("5-self-attention", "head_v4", 0),
-    "gpt_v3_pos_encodings": ("6-positions", "gpt_v3", 0),
-    "gpt_v3_logits": ("6-positions", "gpt_v3", 1),
-}
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-
-
-def answers(kind):
-    for file in PLACES:
-        for value in vars(importlib.import_module(f"tests.answers.{file}")).values():
-            if isinstance(value, Answer) and bool(value.check) == (kind == "wrong"):
-                yield pytest.param(file, value, id=value.name)
-
-
-def with_body(source, part, body):
-    """The source of a solution cell with one of its solutions replaced."""
-    pieces = source.split(BEGIN)
-    rest = pieces[part + 1].partition(END)[2]
-    indented = "\n".join(" " * 8 + line if line else "" for line in body.split("\n"))
-    pieces[part + 1] = "\n" + indented.lstrip("\n") + "\n" + rest
-    return BEGIN.join(pieces)
-
-
-def changed(source, part, answer):
-    """A solution cell with an answer in it, or with a text replaced."""
-    if isinstance(answer, Answer):
-        return answer.imports + with_body(source, part, answer.body)
-    old, new = answer
-    assert old in source
-    return source.replace(old, new)
+from tests.support.answers import PLACES, answers, changed, grade_id
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +45,6 @@ def run():
         return verdicts
 
     return run
-
-
-def grade_id(cell, key="grade_id"):
-    return cell.metadata.get("nbgrader", {}).get(key)
 
 
 @pytest.mark.parametrize(("file", "answer"), answers("wrong"))

@@ -6,6 +6,7 @@ should, and raises CheckFailed with an explanation if it doesn't. The last line 
 
 from learngpt.checking import CheckFailed, set_up_notebook
 from learngpt.evidence import passed
+from learngpt.week1 import TODOS
 from learngpt.week1.checks.attention import (
     attention_ignores_the_order_of_the_past,
     attention_never_looks_ahead,
@@ -24,6 +25,7 @@ from learngpt.week1.checks.heads import (
     averages_the_past,
     future_weights_are_zero,
     keeps_examples_and_future_apart,
+    lets_gradients_through,
     needs_no_loop,
     weight_rows_sum_to_one,
 )
@@ -56,6 +58,7 @@ __all__ = [
     "generate_writes_likelier_text",
     "head_trains_and_generates",
     "keeps_examples_and_future_apart",
+    "lets_gradients_through",
     "makes_logits",
     "model_trains_and_generates",
     "needs_no_loop",
@@ -64,4 +67,4 @@ __all__ = [
     "weight_rows_sum_to_one",
 ]
 
-set_up_notebook()
+set_up_notebook(TODOS)

@@ -4,8 +4,21 @@ import math
 
 import torch
 
-from learngpt.checking import CheckFailed, agree, brief, compare, kept, likely_cause, run, seeded, tensor
-from learngpt.week1.checks.heads import _looks_ahead, rows_sum_to_one, softmax_of
+from learngpt.checking import (
+    NEARLY,
+    CheckFailed,
+    agree,
+    brief,
+    compare,
+    kept,
+    likely_cause,
+    mistakes,
+    nearly,
+    run,
+    seeded,
+    tensor,
+)
+from learngpt.week1.checks.heads import KEPT_EARLY, _looks_ahead, _weak_mask, rows_sum_to_one, softmax_of
 
 
 class _Run:
@@ -23,7 +36,7 @@ class _Run:
                 raise CheckFailed(f"The head has no layer self.{layer}. Leave __init__ as it was given.")
         self.x = 2 * torch.randn(B, T, C, generator=seeded(seed))
         self.what = "head(x, debug=True)" if debug else "head(x)"
-        self.block_size = block_size
+        self.block_size, self.debug = block_size, debug
         if not debug:
             run(self.what, Head(block_size, C), torch.ones(B, block_size, C))
             self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
@@ -40,33 +53,83 @@ class _Run:
         if T < self.block_size:
             hint = f"T is {T} and block_size {self.block_size}: take the part of the mask that fits, self.tril[:T, :T]."
         out = run(self.what, self.head, x, hint=hint, **options)
-        return tensor(out, f"{self.what} of an x of shape {tuple(x.shape)}", x.shape)
+        what = f"{self.what} of an x of shape {tuple(x.shape)}"
+        if isinstance(out, torch.Tensor) and tuple(out.shape) == (len(x), T, T) != tuple(x.shape):
+            raise CheckFailed(
+                f"{what} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\n"
+                "Likely cause: these are weights or scores. Weigh v with the weights: self.wei @ v."
+            )
+        return tensor(out, what, x.shape)
 
     def wei(self):
         B, T, _ = self.x.shape
-        wei = kept(self.head, "wei", self.what, (B, T, T))
+        wei = kept(self.head, "wei", self.what)
+        if isinstance(wei, torch.Tensor) and tuple(wei.shape) == (T, T):
+            raise CheckFailed(
+                f"self.wei has shape {(T, T)}, expected {(B, T, T)}.\n"
+                "Likely cause: the weights of one example, or their mean over all, are kept. Each example has its own."
+            )
+        wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
-            cause = self.cause_of(wei) or "0 times infinity, or a softmax over a row that is -inf everywhere."
+            cause = self.cause() or "0 times infinity, or a softmax over a row that is -inf everywhere."
             raise CheckFailed(f"self.wei has nan, expected weights.\nLikely cause: {cause}")
         return wei
 
-    def cause_of(self, wei):
-        """The known mistake that gives these weights, in words, or None."""
+    def cause(self):
+        """What is wrong with weights or output, in words, or None. All checks ask this, so that the first one says it."""
+        head = self.head
+        tril = getattr(head, "tril", None)
+        if isinstance(tril, torch.Tensor) and tril.shape != (self.block_size, self.block_size):
+            return (
+                f"self.tril has shape {tuple(tril.shape)} after a call with a shorter x. "
+                "Leave it as it is, and take self.tril[:T, :T] into a variable."
+            )
         try:
             # On sizes that are all different no two mistakes look the same.
-            other = _Run(type(self.head), B=3, T=6, C=10, block_size=11, seed=99, training=self.head.training)
-            yours = kept(other.head, "wei", other.what, (3, 6, 6))
+            other = _Run(type(head), B=3, T=6, C=10, block_size=11, seed=99, training=head.training)
+            wei = tensor(kept(other.head, "wei", other.what), "self.wei", (3, 6, 6))
+            again = other.call(other.x)
         except CheckFailed:
-            return likely_cause(wei, _weight_suspects(self, self.block_size))
-        if not agree(kept_again(other), yours).all():
-            return "something is drawn at random: the same x gave other weights when asked again."
-        return likely_cause(yours, _weight_suspects(other, other.block_size))
+            other, wei, again = self, self.head.wei, self.out
+            if self.debug or not isinstance(wei, torch.Tensor) or wei.shape != self.raw.shape:
+                return None
+            wei = wei.detach()
+        if not agree(again, other.out).all() or not agree(other.head.wei.detach(), wei).all():
+            return (
+                "something is drawn at random, by a dropout perhaps: the same x gave something else when asked again."
+            )
+        return _cause_of_run(other, wei)
 
 
-def kept_again(ran):
-    """The weights after the same x once more."""
-    ran.call(ran.x)
-    return kept(ran.head, "wei", ran.what, (len(ran.x), ran.x.shape[1], ran.x.shape[1]))
+def _cause_of_run(ran, wei):
+    """What is wrong with the weights (B, T, T) that a head kept, or with its output, in words, or None."""
+    right = softmax_of(ran.scores, ran.future)
+    if agree(wei, right).all():
+        return None if agree(ran.out, right @ ran.v).all() else likely_cause(ran.out, _value_suspects(ran, right))
+    known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
+    if agree(ran.out, right @ ran.v).all():
+        return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
+    return known or (NEARLY if nearly(wei, right) else _cause_of_scores(ran, wei))
+
+
+def _cause_of_scores(ran, wei):
+    """Where weights are a softmax of masked scores: what these scores have to do with q k^T, in words, or None."""
+    if not (agree(wei.sum(-1), torch.ones(wei.shape[:2])).all() and (wei >= 0).all()):
+        return None
+    seen = (wei > 1e-12) & ~ran.future
+    if not (wei.masked_fill(~ran.future, 0) == 0).all() or not seen[:, :, 0].all():
+        return None
+    # softmax only knows differences of scores along a row, so those are compared: with the first of each row.
+    yours = (wei / wei[:, :, :1]).log()[seen]
+    raw = (ran.raw - ran.raw[:, :, :1])[seen]
+    factor = (yours * raw).sum() / raw.square().sum()
+    C = ran.x.shape[2]
+    if agree(yours, factor * raw, 1e-3).all():
+        return (
+            f"q k^T was multiplied by {factor:.4g}, which is a division by {1 / factor:.4g}. For C = {C} it must be "
+            f"divided by sqrt(C) = {math.sqrt(C):.4g}."
+        )
+    return "mask and softmax are right, but the scores that they were given are not q k^T / sqrt(C)."
 
 
 def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
@@ -76,7 +139,7 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     ahead = wei.masked_fill(~ran.future, 0) != 0
     if ahead.any():
         b, t, s = ahead.nonzero()[0].tolist()
-        raise CheckFailed(_looks_ahead(t, s, wei[b, t, s].item(), ran.cause_of(wei)))
+        raise CheckFailed(_looks_ahead(t, s, wei[b, t, s].item(), ran.cause()))
     if not agree(ran.call(ran.x), ran.out).all():
         raise CheckFailed("head(x) gave two different outputs for the same x; expected the same. Is there a dropout?")
     for s in range(1, T):
@@ -85,19 +148,20 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
         change = (ran.call(edited) - ran.out).abs().amax((0, 2))
         if not (change[:s] < 1e-5).all():
             t = (~(change[:s] < 1e-5)).nonzero()[0].item()
+            cause = ran.cause()
             raise CheckFailed(
                 f"The output at position {t} changed by {change[t]:.2g} when position {s} was edited; expected 0.\n"
-                "Something of another position leaks in: the output is self.wei @ v, the weights softmax of q @ k^T."
+                + (f"Likely cause: {cause}" if cause else "Something of a position that comes later leaks in.")
             )
 
 
 def attention_rows_sum_to_one(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """Each row of `self.wei` sums to 1."""
     ran = _Run(Head, B, T, C, block_size, seed)
-    rows_sum_to_one(ran.wei(), ran.cause_of(ran.wei()))
+    rows_sum_to_one(ran.wei(), ran.cause())
 
 
-def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
+def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
     """With q, k and v drawn from a standard normal (`debug=True`), the variance of the scaled scores is 1.
 
     The tolerance of 0.1 is more than twenty standard deviations at these sizes.
@@ -108,28 +172,54 @@ def attention_variance_is_one(Head, B=4, T=128, C=1024, seed=0):
         return _depends_on_what_debug_draws(ran)
     own = ran.scores.var().item()
     known = [
-        (C, f"which is C: the scores were not divided by sqrt(C) = {math.sqrt(C):.4g}."),
-        (1 / C, "which is 1 / C: the scores were divided by C, not by its square root."),
-        (C * C, "which is C squared: the scores were multiplied by sqrt(C) instead of divided."),
-        (C / T, "which is C / T: the scores were divided by sqrt(T). The sum in q @ k runs over C, so C it is."),
-        (C / B, "which is C / B: the scores were divided by sqrt(B). The sum in q @ k runs over C, so C it is."),
-        (C / (B * T), "which is C / (B T): the scores were divided by sqrt(B T). The sum in q @ k runs over C."),
-        (1 / (4 * C), "which is 1 / (4 C): `C ** 1/2` is half of C. Write C ** 0.5."),
-        (C / T**2, "which is C / T²: the scores were divided by T, not by sqrt(C)."),
-        (1 / math.sqrt(C), "which is 1 / sqrt(C): the scores were divided by more than sqrt(C)."),
-        (math.sqrt(C), "which is sqrt(C): the scores were divided by the fourth root of C, or it is not the variance."),
+        (C, f"the scores were not divided by sqrt(C) = {math.sqrt(C):.4g}: the variance is C."),
+        (1 / C, "the scores were divided by C, not by its square root: the variance is 1 / C."),
+        (C * C, "the scores were multiplied by sqrt(C) instead of divided: the variance is C squared."),
+        (C / T, "the scores were divided by sqrt(T): the variance is C / T. The sum in q @ k runs over C."),
+        (C / B, "the scores were divided by sqrt(B): the variance is C / B. The sum in q @ k runs over C."),
+        (C / (B * T), "the scores were divided by sqrt(B T): the variance is C / (B T). The sum in q @ k runs over C."),
+        (1 / (4 * C), "`C ** 1/2` is half of C: the variance is 1 / (4 C). Write C ** 0.5."),
+        (4 / C, "`/ C ** 1/2` divides by C and by 2 in the wrong place: the variance is 4 / C. Write C ** 0.5."),
+        (C / T**2, "the scores were divided by T, not by sqrt(C): the variance is C / T²."),
+        (C / 32, "the scores were divided by sqrt(32), which fits C = 32 only: the variance is C / 32."),
+        (C / 32**2, "the scores were divided by 32, which fits C = 1024 only: the variance is C / 1024."),
+        (C / 8, "the scores were divided by sqrt(8), which fits C = 8 only: the variance is C / 8."),
+        (C / 16, "the scores were divided by sqrt(16), which fits C = 16 only: the variance is C / 16."),
+        (C / 64, "the scores were divided by sqrt(64), which fits C = 64 only: the variance is C / 64."),
+        (math.sqrt(C), "the scores were divided by the fourth root of C: the variance is sqrt(C)."),
     ]
-    debug = "which is that of your own query(x) and key(x). With debug=True, use the q and k that `if debug:` drew."
     if _near(yours, own) or _near(yours, own * C):
-        raise CheckFailed(f"The variance of the scores is {yours:.4g}, {debug}")
-    words = next((words for value, words in known if abs(yours - value) < 0.1 * value), None)
-    if words is None:
-        words = "expected 1. Take the variance of all scores, right after dividing by sqrt(C)."
-        if yours != yours or math.isinf(yours):
-            words = "expected 1. It was taken after the mask put -inf in. Take it right after scaling."
-        elif _near(yours, ran.wei().var().item()):
-            words = "expected 1. Likely cause: it was taken after the softmax. Take it right after scaling."
-    raise CheckFailed(f"The variance of the scores is {yours:.4g}, {words}")
+        cause = "query(x) and key(x) are used. With debug=True, use the q and k that `if debug:` drew."
+    elif yours != yours or math.isinf(yours):
+        cause = "it was taken after the mask put -inf in. Take it right after scaling."
+    else:
+        cause = _stored_too_late(ran, yours) or ran.cause()
+        cause = cause or _cause_of_variance(Head) or next((w for v, w in known if abs(yours - v) < 0.02 * v), None)
+    raise CheckFailed(
+        f"The variance of the scores is {yours:.4g}, expected 1.\n"
+        + (
+            f"Likely cause: {cause}"
+            if cause
+            else "The weights are right, so the scores are: what was stored isn't their variance."
+        )
+    )
+
+
+def _stored_too_late(ran, yours):
+    """That the variance of the weights was stored, in words, or None."""
+    wei = ran.head.wei
+    if isinstance(wei, torch.Tensor) and _near(yours, wei.var().item()):
+        return "it was taken after the softmax. Take it right after scaling."
+    return None
+
+
+def _cause_of_variance(Head):
+    """What is wrong with self.var where weights and output are right, in words, or None."""
+    try:
+        attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7)
+    except CheckFailed as failed:
+        return str(failed).partition("Likely cause: ")[2] or None
+    return None
 
 
 def _depends_on_what_debug_draws(ran):
@@ -140,9 +230,10 @@ def _depends_on_what_debug_draws(ran):
         outputs.append(ran.call(x, debug=True))
     if not agree(*outputs).all():
         change = (outputs[0] - outputs[1]).abs().max().item()
+        cause = ran.cause() or "query(x), key(x) or value(x) is used. Use the q, k and v that `if debug:` drew."
         raise CheckFailed(
             f"With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.\n"
-            "Likely cause: query(x), key(x) or value(x) is used. Use the q, k and v that `if debug:` drew."
+            f"Likely cause: {cause}"
         )
 
 
@@ -172,14 +263,24 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     said = f"self.var is {yours:.4g}; the variance of the scaled scores is {right:.4g}."
     if yours != yours or math.isinf(yours):
         raise CheckFailed(f"{said}\nLikely cause: it was taken after the mask put -inf in.")
+    right_weights = agree(ran.wei(), softmax_of(ran.scores, ran.future)).all()
     for words, value in _variance_suspects(ran, B, T, C):
         if _near(yours, value.item(), 1e-5):
+            early = right_weights and words.startswith("the scores were")
+            words = "it was taken at another place than right after the division by sqrt(C)." if early else words
             raise CheckFailed(f"{said}\nLikely cause: {words}")
     if _near(yours, 1.0):
-        raise CheckFailed(f"{said}\nIt is 1 only for q and k drawn with variance 1. Store what you measure.")
+        raise CheckFailed(
+            f"{said}\nLikely cause: a 1 is stored. Only for random q and k it is 1: store what you measure."
+        )
     if any(_near(yours, round(right, digits)) for digits in range(5)):
         raise CheckFailed(f"{said}\nLikely cause: it was rounded. Store it as it is.")
-    raise CheckFailed(f"{said}\nTake scores.var() right after dividing by sqrt(C).")
+    cause = ran.cause()
+    if cause:
+        raise CheckFailed(f"{said}\nLikely cause: {cause}")
+    raise CheckFailed(
+        f"{said}\nThe weights are right, so the scores are: what was stored isn't their variance, scores.var()."
+    )
 
 
 def _variance_suspects(ran, B, T, C):
@@ -196,7 +297,8 @@ def _variance_suspects(ran, B, T, C):
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", ran.raw / math.sqrt(B)),
         ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(ran.block_size)),
         ("the scores were divided by sqrt(8), a d_k of some other model.", ran.raw / math.sqrt(8)),
-        ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", ran.raw / 32),
+        ("the scores were divided by 32, which fits C = 1024 only.", ran.raw / 32),
+        ("the scores were divided by sqrt(32), which fits C = 32 only.", ran.raw / math.sqrt(32)),
         ("only the visible half of the scores was taken; take all, before the mask.", ran.scores[:, ~ran.future]),
         ("it was taken after the mask.", ran.scores.masked_fill(ran.future, 0)),
         ("it was taken after the softmax.", masked.softmax(-1)),
@@ -247,9 +349,16 @@ def _weights_are_scaled_softmax(ran):
     wei = ran.wei()
     right = softmax_of(ran.scores, ran.future)
     axes = ("example", "row", "column")
-    cause = None if agree(wei, right).all() else ran.cause_of(wei)
+    cause = None if agree(wei, right).all() else ran.cause()
     compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, axes=axes, cause=cause)
-    values = [
+    cause = None if agree(ran.out, right @ ran.v).all() else ran.cause()
+    compare("The output is not self.wei @ v.", ran.out, right @ ran.v, cause=cause)
+
+
+def _value_suspects(ran, right):
+    """Pairs of a known mistake in weighing v with the right weights, in words, and the output that it gives."""
+    T = ran.x.shape[1]
+    return [
         ("x was weighed; weigh v, which is value(x).", right @ ran.x),
         ("the queries were weighed; weigh v, which is value(x).", right @ ran.q),
         ("the keys were weighed; weigh v, which is value(x).", right @ ran.k),
@@ -266,90 +375,190 @@ def _weights_are_scaled_softmax(ran):
             "the output was reshaped: its numbers stand in other places.",
             (right @ ran.v).transpose(1, 2).reshape(ran.x.shape),
         ),
+        ("the weights don't take part: all of the past of v was added up.", ran.v.cumsum(1)),
+        ("all of the past of v was averaged, whatever the weights.", ran.v.cumsum(1) / torch.arange(1, T + 1)[:, None]),
+        ("every position got the sum over all positions.", (right @ ran.v).sum(1, keepdim=True).expand_as(ran.x)),
+        ("v was added to the result; the head gives self.wei @ v alone.", right @ ran.v + ran.v),
+        ("the result was multiplied by sqrt(C).", right @ ran.v * math.sqrt(ran.x.shape[2])),
+        ("softmax was taken of the result.", (right @ ran.v).softmax(-1)),
+        ("negative numbers of the result were set to 0.", (right @ ran.v).relu()),
+        ("v was weighed twice.", right @ right @ ran.v),
     ]
-    otherwise = ""
-    if not agree(ran.call(ran.x), ran.out).all():
-        otherwise = "Likely cause: something is drawn at random: the same x gave another output when asked again."
-    compare("The output is not self.wei @ v.", ran.out, right @ ran.v, values, otherwise=otherwise)
 
 
 def _weight_suspects(ran, block_size):
-    """Pairs of a known mistake in words and the weights (B, T, T) that it gives."""
+    """Pairs of a known mistake in words and the weights (B, T, T) that it gives, one at a time, then two at once."""
     B, T, C = ran.x.shape
     raw, scores, future = ran.raw, ran.scores, ran.future
     root = math.sqrt(C)
-    q_length, k_length = ran.q.norm(dim=2, keepdim=True), ran.k.norm(dim=2, keepdim=True)
-    past_only = torch.ones(T, T).triu(0).bool()
     minus_inf = scores.masked_fill(future, float("-inf"))
     zeros = torch.zeros_like(scores)
-    turned = scores.transpose(1, 2)
-
-    def masked(changed):
-        return softmax_of(changed, future)
-
-    plain = torch.softmax(scores, -1)
-    return [
-        ("the scores were not divided by sqrt(C).", masked(raw)),
-        ("the scores were divided by C, not by sqrt(C).", masked(raw / C)),
-        ("the scores were multiplied by sqrt(C), not divided.", masked(raw * root)),
-        ("`C ** 1/2` is half of C. Write C ** 0.5.", masked(raw / C / 2)),
-        ("`C ** 1/2` is half of C. Write C ** 0.5.", masked(raw / C * 2)),
-        ("self.wei is transposed: row t must hold what position t takes.", masked(scores).transpose(1, 2)),
-        (
-            "k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.",
-            masked(ran.q @ ran.k.reshape(B, C, T) / root),
-        ),
-        ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", masked(raw / math.sqrt(T))),
-        ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", masked(raw / math.sqrt(B))),
-        ("the scores were divided by sqrt(block_size).", masked(raw / math.sqrt(block_size))),
-        ("the scores were divided by 32 = sqrt(1024), which fits C = 1024 only.", masked(raw / 32)),
-        ("the scores were divided by sqrt(T C); the sum in q @ k runs over C alone.", masked(raw / math.sqrt(T * C))),
-        ("the scores were divided by sqrt(2 C), not by sqrt(C).", masked(raw / math.sqrt(2 * C))),
-        ("the scores were divided by the fourth root of C, not by sqrt(C).", masked(raw / C**0.25)),
-        ("q and k were divided by their lengths; divide the scores by sqrt(C).", masked(raw / q_length / k_length.mT)),
-        ("the scores were divided by their own standard deviation, not by sqrt(C).", masked(raw / raw.std())),
-        ("the scores were standardised; divide them by sqrt(C).", masked((raw - raw.mean()) / raw.std())),
-        ("negative scores were set to 0; leave them as they are.", masked(scores.relu())),
-        ("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T.", masked(turned)),
-        ("q and k are swapped, and the scores not divided by sqrt(C).", masked(raw.transpose(1, 2))),
-        ("the queries ask the queries; they must ask the keys.", masked(ran.q @ ran.q.transpose(1, 2) / root)),
-        ("the keys ask the keys; the queries must ask.", masked(ran.k @ ran.k.transpose(1, 2) / root)),
-        ("the queries ask the values; they must ask the keys.", masked(ran.q @ ran.v.transpose(1, 2) / root)),
-        ("x asks x; use query(x) and key(x).", masked(ran.x @ ran.x.transpose(1, 2) / root)),
-        ("the queries ask x; they must ask the keys.", masked(ran.q @ ran.x.transpose(1, 2) / root)),
-        ("x asks the keys; the queries must ask.", masked(ran.x @ ran.k.transpose(1, 2) / root)),
-        ("the future isn't masked.", plain),
-        ("the past was masked instead of the future.", softmax_of(scores, ~future & ~torch.eye(T).bool())),
-        ("position t itself is masked too; it must see itself.", softmax_of(scores, past_only)),
+    right, plain = minus_inf.softmax(-1), scores.softmax(-1)
+    yield from [
+        ("self.wei is transposed: row t must hold what position t takes.", right.transpose(1, 2)),
         ("0 times infinity is nan: the mask was multiplied with -inf. Use masked_fill.", zeros * float("nan")),
-        ("position t + 1 is let in.", softmax_of(scores, torch.ones(T, T).triu(2).bool())),
-        ("the future got the score 0 instead of -inf.", softmax_of(scores, future, 0.0)),
-        ("the future got the score -1 instead of -inf.", softmax_of(scores, future, -1.0)),
         ("the mask came after the softmax: the future was cut off after the softmax.", plain * ~future),
-        ("softmax ran over the rows, dim=1. It must run along each row, dim=-1.", softmax_of(scores, future, dim=1)),
-        ("softmax ran over the batch, dim=0. It must run along each row, dim=-1.", softmax_of(scores, future, dim=0)),
+        ("-inf was put in after the softmax; it belongs into the scores.", plain.masked_fill(future, float("-inf"))),
         ("these are the masked scores, before the softmax.", minus_inf),
+        ("these are the masked scores, not divided, before the softmax.", raw.masked_fill(future, float("-inf"))),
         ("these are the scores, before the mask and the softmax.", scores),
         ("these are the undivided scores, before the mask and the softmax.", raw),
-        ("softmax came before the division by sqrt(C).", masked(raw) / root),
+        ("softmax came before the division by sqrt(C).", softmax_of(raw, future) / root),
+        ("the weights were divided by sqrt(C) once more, after the softmax.", right / root),
+        ("the weights were divided by C after the softmax.", right / C),
         ("log_softmax was taken, not softmax.", minus_inf.log_softmax(-1)),
-        ("softmax was taken twice.", masked(scores).softmax(-1)),
+        ("softmax was taken twice.", right.softmax(-1)),
         ("sigmoid was used in place of softmax.", minus_inf.sigmoid()),
         ("the exponentials aren't divided by their sum; softmax does that.", minus_inf.exp()),
         (
             "the scores were divided by their sum, without the exponential.",
             scores.tril() / scores.tril().sum(-1, keepdim=True),
         ),
-        ("the scores were divided by sqrt(C) twice, the second time after the mask.", masked(scores / root)),
-        (
-            "q and k are swapped, and softmax ran over the rows: it must run along each row, dim=-1.",
-            softmax_of(turned, future, dim=1),
-        ),
+        ("the future got inf; -inf hides it.", softmax_of(scores, future, float("inf"))),
+        ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
+        ("the weights are averaged over the examples; each has its own.", right.mean(0).expand_as(right)),
+        ("each example got the weights of the first one.", right[:1].expand_as(right)),
+    ]
+    yield from mistakes(
+        lambda asked, scale, change, hide, dim: softmax_of(change(scale(asked)), *hide, dim=dim),
+        {
+            "asked": (raw, _other_products(ran)),
+            "scale": (lambda product: product / root, _other_scales(ran, block_size)),
+            "change": (lambda scores: scores, _other_scores()),
+            "hide": ((future,), _other_masks(T)),
+            "dim": (
+                -1,
+                [
+                    ("softmax ran over the rows, dim=1. It must run along each row, dim=-1.", 1),
+                    ("softmax ran over the batch, dim=0. It must run along each row, dim=-1.", 0),
+                ],
+            ),
+        },
+    )
+
+
+def _other_products(ran):
+    """Who asks whom, wrongly: pairs of words and the products (B, T, T)."""
+    q, k, v, x = ran.q, ran.k, ran.v, ran.x
+    B, T, C = x.shape
+    cosine = torch.nn.functional.normalize(q, dim=-1) @ torch.nn.functional.normalize(k, dim=-1).mT * math.sqrt(C)
+    return [
+        ("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T.", k @ q.mT),
+        ("the queries ask the queries; they must ask the keys.", q @ q.mT),
+        ("the keys ask the keys; the queries must ask.", k @ k.mT),
+        ("the queries ask the values; they must ask the keys.", q @ v.mT),
+        ("the values ask the keys; the queries must ask.", v @ k.mT),
+        ("the values ask the values; the queries must ask the keys.", v @ v.mT),
+        ("x asks x; use query(x) and key(x).", x @ x.mT),
+        ("the queries ask x; they must ask the keys.", q @ x.mT),
+        ("x asks the keys; the queries must ask.", x @ k.mT),
+        ("k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.", q @ k.reshape(B, C, T)),
         (
             "the scores of the examples were added up; each example has its own.",
-            masked((ran.q[:, None] @ ran.k.mT[None]).sum(1) / root),
+            (q[:, None] @ k.mT[None]).sum(1),
         ),
-        ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
+        (
+            "the queries were added up over the examples; each example has its own.",
+            q.sum(0, keepdim=True) @ k.mT,
+        ),
+        ("q and k were divided by their lengths; divide the scores by sqrt(C).", cosine),
+        ("the distance of q and k was taken; a score is their product, q @ k^T.", -torch.cdist(q, k)),
+        ("the distance of q and k was taken; a score is their product, q @ k^T.", -torch.cdist(q, k).square()),
+        ("each position asks its own key only; every query asks every key, q @ k^T.",
+         (q * k).sum(-1, keepdim=True).expand(B, T, T)),
+        ("each position asks its own key only; every query asks every key, q @ k^T.",
+         (q * k).sum(-1)[:, None].expand(B, T, T)),
+        ("k was multiplied by a vector of its sums; every query asks every key, q @ k^T.",
+         (q.sum(-1, keepdim=True) * k.sum(-1, keepdim=True).mT)),
+        ("q and k were added, not multiplied.", q.sum(-1, keepdim=True) + k.sum(-1, keepdim=True).mT),
+        *((words, _through(layer_norm, q, k, v, ran)) for words, layer_norm in (
+            ("a LayerNorm was laid over x; query and key take x as it is.", "x"),
+            ("a LayerNorm was laid over q and k; the scores take them as they are.", "qk"),
+        )),
+        ("q and k went through a softmax; the scores take them as they are.", q.softmax(-1) @ k.softmax(-1).mT),
+        ("negative numbers of q and k were set to 0; the scores take them as they are.", q.relu() @ k.relu().mT),
+    ]  # fmt: skip
+
+
+def _through(where, q, k, v, ran):
+    """The products (B, T, T) with a LayerNorm that doesn't belong there."""
+    norm = torch.nn.functional.layer_norm
+    C = q.shape[-1:]
+    if where == "qk":
+        return norm(q, C) @ norm(k, C).mT
+    x = norm(ran.x, C)
+    with torch.no_grad():
+        return ran.head.query(x) @ ran.head.key(x).mT
+
+
+def _other_scales(ran, block_size):
+    """What the product is divided by, wrongly: pairs of words and functions of the products (B, T, T)."""
+    B, T, C = ran.x.shape
+    root = math.sqrt(C)
+    return [
+        ("the scores were not divided by sqrt(C).", lambda raw: raw),
+        ("the scores were divided by C, not by sqrt(C).", lambda raw: raw / C),
+        ("the scores were multiplied by sqrt(C), not divided.", lambda raw: raw * root),
+        ("`C ** 1/2` is half of C. Write C ** 0.5.", lambda raw: raw / C / 2),
+        ("`C ** 1/2` is half of C. Write C ** 0.5.", lambda raw: raw / C * 2),
+        ("the scores were divided by the fourth root of C, not by sqrt(C).", lambda raw: raw / C**0.25),
+        ("the scores were divided by more than sqrt(C): by sqrt(C) and by C.", lambda raw: raw / C**1.5),
+        ("the scores were divided by C².", lambda raw: raw / C**2),
+        ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", lambda raw: raw / math.sqrt(T)),
+        ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", lambda raw: raw / math.sqrt(B)),
+        ("the scores were divided by T, not by sqrt(C).", lambda raw: raw / T),
+        ("the scores were divided by sqrt(block_size).", lambda raw: raw / math.sqrt(block_size)),
+        ("the scores were divided by sqrt(T C); the sum in q @ k runs over C alone.", lambda raw: raw / math.sqrt(T * C)),
+        ("the scores were divided by sqrt(2 C), not by sqrt(C).", lambda raw: raw / math.sqrt(2 * C)),
+        *(
+            (f"the scores were divided by {number}, which fits C = {number**2} only.", lambda raw, n=number: raw / n)
+            for number in (2, 4, 8, 16, 32, 64)
+        ),
+        *(
+            (f"the scores were divided by sqrt({number}), which fits C = {number} only.", lambda raw, n=number: raw / n**0.5)
+            for number in (2, 8, 32, 128, 512)
+        ),
+        ("the scores were divided by the logarithm of C, not by sqrt(C).", lambda raw: raw / math.log(C)),
+        ("the scores were divided by their own standard deviation, not by sqrt(C).", lambda raw: raw / raw.std()),
+        ("the scores were standardised; divide them by sqrt(C).", lambda raw: (raw - raw.mean()) / raw.std()),
+        ("the scores were divided by their largest; divide them by sqrt(C).", lambda raw: raw / raw.max()),
+        (
+            "each row of scores was divided by its standard deviation; divide by sqrt(C).",
+            lambda raw: raw / raw.std(-1, keepdim=True),
+        ),
+        ("each row of scores was divided by its length; divide by sqrt(C).", lambda raw: raw / raw.norm(dim=-1, keepdim=True)),
+    ]  # fmt: skip
+
+
+def _other_scores():
+    """What was done to the scaled scores and shouldn't have been: pairs of words and functions of the scores."""
+    return [
+        ("negative scores were set to 0; leave them as they are.", lambda scores: scores.relu()),
+        ("the scores lost their sign; leave them as they are.", lambda scores: scores.abs()),
+        ("the scores are negative.", lambda scores: -scores),
+        ("the scores were squared; leave them as they are.", lambda scores: scores.square()),
+        ("the exponential of the scores was taken before the softmax, which takes it itself.", lambda scores: scores.exp()),
+        ("tanh was laid over the scores; leave them as they are.", lambda scores: scores.tanh()),
+        ("sigmoid was laid over the scores; leave them as they are.", lambda scores: scores.sigmoid()),
+        ("softmax was taken before the mask, and again after it.", lambda scores: scores.softmax(-1)),
+        ("the scores were averaged over the examples; each has its own.", lambda scores: scores.mean(0).expand_as(scores)),
+        ("each example got the scores of the first one.", lambda scores: scores[:1].expand_as(scores)),
+    ]  # fmt: skip
+
+
+def _other_masks(T):
+    """What is hidden, wrongly: pairs of words and the mask (T, T), with the score that stands in for -inf."""
+    ones = torch.ones(T, T)
+    future = ones.triu(1).bool()
+    return [
+        ("the future isn't masked.", (ones < 0,)),
+        ("the past was masked instead of the future.", (ones.tril(-1).bool(),)),
+        ("the past was masked instead of the future, position t with it.", (ones.tril().bool(),)),
+        ("position t itself is masked too; it must see itself.", (ones.triu().bool(),)),
+        ("position t + 1 is let in.", (ones.triu(2).bool(),)),
+        ("the future got the score 0 instead of -inf.", (future, 0.0)),
+        ("the future got the score -1 instead of -inf.", (future, -1.0)),
+        ("the future got the score 1 instead of -inf.", (future, 1.0)),
     ]
 
 
@@ -361,15 +570,22 @@ def attention_ignores_the_order_of_the_past(Head, B=2, T=6, C=8, block_size=6, s
     shuffled = ran.call(ran.x[:, order].clone())
     change = (shuffled[:, -1] - ran.out[:, -1]).abs().max().item()
     if not change < 1e-4:
+        cause = ran.cause()
         raise CheckFailed(
             f"The last output changed by {change:.2g} when the past was put in another order; expected 0.\n"
-            f"It was {brief(ran.out[0, -1])} and became {brief(shuffled[0, -1])}. "
-            "Attention weighs contents, not places: do the weights of the last row use all of its past, by q and k?"
+            f"It was {brief(ran.out[0, -1])} and became {brief(shuffled[0, -1])}.\n"
+            + (
+                f"Likely cause: {cause}"
+                if cause
+                else "Attention weighs contents, not places: the weights come from q and k."
+            )
         )
     other = ran.x.clone()
     other[:, : T - 1] += torch.randn(B, T - 1, C, generator=seeded(seed + 1))
     changed = ran.call(other)
     if not (changed[:, -1] - ran.out[:, -1]).abs().max().item() > 1e-6:
+        cause = ran.cause()
         raise CheckFailed(
             "The last output didn't change when the contents of the past did: it doesn't look at its past at all."
+            + (f"\nLikely cause: {cause}" if cause else "")
         )

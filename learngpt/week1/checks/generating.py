@@ -28,11 +28,18 @@ def _generated(model, idx, new):
     if tuple(out.shape) != (B, T + new):
         raise CheckFailed(_wrong_shape(out, idx, new))
     if out.dtype not in (torch.int32, torch.int64):
-        raise CheckFailed(f"{NAME} returned {out.dtype}; token numbers are integers, torch.int64.")
-    if not torch.equal(out[:, :T], idx.to(out.dtype)):
         raise CheckFailed(
-            f"{NAME} should keep the context: it began with {brief(idx[0])} and came back as {brief(out[0, :T])}.\n"
-            "Append each new token behind the context, along dim=1, and leave the rest as it is."
+            f"{NAME} returned {out.dtype}; token numbers are integers, torch.int64.\n"
+            "Were probabilities or logits appended, not the number that torch.multinomial drew?"
+        )
+    if not torch.equal(out[:, :T], idx.to(out.dtype)):
+        said = f"{NAME} should keep the context: it began with {brief(idx[0])} and came back as {brief(out[0, :T])}."
+        if torch.equal(out[:, new:], idx.to(out.dtype)):
+            raise CheckFailed(
+                f"{said}\nLikely cause: the new tokens stand in front. Append them: (idx, token), not (token, idx)."
+            )
+        raise CheckFailed(
+            f"{said}\nAppend each new token behind the context, along dim=1, and leave the rest as it is."
         )
     return out
 
@@ -40,19 +47,51 @@ def _generated(model, idx, new):
 def _wrong_shape(out, idx, new):
     B, T = idx.shape
     said = f"{NAME} gave shape {tuple(out.shape)} for idx {(B, T)} and {new} new tokens; expected {(B, T + new)}."
-    if out.shape == (B, new):
-        return f"{said}\nLikely cause: only the new tokens come back. Return the context and the new tokens."
-    if out.shape == (B, T):
-        return f"{said}\nLikely cause: idx comes back without the new tokens. Keep what torch.cat returns."
-    if out.dim() == 2 and out.shape[0] != B:
-        return f"{said}\nLikely cause: the new tokens were put below the context, dim=0. Time is dim=1."
-    if out.dim() == 2 and out.shape[1] in (T + new - 1, T + new + 1):
-        return f"{said}\nLikely cause: the loop runs once too often or once too few."
-    if out.dim() == 2 and T <= out.shape[1] < T + new and torch.equal(out[:, :T], idx.to(out.dtype)):
-        return f"{said}\nLikely cause: the loop ends too early."
-    if out.dim() == 2 and out.shape[1] < T + new:
-        return f"{said}\nLikely cause: the cropped context was kept. Crop only what the model is shown."
-    return f"{said}\nEach step appends one token of shape (B, 1) along dim=1."
+    cause = _cause_of_shape(out, idx, new)
+    return (
+        f"{said}\nLikely cause: {cause}"
+        if cause
+        else f"{said}\nEach step appends one token of shape (B, 1) along dim=1."
+    )
+
+
+def _cause_of_shape(out, idx, new):
+    B, T = idx.shape
+    if out.dim() == 3:
+        return "these are logits or probabilities, or stacked tokens. What comes back are token numbers, (B, T)."
+    if out.dim() != 2:
+        return "a dimension was taken away. Tokens come back as (B, T), one row for each example."
+    rows, length = out.shape
+    begins = rows == B and torch.equal(out[:, :T], idx[:, :length].to(out.dtype))
+    if rows == B and length == 1:
+        return "idx was replaced by the last token. Append to it instead: torch.cat((idx, token), dim=1)."
+    if rows == B and length == new and not begins:
+        return "only the new tokens come back. Return the context and the new tokens."
+    if rows == B and length == T:
+        return "idx comes back without the new tokens. Keep what torch.cat returns: idx = torch.cat(...)."
+    if rows == 1 < B and length == T + new:
+        return "only one example comes back. All of the batch go on at once."
+    if rows > B:
+        return "the new tokens were put below the context, dim=0. Time is dim=1."
+    if rows != B:
+        return "the number of examples changed. All of the batch go on at once."
+    if begins and length == max(T, new):
+        return "max_new_tokens was taken for the length of the whole text. It is the number of new tokens, behind T."
+    if begins and length == 2 * T + new:
+        return "the context was appended once more. Append the new token alone."
+    if begins and length == T + 1:
+        return "the loop ends after one token. Does the `return` stand inside of it?"
+    if begins and length in (T + new - 1, T + new + 1):
+        return "the loop runs once too often or once too few."
+    if begins and length == T + 2 * new:
+        return "each step appends two tokens, or the loop runs twice as often."
+    if begins and length < T + new:
+        return "the loop ends too early."
+    if begins and length > T + new:
+        return "more than one token is appended in each step. It is the one behind the last position."
+    if length < T + new:
+        return "the cropped context was kept. Crop only what the model is shown."
+    return ""
 
 
 def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
@@ -61,7 +100,10 @@ def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     out = _generated(model, idx, new)
     if ((out < 0) | (out >= vocab_size)).any():
-        raise CheckFailed(f"{NAME} made tokens outside 0 to {vocab_size - 1}: {brief(out[0, T:])}.")
+        raise CheckFailed(
+            f"{NAME} made tokens outside 0 to {vocab_size - 1}: {brief(out[0, T:])}.\n"
+            "What is appended is the number of a token that was drawn, as torch.multinomial gives it."
+        )
 
 
 def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
@@ -91,8 +133,18 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
             f"Two calls drew the same {len(out)} tokens; expected new draws.\n"
             "Likely cause: a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."
         )
-    _compare_all_draws(out, table, T, contexts)
-    _compare_all_draws(again, table, T, contexts)
+    _compare_all_draws(GPT, out, table, T, contexts)
+    _compare_all_draws(GPT, again, table, T, contexts)
+    # The model learns between two calls.
+    with torch.no_grad():
+        weight.copy_(table.flip(1))
+    learned = _generated(model, idx, new)
+    if _wrong_draws(learned, table.flip(1), T) and not _wrong_draws(learned, table, T):
+        raise CheckFailed(
+            "After the model had changed, the tokens still came as before.\n"
+            "Likely cause: probabilities of an earlier call were kept. Ask the model in each step."
+        )
+    _compare_all_draws(GPT, learned, table.flip(1), T, contexts)
 
 
 def _contexts(vocab_size, T, generator):
@@ -111,9 +163,16 @@ def _draws_apart(out, again, table, T):
                 break
             if torch.equal(drawn, logits.argmax(1)) or torch.equal(drawn, logits.argmin(1)):
                 continue  # nothing is drawn at all; the comparison of the draws says so
+            alone = bool((text[:, T:] == 0).all())
+            cause = (
+                "what is appended is no token that was drawn: only 0 ever comes. torch.multinomial gives the tokens "
+                "themselves."
+                if alone
+                else "one draw is used for the whole batch, or none. torch.multinomial takes all rows."
+            )
             raise CheckFailed(
                 f"All {len(out) // 3} copies of a context got the same next token, {drawn[0]}; expected a draw for "
-                "each.\nLikely cause: one draw is used for the whole batch, or none. torch.multinomial takes all rows."
+                f"each.\nLikely cause: {cause}"
             )
 
 
@@ -122,9 +181,25 @@ def _all_alike(drawn):
     return bool((drawn == drawn[:3].repeat(len(drawn) // 3)).all())
 
 
-def _compare_all_draws(out, table, T, contexts):
+def _compare_all_draws(GPT, out, table, T, contexts):
     """Compare the draws of each context, step and token before with the distribution they should come from."""
-    wrong = []  # for each group of draws that doesn't fit: token before, counted shares, past, number of draws
+    wrong = _wrong_draws(out, table, T)
+    if not wrong:
+        return _compare_scale(out, table, T)
+    before, drawn, _, draws = wrong[0]
+    cause = _cause_of_window(GPT, contexts) or _cause_of_draws(wrong, table, contexts)
+    if not cause and (out[:, T:] == out[:1, T : 1 + T]).all():
+        cause = "the same number is appended everywhere. Append what torch.multinomial drew, not its probability."
+    raise CheckFailed(
+        f"After token {before} the next tokens came with shares {_shares(drawn)}; "
+        f"softmax of the last logits gives {_shares(table[before].softmax(0))} ({draws} draws).\n"
+        + (f"Likely cause: {cause}" if cause else "Draw with torch.multinomial from softmax(logits[:, -1, :]).")
+    )
+
+
+def _wrong_draws(out, table, T):
+    """For each group of draws that doesn't fit: the token before, counted shares, the past, the number of draws."""
+    wrong = []
     for step in range(T, out.shape[1]):
         for rows_of_context in torch.arange(len(out)).view(-1, 3).T:
             same_context = out[rows_of_context]
@@ -133,15 +208,21 @@ def _compare_all_draws(out, table, T, contexts):
                 drawn = torch.bincount(alike[:, step].long(), minlength=len(table)) / max(len(alike), 1)
                 if len(alike) >= 200 and _unlikely(drawn, table[before].softmax(0), len(alike)):
                     wrong.append((before, drawn, alike[0, :step], len(alike)))
-    if not wrong:
-        return _compare_scale(out, table, T)
-    before, drawn, _, draws = wrong[0]
-    cause = _cause_of_draws(wrong, table, contexts)
-    raise CheckFailed(
-        f"After token {before} the next tokens came with shares {_shares(drawn)}; "
-        f"softmax of the last logits gives {_shares(table[before].softmax(0))} ({draws} draws).\n"
-        + (f"Likely cause: {cause}" if cause else "Draw with torch.multinomial from softmax(logits[:, -1, :]).")
-    )
+    return wrong
+
+
+def _cause_of_window(GPT, contexts):
+    """What is wrong with what the model is shown, where nothing has to be cropped yet, in words, or None."""
+    shown, model = _watched(GPT, len(contexts) + int(contexts.max()), 8)
+    _generated(model, contexts, 2)
+    if not shown or torch.equal(shown[0], contexts):
+        return None
+    T = contexts.shape[1]
+    if shown[0].shape[-1] > T:
+        return "the model is shown more than there is: tokens that nobody wrote yet. Show it what is there, without padding."
+    if shown[0].shape == contexts.shape:
+        return "the model is shown other tokens than the context."
+    return None
 
 
 def _compare_scale(out, table, T):
@@ -274,8 +355,8 @@ def _shares(distribution):
     return "[" + ", ".join(f"{share:.2f}" for share in distribution.tolist()) + "]"
 
 
-def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
-    """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
+def _watched(GPT, vocab_size, block_size):
+    """A list that is filled with what the model is shown, and a model that does so."""
     shown = []
 
     class Watched(GPT):
@@ -284,7 +365,12 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
             return super().logits(idx)
 
     Watched.__name__ = GPT.__name__  # in messages
-    model = run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
+    return shown, run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
+
+
+def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
+    """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
+    shown, model = _watched(GPT, vocab_size, block_size)
     idx = torch.randint(vocab_size, (1, T), generator=seeded(seed))
     out = _generated(model, idx, new)
     if not shown:
@@ -312,17 +398,25 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
 def _not_shown(shown, out, step, block_size):
     expected = min(step, block_size)
     said = f"To write token {step}, the model should be shown the {expected} tokens before it; it wasn't."
-    if step > block_size and torch.equal(shown[-1], out[:, :block_size]):
-        return f"{said}\nLikely cause: the first block_size tokens are shown, not the last: idx[:, -self.block_size:]."
     longest = max(seen.shape[-1] for seen in shown)
-    if longest < expected:
-        return (
-            f"{said}\nIt never saw more than {longest}. Show it all that fits: a bigram needs only the last token, "
-            "the versions to come need the whole context."
+    if step > block_size and torch.equal(shown[-1], out[:, :block_size]):
+        cause = "the first block_size tokens are shown, not the last: idx[:, -self.block_size:]."
+    elif len(shown) > 1 and all(torch.equal(seen, shown[0]) for seen in shown):
+        cause = "each step shows the first context again. Append the new token to idx."
+    elif longest < expected and longest == block_size - 1:
+        cause = "one token too few is shown: the last block_size are idx[:, -self.block_size:]."
+    elif longest < expected:
+        cause = (
+            f"never more than {longest} are shown. Show all that fits: a bigram needs only the last token, the versions "
+            "to come need the whole context."
         )
-    if all(torch.equal(seen, shown[0]) for seen in shown):
-        return f"{said}\nLikely cause: each step shows the first context again. Append the new token to idx."
-    return f"{said}\nIt saw lengths {[seen.shape[-1] for seen in shown]}. Crop with idx[:, -self.block_size:]."
+    elif all(torch.equal(seen[:, -1:], out[:, at : at + 1]) for at, seen in enumerate(shown, step - len(shown))):
+        cause = "the last token isn't among those that are shown."
+    elif any(torch.equal(seen.flip(1), out[:, max(0, step - block_size) : step]) for seen in shown):
+        cause = "the tokens are shown in the reverse order."
+    else:
+        return f"{said}\nIt saw lengths {[seen.shape[-1] for seen in shown]}. Crop with idx[:, -self.block_size:]."
+    return f"{said}\nLikely cause: {cause}"
 
 
 def generate_writes_likelier_text(GPT, text, steps=80, length=300, seed=0):

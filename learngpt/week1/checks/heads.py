@@ -1,10 +1,28 @@
 """Checks of HeadVer1, HeadVer2 and HeadVer3: the mean of the past, made three ways."""
 
+import collections
+import contextlib
 import math
+import sys
 
 import torch
 
-from learngpt.checking import CheckFailed, agree, brief, compare, kept, likely_cause, run, seeded, tensor
+from learngpt.advice import is_library
+from learngpt.checking import (
+    NEARLY,
+    CheckFailed,
+    agree,
+    brief,
+    cause_of_shape,
+    compare,
+    kept,
+    likely_cause,
+    mistakes,
+    nearly,
+    run,
+    seeded,
+    tensor,
+)
 from learngpt.instruments import operations
 
 
@@ -17,7 +35,9 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
     x = torch.as_tensor(x) if x is not None else torch.randn(B, T, C, generator=seeded(seed))
     x = x if x.dim() == 3 else x[None]
     name, head = Head.__name__, _make(Head)
-    out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
+    out = run(f"{name}()(x)", head, x, hint=lambda: _as_cause(_sizes_it_takes(Head)))
+    _has_its_shape(Head, head, out, x)
+    out = tensor(out, f"The output of {name}", x.shape)
     fact = f"Row t of {name}'s output is not the mean of rows 0 to t of the input."
     if not agree(out, _mean_of_past(x)).all():
         compare(fact, out, _mean_of_past(x), **_explained(Head, x, out))
@@ -25,32 +45,134 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
         raise CheckFailed(
             f"The output of {name} is {out.dtype}, expected {x.dtype}: the layers after it take no other."
         )
-    # The same head again, on a shorter text and on the first one.
-    fact = f"{name} gives something else when it is called again: it remembers something of an earlier call."
-    for again in (x[:, : max(1, x.shape[1] - 1)], x):
-        hint = f"T is {again.shape[1]} here, and was {x.shape[1]} in the call before. Take T from x.shape in each call."
-        out = tensor(run(f"{name}()(x)", head, again.clone(), hint=hint), f"The output of {name}", again.shape)
-        compare(fact, out, _mean_of_past(again))
+    # The same head again: on a shorter text, on a longer one, and on the first.
+    for again in (x[:, : max(1, x.shape[1] - 1)], torch.cat((x, x), 1), x):
+        out = run(
+            f"{name}()(x)",
+            head,
+            again.clone(),
+            hint=lambda: _as_cause(_remembers(Head, again) or _sizes_it_takes(Head)),
+        )
+        out = tensor(out, f"The output of {name}", again.shape)
+        if not agree(out, _mean_of_past(again)).all():
+            cause = _remembers(Head, again)
+            fact = f"{name} gives something else when it is called again." if cause else fact
+            compare(fact, out, _mean_of_past(again), cause=cause, otherwise=_as_cause(_sizes_it_takes(Head)))
 
 
 def _make(Head):
     return run(f"{Head.__name__}()", Head)
 
 
+def _has_its_shape(Head, head, out, x):
+    """Fail with the likely cause where the output has another shape than x, by what three examples show."""
+    name = Head.__name__
+    if not isinstance(out, torch.Tensor) or out.shape == x.shape:
+        return
+    if out is getattr(head, "wei", None) or (name != "HeadVer1" and out.shape == (x.shape[1], x.shape[1])):
+        raise CheckFailed(
+            f"The output of {name} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\n"
+            "Likely cause: these are the weights. Weigh x with them: weights @ x."
+        )
+    cause = ""
+    with contextlib.suppress(Exception):
+        cause = cause_of_shape(tuple(Head()(torch.randn(3, 5, 4, generator=seeded(99))).shape), (3, 5, 4))
+    cause = cause or _sizes_it_takes(Head)
+    if cause:
+        raise CheckFailed(
+            f"The output of {name} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\nLikely cause: {cause}"
+        )
+
+
+def _remembers(Head, x):
+    """That something of an earlier call is in the way, in words, if a new head takes this x; else an empty string."""
+    with contextlib.suppress(Exception):
+        if agree(Head()(x.clone()), _mean_of_past(x)).all():
+            return (
+                f"something is kept from the call before. A new {Head.__name__}() gives the right result for this x, "
+                "so make everything anew in each call, from x.shape."
+            )
+    return ""
+
+
+def _as_cause(words):
+    return f"Likely cause: {words}" if words else ""
+
+
+LENGTHS = (*range(2, 13), 16, 24, 32, 64, 100, 128)
+
+
+def _sizes_it_takes(Head):
+    """Which sizes a head takes that doesn't take all, in words; an empty string where that says nothing."""
+
+    def taken(B, C):
+        lengths = set()
+        for T in LENGTHS:
+            with contextlib.suppress(Exception):
+                x = torch.randn(B, T, C, generator=seeded(T))
+                if Head()(x.clone()).shape == x.shape:
+                    lengths.add(T)
+        return lengths
+
+    lengths, wider, more = taken(2, 3), taken(2, 5), taken(4, 3)
+    if lengths == {3} and wider == {5}:
+        return "it takes x only where T and C are equal, so one stands for the other: T is x.shape[1], C is x.shape[2]."
+    if lengths == {2} and more == {4}:
+        return "it takes x only where T and B are equal, so one stands for the other: T is x.shape[1], B is x.shape[0]."
+    if len(lengths) == 1 and lengths == wider:
+        return f"it takes x of T = {min(lengths)} only: a size is fixed. Take T from x.shape."
+    longest = max(lengths, default=0)
+    if len(lengths) > 1 and longest < max(LENGTHS) and lengths == {T for T in LENGTHS if T <= longest}:
+        more = min(T for T in LENGTHS if T > longest)
+        return f"it takes {longest} positions, but not {more}: a size is fixed. Take T from x.shape."
+    return ""
+
+
 def _explained(Head, x, out):
     """What is known of a wrong output: its cause, or the mistakes to look for, or what to say instead."""
+    lesson = Head.__name__
     try:
+        head = Head()
         again = tensor(run("head(x)", Head(), x.clone()), "head(x)", x.shape)
         # On sizes that are all different no two mistakes look the same.
         probe = torch.randn(3, 5, 4, generator=seeded(99))
-        probed = tensor(run("HeadVer()(x)", Head(), probe.clone()), "The output", probe.shape)
+        probed = tensor(run(f"{lesson}()(x)", head, probe.clone()), "The output", probe.shape)
     except CheckFailed as failed:
-        return {"suspects": _suspects(x), "otherwise": f"And for B, T, C = 3, 5, 4: {failed}"}
+        cause = likely_cause(out, _only_here(x)) or _sizes_it_takes(Head)
+        return {"cause": cause, "suspects": _suspects(x, lesson), "otherwise": f"And for B, T, C = 3, 5, 4: {failed}"}
     if not agree(again, out).all():
         return {"cause": "something is drawn at random: the same x gave another output when asked again."}
+    wei = getattr(head, "wei", None)
+    if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
+        return {"cause": cause}
     if agree(probed, _mean_of_past(probe)).all():
-        return {"suspects": _suspects(x)}
-    return {"cause": likely_cause(probed, _suspects(probe)), "otherwise": _recipe(Head)}
+        return {"suspects": _suspects(x, lesson), "otherwise": _as_cause(_sizes_it_takes(Head))}
+    cause = likely_cause(probed, _suspects(probe, lesson))
+    if cause is None and nearly(probed, _mean_of_past(probe)):
+        return {"cause": NEARLY}
+    return {"cause": cause, "otherwise": _mixes(Head) or _recipe(Head)}
+
+
+def _mixes(Head):
+    """What the next check says of a head that mixes examples, or an empty string."""
+    try:
+        keeps_examples_and_future_apart(Head, B=3, T=5, C=4)
+    except CheckFailed as failed:
+        return str(failed) if str(failed).startswith("Example") else ""
+    return ""
+
+
+def _only_here(x):
+    """Pairs of a mistake that works for T = C only, in words, and what it gives."""
+    B, T, C = x.shape
+    if T != C:
+        return []
+    weights = torch.ones(T, T).tril() / torch.arange(1, T + 1)[:, None]
+    return [
+        ("weights and x are multiplied number by number with *. A product of matrices is weights @ x.", weights * x),
+        ("the product stands the wrong way round: it is weights @ x, not x @ weights.", x @ weights),
+        ("the product stands the wrong way round: it is weights @ x, not x @ weights.", x @ weights.T),
+    ]
 
 
 def _recipe(Head, T=4):
@@ -71,75 +193,172 @@ def _mean_of_past(x):
     return x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
 
 
-def _suspects(x):
+def _suspects(x, lesson):
+    """Pairs of a known mistake in words and the output (B, T, C) that it gives, one at a time and then two at once.
+
+    Args:
+        lesson: the name of the class, for a slip in a loop is told in other words than one in a triangle.
+    """
+    yield from _oddities(x, lesson)
+    yield from mistakes(lambda rows, divide, side: side(divide(rows), x), _slots(x, lesson))
+
+
+def _slots(x, lesson):
+    """What can be wrong with the weights (T, T): which places are seen, how they are divided, how x is weighed."""
     B, T, C = x.shape
-    tril = torch.ones(T, T).tril()
-    lower, upper = tril.bool(), tril.T.bool()
-    count = torch.arange(1, T + 1)[:, None]
-    before = torch.ones(T, T).tril(-1)
-    beyond = torch.ones(T, T).tril(1)
-    minus_inf = float("-inf")
+    tril, count = torch.ones(T, T).tril(), torch.arange(1, T + 1)[:, None]
+    in_words = {
+        "HeadVer1": {
+            "short": "position t itself is left out: `x[b, :t]` stops before t, `x[b, : t + 1]` includes it.",
+            "far": "position t + 1 is let in: `x[b, : t + 1]` ends at t.",
+            "future": "the rows from t to the end were averaged. The past of t is x[b, : t + 1].",
+        },
+        "HeadVer2": {
+            "short": "position t itself is left out: the diagonal of the triangle must be 1, as torch.tril leaves it.",
+            "far": "position t + 1 is let in: the triangle goes one diagonal too far up.",
+            "future": "the rows from t to the end were averaged. Take the lower triangle, torch.tril.",
+        },
+        "HeadVer3": {
+            "short": "position t itself is masked too; it must see itself.",
+            "far": "position t + 1 is let in: the mask begins one diagonal too late.",
+            "future": "the past was masked instead of the future.",
+        },
+    }
+    words = in_words.get(lesson, in_words["HeadVer3"])
+    rows = [
+        ("every row is the mean of the whole line, the future included.", torch.ones(T, T)),
+        (words["short"], tril.tril(-1)),
+        (words["far"], torch.ones(T, T).tril(1)),
+        (words["future"], tril.T),
+    ]
+    divide = [
+        ("the rows were added up but not divided by their number, t + 1.", lambda seen: seen),
+        ("the sum of the past was divided by T, not by t + 1.", lambda seen: seen / T),
+        ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1)),
+        ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1).clamp(min=1)),
+        ("the sum was divided by t + 2; rows 0 to t are t + 1.", lambda seen: seen / (count + 1)),
+        ("the sum was divided by B, the number of examples.", lambda seen: seen / B),
+        ("the sum was divided by C, the number of channels.", lambda seen: seen / C),
+        (
+            "every row was divided by the sum of the whole matrix; divide each by its own.",
+            lambda seen: seen / seen.sum(),
+        ),
+        ("the rows were divided by their mean, not by their sum.", lambda seen: seen / seen.mean(1, keepdim=True)),
+        ("the columns of the weights sum to 1, not the rows.", lambda seen: seen / seen.sum(0)),
+        (
+            "the columns were divided by the sums of the rows. Those must be a column, (T, 1), as keepdim=True keeps them.",
+            lambda seen: seen / seen.sum(1),
+        ),
+        (
+            "the mean was divided by t + 1 a second time.",
+            lambda seen: seen / seen.sum(1, keepdim=True) / seen.sum(1, keepdim=True),
+        ),
+        (
+            "softmax of 0 and 1 leaves the future a weight: here each row of the triangle is divided by its sum."
+            if lesson == "HeadVer2"
+            else "softmax over 0 and 1 doesn't hide the future: put -inf there first.",
+            lambda seen: seen.softmax(1),
+        ),
+        (
+            "softmax of 0 and 1 doesn't weigh the past alike: divide each row by its sum."
+            if lesson == "HeadVer2"
+            else "softmax over 0 and 1 doesn't hide the future: put -inf there first.",
+            lambda seen: seen.softmax(1) * seen,
+        ),
+    ]
+    side = [
+        (
+            "the weights are transposed: row t must weigh the inputs of position t.",
+            lambda weights, x: weights.T @ x,
+        ),
+        ("x itself was added to the mean.", lambda weights, x: x + weights @ x),
+        (
+            "the weighted rows were added over all positions; each position keeps its own sum.",
+            lambda weights, x: (weights @ x).sum(1, keepdim=True).expand_as(x),
+        ),
+    ]
+    return {
+        "rows": (tril, rows),
+        "divide": (lambda seen: seen / seen.sum(1, keepdim=True), divide),
+        "side": (lambda weights, x: weights @ x, side),
+    }
 
-    def rows_softmax(mask, dim=1):
-        return torch.zeros(T, T).masked_fill(~mask, minus_inf).softmax(dim)
 
-    short = "position t itself is left out: `x[b, :t]` stops before t, `x[b, : t + 1]` includes it."
-    windows = [torch.ones(T, T).tril().triu(1 - width) for width in range(2, T)]
+def _oddities(x, lesson):
+    """Pairs of a known mistake that isn't one of the weights, in words, and the output (B, T, C) that it gives."""
+    B, T, C = x.shape
+    tril, count = torch.ones(T, T).tril(), torch.arange(1, T + 1)[:, None]
+    before = tril.tril(-1)
+    mean = _mean_of_past(x)
+    short = _slots(x, lesson)["rows"][1][1][0]
+    windows = [tril.triu(1 - width) for width in range(2, T)]
     return [
         ("the input came back unchanged, nothing was averaged.", x),
-        ("the rows were added up but not divided by their number, t + 1.", x.cumsum(1)),
-        ("every row is the mean of the whole line, the future included.", x.mean(1, keepdim=True).expand_as(x)),
-        ("the sum of the past was divided by T, not by t + 1. Mask before the softmax, not after.", x.cumsum(1) / T),
-        (short, before / before.sum(1, keepdim=True) @ x),
+        ("the output is all zeros: it was made, but never filled.", torch.zeros(B, T, C)),
         (short, before / before.sum(1, keepdim=True).clamp(min=1) @ x),
         (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
-        ("position t + 1 is let in: `x[b, : t + 1]` ends at t.", beyond / beyond.sum(1, keepdim=True) @ x),
-        ("the rows from t to the end were averaged. Take the lower triangle, torch.tril.", rows_softmax(upper) @ x),
-        ("the weights are transposed: row t must weigh the inputs of position t.", (tril / count).T @ x),
-        ("the columns of the weights sum to 1, not the rows.", tril / tril.sum(0) @ x),
-        ("softmax runs down the columns; it must run along each row, dim=-1.", rows_softmax(lower, 0) @ x),
-        ("softmax over 0 and 1 doesn't hide the future: put -inf there first.", tril.softmax(1) @ x),
-        ("softmax over 0 and 1 doesn't hide the future: put -inf there first.", tril.softmax(1) * tril @ x),
-        ("the average runs over the examples of the batch too.", _mean_of_past(x).mean(0).expand_as(x)),
+        ("the sum was divided by t; rows 0 to t are t + 1.", x.cumsum(1) / (count - 1)),
+        ("each row was divided by t + 1 and nothing was added up.", x / count),
+        ("only the largest position t and the first were averaged.", (x + x[:, :1]) / 2),
+        ("the average runs over the examples of the batch too.", mean.mean(0).expand_as(x)),
         ("the average runs over the examples of the batch, not over the past.", x.mean(0).expand_as(x)),
-        ("the average runs along the channels, not along the positions.", x.cumsum(2) / torch.arange(1, C + 1)),
+        ("the average runs over the examples of the batch, not over the past.", _mean_over(x, 0)),
+        ("the average runs along the channels, not along the positions.", _mean_over(x, 2)),
         ("the average runs over the channels.", x.mean(2, keepdim=True).expand_as(x)),
+        ("one mean of all rows and channels was taken; it is one for each channel, dim=0.",
+         mean.mean(2, keepdim=True).expand_as(x)),
         ("the largest value of the past was taken, not the mean.", x.cummax(1).values),
+        ("the smallest value of the past was taken, not the mean.", x.cummin(1).values),
         ("the middle value of the past was taken, not the mean.", _running_median(x)),
         ("only position t and the one before it were averaged.", (x + torch.cat((x[:, :1], x[:, :-1]), 1)) / 2),
+        ("only position t and the one before it were averaged.", (x + torch.cat((0 * x[:, :1], x[:, :-1]), 1)) / 2),
         *((f"only the last {2 + i} positions are averaged; all of the past counts.", w / w.sum(1, keepdim=True) @ x)
           for i, w in enumerate(windows)),
         *((f"only the first {n} positions are averaged; all of the past counts.",
-           _mean_of_past(x)[:, torch.arange(T).clamp(max=n - 1)]) for n in range(2, T)),
-        ("the future got the score 0 instead of -inf, and softmax gives 0 a weight.", torch.ones(T, T).softmax(1) @ x),
-        ("the mean was divided by t + 1 a second time.", x.cumsum(1) / count / count),
-        ("the sum was divided by t; rows 0 to t are t + 1.", x.cumsum(1) / (count - 1).clamp(min=1)),
-        ("the sum was divided by t; rows 0 to t are t + 1.", x.cumsum(1) / (count - 1)),
-        ("the sum was divided by t + 2; rows 0 to t are t + 1.", x.cumsum(1) / (count + 1)),
-        ("the sum was divided by B, the number of examples.", x.cumsum(1) / B),
-        ("every row was divided by the sum of the whole matrix; divide each by its own.", x.cumsum(1) / count.sum()),
-        ("keepdim=True is missing: the columns were divided by the sums of the rows.", tril / count.T @ x),
-        ("the weights are multiplied from the wrong side, or number by number. It is weights @ x.", x * tril[:, -1:]),
-        ("the mean runs over all numbers, the channels too. It is one mean for each channel, dim=0.",
-         _mean_of_past(x).mean(2, keepdim=True).expand_as(x)),
-        ("the first row is returned, not the mean.", x[:, :1].expand_as(x)),
+           mean[:, torch.arange(T).clamp(max=n - 1)]) for n in range(2, T)),
+        *((f"only position {n} comes back, everywhere.", x[:, n : n + 1].expand_as(x)) for n in range(T)),
+        ("the weights are multiplied number by number. A product of matrices is weights @ x.", x * tril[:, -1:]),
+        ("the numbers were divided by the length of the row, not by its sum.", tril / tril.norm(dim=1, keepdim=True) @ x),
+        ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril()),
+        ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril() / count),
+        ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", _mean_of_past(x.tril())),
         ("the rows before were averaged already when they were used: read from x, write to another tensor.",
          _averages_of_averages(x)),
-        ("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1.",
-         _halves(x)),
+        ("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1.", _halves(x)),
         ("the sum goes on from one example to the next. Start again at 0 for each.",
          x.flatten(0, 1).cumsum(0).view_as(x) / count),
-        ("every example got the mean of the first one.", _mean_of_past(x)[:1].expand_as(x)),
-        ("x itself was added to the mean.", x + _mean_of_past(x)),
-        ("softmax was taken twice.", rows_softmax(lower).softmax(1) @ x),
+        ("the sum, and the count, go on from one example to the next. Start again at 0 for each.",
+         x.flatten(0, 1).cumsum(0).view_as(x) / torch.arange(1, B * T + 1).view(B, T, 1)),
+        ("every example got the mean of the first one.", mean[:1].expand_as(x)),
+        ("every example got the mean of the last one.", mean[-1:].expand_as(x)),
+        ("softmax was taken twice.", (tril / count).softmax(1) @ x),
         ("the exponentials of 0 and 1 were left unsummed: softmax divides by their sum.", math.e * x.cumsum(1)),
-        ("the last row was never filled.", torch.cat((_mean_of_past(x)[:, :-1], 0 * x[:, :1]), 1)),
-        ("the first row was never filled.", torch.cat((0 * x[:, :1], _mean_of_past(x)[:, 1:]), 1)),
-        ("only the first example was filled.", torch.cat((_mean_of_past(x)[:1], 0 * x[1:]))),
+        ("the last row was never filled.", torch.cat((mean[:, :-1], 0 * x[:, :1]), 1)),
+        ("the first row was never filled.", torch.cat((0 * x[:, :1], mean[:, 1:]), 1)),
+        ("only the first row was filled. Does a `return` stand inside of the loop?",
+         torch.cat((x[:, :1], 0 * x[:, 1:]), 1)),
+        ("only the first example was filled. Does a `return` stand inside of the loop?",
+         torch.cat((mean[:1], 0 * x[1:]))),
+        ("only the first row of the first example was filled. Does a `return` stand inside of the loops?",
+         torch.cat((torch.cat((x[:1, :1], 0 * x[:1, 1:]), 1), 0 * x[1:]))),
+        ("only the last example was filled. Is its number used as an index that never changes?",
+         torch.cat((0 * x[:-1], mean[-1:]))),
+        ("only the last row was filled.", torch.cat((0 * x[:, 1:], mean[:, -1:]), 1)),
         ("position 0 is left out of the rows after it.", torch.cat((x[:, :1], _mean_of_past(x[:, 1:])), 1)),
-        ("the output is all zeros: it was made, but never filled.", torch.zeros(B, T, C)),
-        ("the past was masked instead of the future.", rows_softmax(~lower) @ x),
+        ("whole numbers were made of the means: start from floats, torch.zeros(B, T, C).", mean.trunc()),
+        ("the means were rounded.", mean.round()),
+        ("each row was divided by its own sum over the channels; divide by t + 1.",
+         x.cumsum(1) / x.cumsum(1).sum(2, keepdim=True)),
+        ("the examples were laid one behind the other: the past of one isn't that of the next.",
+         _mean_of_past(x.reshape(1, B * T, C)).view_as(x)),
+        ("the past of each channel was mixed: x was given another shape without swapping its dimensions.",
+         _mean_of_past(x.reshape(B, C, T).mT).mT.reshape(x.shape)),
     ]  # fmt: skip
+
+
+def _mean_over(x, dim):
+    """The running mean along another dimension than that of the positions."""
+    return x.cumsum(dim) / torch.arange(1, x.shape[dim] + 1).view([-1 if axis == dim else 1 for axis in range(3)])
 
 
 def _averages_of_averages(x):
@@ -166,7 +385,7 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
     what = f"{Head.__name__}()(x)"
     out = tensor(run(what, _make(Head), x), f"The output of {Head.__name__}", x.shape)
     if out[0].isnan().any():
-        raise CheckFailed(f"{what} has nan at example 0. Is there a division by 0, or a softmax over nothing?")
+        raise CheckFailed(f"{what} has nan at example 0. Is there a division by 0?")
     changes = []  # for each edited position s of example 0, how much each position of each example changed, (B, T)
     for s in range(T):
         edited = x.clone()
@@ -200,37 +419,72 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
         )
 
 
-@torch.no_grad()
 def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
-    """The number of tensor operations is the same for small and large inputs, and gradients reach the input.
+    """As many tensor operations and steps of Python for small inputs as for large ones; gradients reach the input.
 
     Args:
         small, large: sizes (B, T, C) to compare; B, T and perhaps C grow.
     """
     name = Head.__name__
-    counts = []
+    counts, steps = [], []
     for shape in (small, large):
         x = torch.randn(shape, generator=seeded(seed), requires_grad=True)
         head = _make(Head)
-        with operations() as counted:
-            out = run(f"{name}()(x)", head, x)
+        with operations() as counted, _lines() as lines:
+            out = run(f"{name}()(x)", head, x, hint=lambda: _as_cause(_sizes_it_takes(Head)))
         tensor(out, f"The output of {name}", shape)
-        _lets_gradients_through(name, x, out)
+        _gradient_reaches_input(name, x, out)
         counts.append(counted.count)
+        steps.append(max(lines.values(), default=0))
+    grows = min(big - little for little, big in zip(small, large) if big > little)
+    advice = (
+        "Somewhere a Python loop still runs over examples, positions or channels. "
+        "One product of a (T, T) matrix with x does them all."
+    )
     # One operation a step is the least a loop can do.
-    if counts[1] - counts[0] >= min(big - little for little, big in zip(small, large) if big > little):
+    if counts[1] - counts[0] >= grows:
         raise CheckFailed(
             f"{name} took {counts[0]} tensor operations for B, T, C = {small} and {counts[1]} for {large}; "
-            "expected about the same number.\n"
-            "Somewhere a Python loop still runs over examples, positions or channels. "
-            "One product of a (T, T) matrix with x does them all."
+            f"expected about the same number.\n{advice}"
+        )
+    if steps[1] - steps[0] >= grows:
+        raise CheckFailed(
+            f"One line of {name} ran {steps[0]} times for B, T, C = {small} and {steps[1]} times for {large}; "
+            f"expected the same number.\n{advice}"
         )
 
 
-def _lets_gradients_through(name, x, out):
+@contextlib.contextmanager
+def _lines():
+    """Count how often each line of the learner's own code runs: {(code, line): times}, filled on the way."""
+    times = collections.Counter()
+
+    def follow(frame, event, argument):
+        if event == "line":
+            times[frame.f_code, frame.f_lineno] += 1
+        return None if is_library(frame.f_code.co_filename) else follow
+
+    before = sys.gettrace()
+    sys.settrace(follow)
+    try:
+        yield times
+    finally:
+        sys.settrace(before)
+
+
+def lets_gradients_through(Head, B=2, T=4, C=3, seed=0):
+    """A gradient reaches the input, so that embeddings before the head can learn."""
+    x = torch.randn(B, T, C, generator=seeded(seed), requires_grad=True)
+    name = Head.__name__
+    out = run(f"{name}()(x)", _make(Head), x)
+    tensor(out, f"The output of {name}", x.shape)
+    _gradient_reaches_input(name, x, out)
+
+
+def _gradient_reaches_input(name, x, out):
     if not out.isfinite().all():
         value = out[~out.isfinite()][0].item()
-        raise CheckFailed(f"{name} gives {value}. A division by 0, 0 times infinity, or a softmax over a row of -inf?")
+        raise CheckFailed(f"{name} gives {value}. Where does a division by 0, or 0 times infinity, come from?")
     out = out.sum()
     if out.requires_grad:
         hint = "A tensor was changed in place after it was used. Make a new one instead."
@@ -238,34 +492,90 @@ def _lets_gradients_through(name, x, out):
     if not out.requires_grad or gradient is None or not gradient.abs().sum() > 0:
         raise CheckFailed(
             f"No gradient reaches the input of {name}: the embeddings before it could never learn.\n"
-            "Compute with tensors from x to the result, without numpy, .tolist(), .item(), .data or torch.tensor(...)."
+            "Compute with tensors from x to the result, without numpy, .tolist(), .item(), .data, .detach(), "
+            "torch.no_grad() or torch.tensor(...)."
         )
 
 
 def _weights(Head, B, T, C, seed):
-    """The output (B, T, C), the kept weights (T, T) and the input of a HeadVer3 that saw a longer text before."""
+    """The output (B, T, C), the kept weights (T, T) and the input of a HeadVer3 that saw a longer text before.
+
+    Another head is called after it, for each keeps its own.
+    """
     name = Head.__name__
     x = torch.randn(B, T, C, generator=seeded(seed))
-    head = _make(Head)
-    run(f"{name}()(x)", head, torch.ones(B, T + 1, C))
+    head, other = _make(Head), _make(Head)
+    run(f"{name}()(x)", head, torch.ones(B, T + 1, C), hint=lambda: _as_cause(_sizes_it_takes(Head)))
     out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
-    return out, kept(head, "wei", f"{name}()(x)", (T, T)), x
+    mine = kept(head, "wei", f"{name}()(x)")
+    run(f"{name}()(x)", other, torch.ones(B, T + 2, C))
+    if head.wei is not mine:
+        raise CheckFailed(
+            f"A call of one {name}() changed self.wei of another.\n"
+            f"Likely cause: it is kept on the class, {name}.wei. Write self.wei = ..., so that each head has its own."
+        )
+    if isinstance(mine, torch.Tensor) and tuple(mine.shape) == (B, T, T):
+        raise CheckFailed(
+            f"self.wei has shape {(B, T, T)}, expected {(T, T)}.\n"
+            "Likely cause: the scores were made for each example. Here all share one matrix: start from (T, T) zeros."
+        )
+    return out, tensor(mine, "self.wei", (T, T)), x
 
 
 def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
     """Above the diagonal `self.wei` is exactly 0, and the output is what these weights make of the input."""
     out, wei, x = _weights(Head, B, T, C, seed)
     ahead = wei.triu(1) != 0
-    transposed = wei.isfinite().all() and not wei.tril(-1).any() and agree(out, wei.T.to(x.dtype) @ x).all()
-    if ahead.any() and transposed:
-        raise CheckFailed(
-            "self.wei is transposed: row t must hold what position t takes, and 0 for what comes after it."
-        )
+    cause = _cause_of_weights(wei, out, x)
     if ahead.any():
         t, s = ahead.nonzero()[0].tolist()
-        raise CheckFailed(_looks_ahead(t, s, wei[t, s].item(), likely_cause(wei, mean_weight_suspects(T))))
+        raise CheckFailed(_looks_ahead(t, s, wei[t, s].item(), cause))
     fact = "The output is not self.wei @ x: self.wei doesn't hold the weights that made it."
-    compare(fact, out, wei.to(x.dtype) @ x)
+    compare(fact, out, wei.to(x.dtype) @ x, cause=cause)
+
+
+KEPT_EARLY = (
+    "the output is right, so x was weighed with other weights than self.wei holds. Keep those, after the softmax."
+)
+
+
+def _cause_of_weights(wei, out, x):
+    """What is wrong with the weights (T, T) or with what was made of them, in words, or None."""
+    T = len(wei)
+    future = torch.ones(T, T).triu(1).bool()
+    right = softmax_of(torch.zeros(T, T), future)
+    if agree(wei, right).all():
+        return None if agree(out, right @ x).all() else likely_cause(out, _weighed(right, x))
+    known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
+    if agree(out, right @ x).all():
+        return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
+    return known or (NEARLY if nearly(wei, right) else None)
+
+
+def _weighed(wei, x):
+    """Pairs of a known mistake in weighing x with right weights, in words, and what it gives."""
+    B, T, C = x.shape
+    return [
+        ("the weights are right, but transposed in the product: it is self.wei @ x.", wei.T @ x),
+        ("the weights are right, but x came back unweighed. It is self.wei @ x.", x),
+        ("the weights are right, but x was added to what they give.", wei @ x + x),
+        ("the weights are right, but x was weighed twice.", wei @ wei @ x),
+        ("the weights are right, but the result was divided by T once more.", wei @ x / T),
+        ("the weights are right, but the result was divided by t + 1 once more.", wei @ x / torch.arange(1, T + 1)[:, None]),
+        ("the weights are right, but a softmax was taken of the result.", (wei @ x).softmax(-1)),
+        ("the weights are right, but x went through a softmax first.", wei @ x.softmax(-1)),
+        ("the weights are right, but the triangle was multiplied with x, not they.", torch.ones(T, T).tril() @ x),
+        ("the weights are right, but the average runs over the examples too.", (wei @ x).mean(0).expand_as(x)),
+    ]  # fmt: skip
+
+
+def _weak_mask(wei, scores, future):
+    """The score that the future got instead of -inf, in words, if weights (..., T, T) come from one; else None."""
+    score = (wei[..., 0, 1] / wei[..., 0, 0]).log() + scores[..., 0, 0]
+    score = score.flatten()[0].item()
+    if math.isfinite(score) and agree(wei, softmax_of(scores, future, score), 1e-4).all():
+        return f"the future got the score {score:.3g} instead of -inf: softmax gives only -inf a weight of exactly 0."
+    return None
 
 
 def mean_weight_suspects(T):
@@ -279,7 +589,7 @@ def mean_weight_suspects(T):
         ("each seen position weighs 1: this is the mask, or exponentials that weren't divided by their sum.", tril),
         ("log_softmax was taken, not softmax.", right.log()),
         ("the future isn't masked, or got the score 0 instead of -inf.", softmax_of(zeros, future, 0.0)),
-        ("the future got a score just one below the past: 0 and 1 aren't 0 and -inf.", softmax_of(zeros, future, -1.0)),
+        ("the future isn't masked: these are the scores, all 0, before mask and softmax.", zeros),
         ("the future got inf; -inf hides it.", nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
         ("0 times infinity is nan: the mask was multiplied with -inf. Use masked_fill.", nan),
         ("the past was masked instead of the future, position t with it.", softmax_of(zeros, ~future)),
@@ -292,6 +602,9 @@ def mean_weight_suspects(T):
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril.softmax(1) * tril),
         ("softmax was taken twice.", right.softmax(1)),
         ("the exponentials aren't divided by their sum; softmax does that.", math.e * tril),
+        ("the past is masked: it is torch.tril(...) == 0 that is the future, not == 1.", nan.masked_fill(future, 0)),
+        ("softmax of the triangle: 0 is a score like another. Put -inf where the triangle is 0.", tril.softmax(1)),
+        ("softmax of the triangle: 0 is a score like another. Put -inf where the triangle is 0.", tril.T.softmax(1)),
     ]
 
 
@@ -310,8 +623,8 @@ def _looks_ahead(t, s, weight, cause=None):
 
 def weight_rows_sum_to_one(Head, B=2, T=5, C=3, seed=0):
     """Each row of `self.wei` sums to 1."""
-    _, wei, _ = _weights(Head, B, T, C, seed)
-    rows_sum_to_one(wei[None], likely_cause(wei, mean_weight_suspects(T)))
+    out, wei, x = _weights(Head, B, T, C, seed)
+    rows_sum_to_one(wei[None], _cause_of_weights(wei, out, x))
 
 
 def rows_sum_to_one(wei, known=None):
@@ -329,10 +642,14 @@ def rows_sum_to_one(wei, known=None):
             cause = "nan comes from a softmax over a row that is -inf everywhere: position t must see itself."
         elif ((wei.sum(-2) - 1).abs() < 1e-4).all():
             cause = "the columns sum to 1. softmax must run along each row, dim=-1."
-        elif ((wei.sum(0) - 1).abs() < 1e-4).all():
+        elif len(wei) > 1 and ((wei.sum(0) - 1).abs() < 1e-4).all():
             cause = "softmax ran over the batch, dim=0. It must run along each row, dim=-1."
+        elif ((sums - 1).abs() < 1e-2).all():
+            cause = "the sums are nearly 1: something was rounded, or float16 for a while."
+        elif ((sums - value).abs() < 1e-4).all():
+            cause = "all rows sum to the same number: the weights were multiplied or divided after the softmax."
         elif value < 1:
-            cause = "the future was cut off after the softmax. Mask before it, with -inf."
+            cause = "something was taken away from the weights after the softmax. Mask before it, with -inf."
         else:
             cause = "no softmax was taken, or the weights were changed after it."
         raise CheckFailed(f"Row {t} of self.wei sums to {value:.4g}, expected 1.\nLikely cause: {cause}")

@@ -1,9 +1,12 @@
 """Checks of whole models: GPTVer2 and GPTVer3 with any head."""
 
+import contextlib
+
 import torch
 from torch import nn
 
 from learngpt.checking import CheckFailed, agree, compare, run, seeded, tensor
+from learngpt.instruments import sinusoids
 from learngpt.text import Text
 
 TINY = Text("to be, or not to be: that is the question.\n" * 20)
@@ -18,6 +21,12 @@ class BentMeanHead:
     stages = None  # a dictionary, where what goes in is to be remembered
 
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
+        if not isinstance(x, torch.Tensor) or x.dim() != 3:
+            shape = f"a tensor of shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
+            raise CheckFailed(
+                f"The head was given {shape}; it takes embeddings, (B, T, C).\n"
+                "idx goes into token_embedding_table first, and what comes out of that into the head."
+            )
         if self.stages is not None:
             self.stages["into the head"] = x.detach().clone()
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
@@ -44,7 +53,7 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     _has_its_parts(model, given, vocab_size, C)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     earlier = (idx + 1) % vocab_size
-    run(f"{name}.logits(idx)", model.logits, earlier)  # is it remembered?
+    has_its_shape(name, run(f"{name}.logits(idx)", model.logits, earlier), B, T, C, vocab_size)  # is it remembered?
     out, stages = staged(model, idx)
     embed, head, to_logits = model.token_embedding_table, model.head, model.lm_head
     out = tensor(out, f"{name}.logits(idx)", (B, T, vocab_size))
@@ -52,11 +61,28 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         x = embed(idx)
         right = to_logits(head(x))
         suspects = [
-            ("the head isn't used: the embeddings go straight into lm_head.", to_logits(x)),
+            (
+                "the head isn't used: the embeddings go straight into lm_head."
+                if "into the head" not in stages
+                else "the head is called, but what it gives isn't kept: x = self.head(x).",
+                to_logits(x),
+            ),
             ("the head is used twice.", to_logits(head(head(x)))),
             ("the embeddings are added to the head's output; it stands alone.", to_logits(head(x) + x)),
             ("the head runs after lm_head; it works on the (B, T, C) embeddings.", head(to_logits(x))),
             ("these are the logits of an earlier call: something is kept on self.", to_logits(head(embed(earlier)))),
+            ("the embeddings are added to the head's output, and halved.", to_logits((head(x) + x) / 2)),
+            ("the head is run on what lm_head gave as well.", head(right)),
+            ("the head got softmax of the embeddings; it takes them as they are.", to_logits(head(x.softmax(-1)))),
+            ("softmax was taken of what the head gave; lm_head takes it as it is.", to_logits(head(x).softmax(-1))),
+            ("negative numbers of the head were set to 0; lm_head takes them as they are.", to_logits(head(x).relu())),
+            ("the embeddings are scaled by sqrt(C) before the head.", to_logits(head(x * C**0.5))),
+            ("the embeddings are averaged over the positions before the head.",
+             to_logits(head(x.mean(1, keepdim=True).expand_as(x)))),
+            ("every position got the mean of the head's output over all positions.",
+             to_logits(head(x).mean(1, keepdim=True)).expand_as(right)),
+            ("every position got the last row of the head's output.", to_logits(head(x)[:, -1:]).expand_as(right)),
+            ("each example got the logits of the first one.", right[:1].expand_as(right)),
             *after_lm_head(right),
             ("the embedding table is used a second time in place of lm_head.", head(x) @ embed.weight.T),
             ("lm_head's bias is left out. Call self.lm_head itself.", right - to_logits.bias),
@@ -66,9 +92,27 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     compare(fact, out, right, suspects, axes, otherwise=where_it_parts(model, idx, out, x, stages))
 
 
+def has_its_shape(name, out, B, T, C, vocab_size):
+    """Fail with the likely cause where the logits have the shape of another stage."""
+    shape = tuple(getattr(out, "shape", ()))
+    causes = {
+        (B, T, C): "these are embeddings, or the head's output. lm_head makes logits of them.",
+        (B, T): "these are tokens, or one number for each position. logits gives V numbers for each.",
+        (B, V := vocab_size): "only the last position comes back. logits gives all of them; generate takes the last.",
+        (B, 1, V): "only one position comes back. logits gives all of them; generate takes the last.",
+        (B * T, V): "examples and positions were made one dimension; forward does that itself, for the loss.",
+    }
+    if shape != (B, T, V) and shape in causes:
+        raise CheckFailed(f"{name}.logits(idx) has shape {shape}, expected {(B, T, V)}.\nLikely cause: {causes[shape]}")
+
+
 def after_lm_head(right):
     """Pairs of a known mistake behind lm_head, in words, and the logits that it gives."""
     return [
+        ("negative logits were set to 0. Logits are the raw numbers.", right.relu()),
+        ("sigmoid was taken. Logits are the raw numbers.", right.sigmoid()),
+        ("tanh was taken. Logits are the raw numbers.", right.tanh()),
+        ("softmax was taken, over the examples. Logits are the raw numbers.", right.softmax(0)),
         ("softmax was taken already. Logits are the raw numbers.", right.softmax(-1)),
         ("log_softmax was taken already. Logits are the raw numbers.", right.log_softmax(-1)),
         ("softmax was taken, over the positions. Logits are the raw numbers.", right.softmax(1)),
@@ -117,7 +161,10 @@ def where_it_parts(model, idx, out, x, stages):
                 f"{words} is already something else: at example {b}, position {t}, channel {c} it is "
                 f"{yours[b, t, c].item():.4g}, expected {right[b, t, c].item():.4g}."
             )
-    return "What goes into lm_head is right; what comes back isn't what lm_head gives."
+    factor = (out / model.lm_head(model.head(x))).flatten()
+    if agree(factor, factor[:1]).all():
+        return f"Likely cause: the logits are multiplied by {factor[0]:.4g} behind lm_head."
+    return "What goes into lm_head is right; what comes back isn't what lm_head gives. What is done after it?"
 
 
 def _has_its_parts(model, head, vocab_size, C):
@@ -155,9 +202,38 @@ def head_trains_and_generates(Head, C=16, seed=0):
     trains_and_generates(lambda V, T: _WithHead(run("HeadVer4(...)", Head, T, C), V, C, T), seed=seed)
 
 
-def model_trains_and_generates(GPT, Head=None, C=16, seed=0):
-    """The same for a GPTVer2 or GPTVer3; without a `Head` to make, with an attention head of the checks' own."""
-    trains_and_generates(lambda V, T: GPT(Head() if Head else MixingHead(C), V, C, T), seed=seed)
+def model_trains_and_generates(GPT, C=16, seed=0):
+    """The same for a GPTVer2 or GPTVer3, with a head and, where it takes some, with positions of the checks' own."""
+    with lent_encodings(GPT, sinusoids(64, C).float()):
+        trains_and_generates(lambda V, T: GPT(MixingHead(C), V, C, T), seed=seed)
+
+
+@contextlib.contextmanager
+def lent_encodings(GPT, table):
+    """Lend a class with `pos_encodings` known positions, (T, C), so that the rest of it is judged apart from them.
+
+    Yields:
+        the sizes that it is asked for, as they come: [(block_size, embed_size), ...].
+    """
+    asked = []
+    if not hasattr(GPT, "pos_encodings"):
+        yield asked
+        return
+    own = GPT.__dict__.get("pos_encodings")
+
+    def pos_encodings(block_size, embed_size):
+        asked.append((block_size, embed_size))
+        return table[:block_size, :embed_size].clone()
+
+    pos_encodings.__qualname__ = f"{GPT.__name__}.pos_encodings"  # in messages
+    GPT.pos_encodings = staticmethod(pos_encodings)
+    try:
+        yield asked
+    finally:
+        if own is None:
+            del GPT.pos_encodings
+        else:
+            GPT.pos_encodings = own
 
 
 def trains_and_generates(build, steps=60, seed=0):
@@ -174,7 +250,9 @@ def trains_and_generates(build, steps=60, seed=0):
         inputs, targets = TINY.batch(4, block_size, draws)
         loss = loss_of(model, inputs, targets)
         if not torch.isfinite(loss):
-            raise CheckFailed(f"The loss is {loss.item()} after {len(losses)} steps. Is there a 0 / 0 or -inf - inf?")
+            raise CheckFailed(
+                f"The loss is {loss.item()} after {len(losses)} steps. Where does a division by 0 come from?"
+            )
         model.zero_grad()
         step_back(loss)
         if not losses:
@@ -229,7 +307,8 @@ def _gradients_reach_all(model):
         if parameter.grad is None or not parameter.grad.abs().sum() > 0:
             raise CheckFailed(
                 f"No gradient reaches {name}, so it can't learn.\n"
-                "Is it used on the way from idx to the logits, without numpy, .item(), .data or .detach()?"
+                "Is it used on the way from idx to the logits, without numpy, .item(), .tolist(), .data, .detach(), "
+                "torch.tensor(...) or torch.no_grad()?"
             )
 
 

@@ -6,10 +6,30 @@ import math
 
 import torch
 
-from learngpt.checking import CheckFailed, agree, brief, compare, likely_cause, run, seeded, tensor
-from learngpt.instruments import angles as angles_of
+from learngpt.checking import (
+    NEARLY,
+    CheckFailed,
+    NotYet,
+    agree,
+    brief,
+    compare,
+    likely_cause,
+    mistakes,
+    nearly,
+    run,
+    seeded,
+    tensor,
+)
 from learngpt.instruments import sinusoids
-from learngpt.week1.checks.models import BentMeanHead, after_lm_head, staged, where_it_parts
+from learngpt.week1.checks.models import (
+    GIVEN,
+    BentMeanHead,
+    after_lm_head,
+    has_its_shape,
+    lent_encodings,
+    staged,
+    where_it_parts,
+)
 
 NAME = "pos_encodings(block_size, embed_size)"
 
@@ -24,7 +44,7 @@ def _encodings(GPT, block_size, embed_size):
         raise CheckFailed(
             f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: no batch in it."
         )
-    if isinstance(table, torch.Tensor) and tuple(table.shape) == (embed_size, block_size):
+    if isinstance(table, torch.Tensor) and tuple(table.shape) == (embed_size, block_size) != (block_size, embed_size):
         raise CheckFailed(
             f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: it is turned by 90 degrees. "
             "Rows are positions, columns are channels."
@@ -39,7 +59,11 @@ def _encodings(GPT, block_size, embed_size):
             "Likely cause: the codes are drawn at random, or learned. These are computed."
         )
     if not table.isfinite().all():
-        raise CheckFailed(f"{NAME} has values that aren't numbers, like {table[~table.isfinite()][0].item()}.")
+        value = table[~table.isfinite()][0].item()
+        raise CheckFailed(
+            f"{NAME} has {value}, which is no number that can be added.\n"
+            "Likely cause: a number became too large, or 0 was divided by 0. The divisors are 10000 ** (2i / C)."
+        )
     return table.double()
 
 
@@ -49,9 +73,10 @@ def encodings_differ(GPT, block_size=32, embed_size=8):
     distances = torch.cdist(table, table) + 1e9 * torch.eye(block_size)
     if distances.min() < 1e-3:
         i, j = divmod(distances.argmin().item(), block_size)
+        cause = _cause_of(table)
         raise CheckFailed(
             f"Positions {i} and {j} have the same code, {brief(table[i])}; expected different ones.\n"
-            "No model could tell the two apart."
+            + (f"Likely cause: {cause}" if cause else "No model could tell the two apart.")
         )
 
 
@@ -61,179 +86,345 @@ def encodings_keep_distances(GPT, block_size=16, embed_size=8):
     for (a, b), (c, d) in (((0, 2), (1, 3)), ((3, 5), (4, 6)), ((5, 7), (6, 8)), ((0, 5), (8, 13))):
         one, two = (table[a] - table[b]).norm().item(), (table[c] - table[d]).norm().item()
         if not math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-6):
+            cause = _cause_of(table)
             raise CheckFailed(
                 f"From position {a} to {b} the codes are {one:.4g} apart, from {c} to {d} they are {two:.4g} apart; "
-                "expected the same.\nThat needs a sine and a cosine of the same frequency: "
-                "(sin a - sin b)² + (cos a - cos b)² depends on a - b only."
+                "expected the same.\n"
+                + (f"Likely cause: {cause}\n" if cause else "")
+                + "It takes a sine and a cosine of the same frequency: (sin a - sin b)² + (cos a - cos b)² depends on "
+                "a - b only."
             )
         if one < 1e-6:
             raise CheckFailed(f"Positions {a} and {b} have the same code; expected codes that lie apart.")
 
 
 def encodings_are_sinusoidal(GPT, block_size=32, embed_size=8):
-    """The values are sin(pos / 10000^(2i/C)) in column 2i and its cosine in column 2i + 1."""
+    """The values are sin(pos / 10000^(2i/C)) in column 2i and its cosine in column 2i + 1, as float32."""
     table = _encodings(GPT, block_size, embed_size)
     right = sinusoids(block_size, embed_size)
     fact = "The values are not those of Vaswani et al. 2017, section 3.5."
-    cause = likely_cause(
-        table[:5], ((words, wrong[:5]) for words, wrong in _known_encodings(block_size, embed_size)), 1e-3
-    )
-    good = [column for column in range(embed_size) if agree(table[:, column], right[:, column], 1e-3).all()]
-    otherwise = f"Right are the columns {good}." if good else "No column is right."
-    axes = ("position", "column")
-    compare(fact, table, right, axes=axes, tolerance=1e-3, cause=cause or _other_base(table), otherwise=otherwise)
-
-
-def _other_base(table):
-    """In words, the base of Vaswani's encoding that gives a table, if there is one."""
-    block_size, embed_size = table.shape
-    if min(block_size, embed_size) < 3 or not 0 < table[1, 2] < 1:
-        return None
-    base = math.asin(table[1, 2].item()) ** (-embed_size / 2)  # column 2 has the frequency base^(-2/C)
-    if agree(table, sinusoids(block_size, embed_size, base), 1e-3).all():
-        return f"your encoding is Vaswani's with base {base:.0f} instead of 10000."
-    return None
-
-
-def _known_encodings(T, C):
-    """Pairs of a known encoding in words and its table, (T, C)."""
-    angles = angles_of(T, C)
-    sine, cosine = angles.sin(), angles.cos()
-    right = sinusoids(T, C)
-    positions = torch.arange(T, dtype=torch.float64)[:, None]
-    columns = torch.arange(C, dtype=torch.float64)
-
-    def by_column(angles):  # (T, C) angles, one for each column
-        return torch.where(columns % 2 == 0, angles.sin(), angles.cos())
-
-    def interleave(angles):  # (T, C / 2) angles, one for each pair of columns
-        return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
-
-    half = torch.arange(C // 2, dtype=torch.float64)
-    by_column_angles = angles.repeat_interleave(2, 1)  # (T, C)
-    # 10000^(i/C) is 100^(2i/C)
-    hint = (
-        "your encoding is Vaswani's with base 100 instead of 10000. An exponent of i/C instead of 2i/C does the same."
-    )
-    yield hint, sinusoids(T, C, 100)
-    if C != 8:
-        yield (
-            "the exponent is divided by 8, which fits embed_size = 8 only.",
-            interleave(positions / 10000 ** (half / 4)),
+    if not agree(table, right, 1e-3).all():
+        otherwise = _columns_in_words(table, right)
+        compare(fact, table, right, axes=("position", "column"), tolerance=1e-3, cause=_cause_at_all(GPT, table),
+                otherwise=otherwise)  # fmt: skip
+    dtype = GPT.pos_encodings(block_size, embed_size).dtype
+    if dtype != torch.float32:
+        raise CheckFailed(
+            f"{NAME} is {dtype}, expected torch.float32: embeddings plus codes would become {dtype}, and the layers "
+            "take no other than their own. Add .float()."
         )
-    yield (
-        "brackets are missing: the base is raised first, 10000 ** (2i / C).",
-        interleave(positions * C / 1e4 ** (2 * half)),
-    )
-    yield (
-        "sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
-        torch.stack((cosine, sine), -1).flatten(1),
-    )
-    yield "all sines stand left and all cosines right; they take turns, column by column.", torch.cat((sine, cosine), 1)
-    yield "all cosines stand left and all sines right; they take turns.", torch.cat((cosine, sine), 1)
-    yield "columns 1, 3, 5 are sines; the odd columns are cosines.", torch.stack((sine, sine), -1).flatten(1)
-    yield "columns 0, 2, 4 are cosines; the even columns are sines.", torch.stack((cosine, cosine), -1).flatten(1)
-    yield "the cosines are negative.", torch.stack((sine, -cosine), -1).flatten(1)
-    yield "the sines are negative.", torch.stack((-sine, cosine), -1).flatten(1)
-    yield (
-        "sine and cosine take turns row by row; they take turns column by column.",
-        torch.where(positions % 2 == 0, by_column_angles.sin(), by_column_angles.cos()),
-    )
-    yield (
-        "the exponents run from 0 to 1 in equal steps; they are 2i/C and stop before 1.",
-        interleave(positions / 10000 ** (half / max(C // 2 - 1, 1))),
-    )
-    yield (
-        "position and column have changed places in the formula.",
-        interleave(half / 10000 ** (2 * positions / C)),
-    )
-    yield "positions start at 1; the first one is 0.", sinusoids(T, C, start=1)
-    yield (
-        "each column has a frequency of its own; a sine and the cosine beside it share one, 10000^(2i/C).",
-        by_column(positions / 10000 ** (columns / C)),
-    )
-    yield (
-        "the exponent of column j is 2j/C; it is 2i/C for the columns 2i and 2i + 1.",
-        by_column(positions / 10000 ** (2 * columns / C)),
-    )
-    yield "the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", interleave(positions / 10000 ** (4 * half / C))
-    yield "the position is multiplied by 10000^(2i/C); divide.", interleave(positions * 10000 ** (2 * half / C))
-    yield (
-        "the exponent is divided by block_size; divide by embed_size.",
-        interleave(positions / 10000 ** (2 * half / T)),
-    )
-    yield "every column has the same frequency; the exponent 2i/C is missing.", interleave(positions.expand(T, C // 2))
-    yield (
-        "every pair of columns divides by 10000; the exponent 2i/C is missing.",
-        interleave(positions.expand(T, C // 2) / 10000),
-    )
-    yield "the columns are in the reverse order: the first pair has the highest frequency.", interleave(angles.flip(1))
-    yield "the positions are in the reverse order.", right.flip(0)
-    yield "the position was divided by block_size first; so the code depends on the length.", interleave(angles / T)
-    yield "the angles are taken as degrees.", interleave(angles.deg2rad())
-    yield "the angles are taken with a factor of 2 pi.", interleave(angles * 2 * math.pi)
-    yield "these are the angles, before sine and cosine.", torch.stack((angles, angles), -1).flatten(1)
+
+
+def _cause_at_all(GPT, table):
+    """The known mistake that gives a table, looked for where a table is large enough to tell two of them apart."""
+    try:
+        # No two of these sizes, and of those made of them, are alike.
+        return _cause_of(_encodings(GPT, 11, 14)) or _cause_of(table)
+    except CheckFailed:
+        return _cause_of(table)
+
+
+def _cause_of(table):
+    """The known mistake that gives a table (T, C), in words, or None."""
+    T, C = table.shape
+    if agree(table, sinusoids(T, C), 1e-3).all():
+        return None
+    cause = likely_cause(table, _known_encodings(table), 1e-3)
+    return cause or (NEARLY if nearly(table, sinusoids(T, C)) else None)
+
+
+def _columns_in_words(table, right):
+    """Which columns are right, and where the others agree in a row or a column."""
+    good = [column for column in range(table.shape[1]) if agree(table[:, column], right[:, column], 1e-3).all()]
+    if good:
+        return f"Right are the columns {good}; the others aren't."
+    rows = [row for row in range(table.shape[0]) if agree(table[row], right[row], 1e-3).all()]
+    return f"Right are the rows {rows}; the others aren't." if rows else "No column is right."
+
+
+def _bases(table):
+    """Bases other than 10000 that a table may be made with, pairs of words and number."""
+    C = table.shape[1]
+    listed = [
+        ("base 100 was taken in place of 10000. An exponent of i / C in place of 2i / C does the same.", 100.0),
+        ("the exponent is 4i / C; it is 2i / C. Was the 2 applied twice?", 1e8),
+        ("no base is raised to a power: every pair of columns has the same frequency.", 1.0),
+        (
+            "each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.",
+            1e4 ** (C / 2),
+        ),
+        ("each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.", 1e4**C),
+        ("the logarithm of 10000 is missing: exp(-2i / C) has base e.", math.e),
+        ("the logarithm to base 10 was taken; exp needs the natural one, math.log.", math.exp(4)),
+        ("the logarithm to base 2 was taken; exp needs the natural one, math.log.", math.exp(math.log2(10000))),
+    ]
+    yield from listed
+    step = table[1 : table.shape[0] : table.shape[0], 2:4].flatten().tolist()  # sine and cosine of the second frequency
+    for value in (angle for number in step if 0 < number < 1 for angle in (math.asin(number), math.acos(number))):
+        with_error = value ** (-C / 2)  # the second frequency is base^(-2 / C)
+        base = float(f"{with_error:.3g}")
+        if 1 < base < 1e7:
+            yield f"the base is {base:g}; it is 10000.", base
+
+
+def _exponents(T, C):
+    """Exponents other than 2i / C for the C columns, pairs of words and numbers (C,)."""
+    pairs = torch.arange(C // 2, dtype=torch.float64).repeat_interleave(2)
+    columns = torch.arange(C, dtype=torch.float64)
+    return [
+        (
+            "each column has a frequency of its own; a sine and the cosine beside it share one, 10000^(2i/C).",
+            columns / C,
+        ),
+        (
+            "the exponent of column j is 2j/C; it is 2i/C for the columns 2i and 2i + 1.",
+            2 * columns / C,
+        ),
+        (
+            "the cosine has the frequency of the next pair; it shares that of the sine beside it.",
+            (columns + columns % 2) / C,
+        ),
+        (
+            "the cosine has a frequency of its own; it shares that of the sine beside it.",
+            2 * (pairs + columns % 2 * pairs) / C,
+        ),
+        ("the exponents run from 0 to 1 in equal steps; they are 2i/C and stop before 1.", pairs / max(C // 2 - 1, 1)),
+        ("the exponent is divided by block_size; divide by embed_size.", 2 * pairs / T),
+        ("the exponent is divided by block_size; divide by embed_size.", pairs / T),
+        ("the exponents begin at 2 / C; the first one is 0.", 2 * (pairs + 1) / C),
+        ("the exponents begin at 1 / C; the first one is 0.", (2 * pairs + 1) / C),
+        ("the exponent is divided by C - 1; divide by C, embed_size.", 2 * pairs / (C - 1)),
+        ("the exponent is divided by C + 1; divide by C, embed_size.", 2 * pairs / (C + 1)),
+        ("the columns are in the reverse order: the first pair has the highest frequency.", 2 * (C // 2 - 1 - pairs) / C),
+        *(
+            (f"the exponent is divided by {size}, and fits embed_size = {size} only; take embed_size.", 2 * pairs / size)
+            for size in (2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 64, 128, 256, 512, 768)
+            if size != C
+        ),
+    ]  # fmt: skip
+
+
+def _layouts(T, C):
+    """How sine and cosine of the angles (T, C) are laid out, wrongly: pairs of words and functions of the angles."""
+    odd = torch.arange(C) % 2 == 1
+    rows = torch.arange(T)[:, None] % 2 == 1
+    even = slice(0, None, 2)
+
+    def part(*halves):  # a table (T, C) whose left and right half are these
+        return torch.cat(halves, 1)
+
+    return [
+        ("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
+         lambda angles: torch.where(odd, angles.sin(), angles.cos())),
+        ("all sines stand left and all cosines right; they take turns, column by column.",
+         lambda angles: part(angles[:, even].sin(), angles[:, even].cos())),
+        ("all cosines stand left and all sines right; they take turns.",
+         lambda angles: part(angles[:, even].cos(), angles[:, even].sin())),
+        ("sines stand in the left half and cosines in the right; they take turns, column by column.",
+         lambda angles: part(angles[:, : C // 2].sin(), angles[:, C // 2 :].cos())),
+        ("columns 1, 3, 5 are sines; the odd columns are cosines.", torch.sin),
+        ("columns 0, 2, 4 are cosines; the even columns are sines.", torch.cos),
+        ("the cosines are negative.", lambda angles: torch.where(odd, -angles.cos(), angles.sin())),
+        ("the sines are negative.", lambda angles: torch.where(odd, angles.cos(), -angles.sin())),
+        ("sine and cosine take turns row by row; they take turns column by column.",
+         lambda angles: torch.where(rows, angles.cos(), angles.sin())),
+        ("these are the angles, before sine and cosine.", lambda angles: angles),
+        ("the cosine columns hold the angles; their cosine is missing.",
+         lambda angles: torch.where(odd, angles, angles.sin())),
+        ("the cosine columns were left at 0.", lambda angles: torch.where(odd, 0 * angles, angles.sin())),
+        ("the sine columns were left at 0.", lambda angles: torch.where(odd, angles.cos(), 0 * angles)),
+        ("the cosine columns hold the tangent.", lambda angles: torch.where(odd, angles.tan(), angles.sin())),
+        ("the sine columns hold the tangent.", lambda angles: torch.where(odd, angles.cos(), angles.tan())),
+        ("the cosine columns are moved by a quarter turn too far.", lambda angles: torch.where(odd, -angles.sin(), angles.sin())),
+        ("sine and cosine were added up.", lambda angles: angles.sin() + angles.cos()),
+        ("sine and cosine were multiplied.", lambda angles: angles.sin() * angles.cos()),
+        ("the values were multiplied by sqrt(embed_size).",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()) * math.sqrt(C)),
+        ("the values were divided by sqrt(embed_size).",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()) / math.sqrt(C)),
+        ("the rows were scaled to length 1.",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()) / math.sqrt(C / 2)),
+        ("the values were moved to between 0 and 1.",
+         lambda angles: (torch.where(odd, angles.cos(), angles.sin()) + 1) / 2),
+        ("the positions are in the reverse order.",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()).flip(0)),
+        ("the columns are in the reverse order.",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()).flip(1)),
+        ("the codes are added up from position to position.",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()).cumsum(0)),
+        ("the last row was never filled.",
+         lambda angles: torch.where(torch.arange(T)[:, None] == T - 1, 0, torch.where(odd, angles.cos(), angles.sin()))),
+        ("the first row was never filled.",
+         lambda angles: torch.where(torch.arange(T)[:, None] == 0, 0, torch.where(odd, angles.cos(), angles.sin()))),
+        ("only the first row was filled. Does a `return` stand inside of the loop?",
+         lambda angles: torch.where(torch.arange(T)[:, None] > 0, 0, torch.where(odd, angles.cos(), angles.sin()))),
+        ("only the first two columns were filled.",
+         lambda angles: torch.where(torch.arange(C) > 1, 0, torch.where(odd, angles.cos(), angles.sin()))),
+        ("the last two columns were never filled.",
+         lambda angles: torch.where(torch.arange(C) >= C - 2, 0, torch.where(odd, angles.cos(), angles.sin()))),
+        ("the values were rounded to whole numbers.",
+         lambda angles: torch.where(odd, angles.cos(), angles.sin()).trunc()),
+    ]  # fmt: skip
+
+
+def _known_encodings(table):
+    """Pairs of a known mistake in words and the table (T, C) that it gives, one at a time, then two at once."""
+    T, C = table.shape
+    pairs = torch.arange(C // 2, dtype=torch.float64).repeat_interleave(2)
+    positions = torch.arange(T, dtype=torch.float64)[:, None]
+    odd = torch.arange(C) % 2 == 1
+    yield "the table is all zeros: it was made, but never filled.", torch.zeros(T, C, dtype=torch.float64)
+    yield "the table is all ones: it was made, but never filled.", torch.ones(T, C, dtype=torch.float64)
     yield "the index itself is no sine.", positions.expand(T, C)
     yield "the index over the length is no sine.", (positions / T).expand(T, C)
     yield "the index over the length is no sine.", (positions / max(T - 1, 1)).expand(T, C)
-    yield "the cosine columns were left at 0.", torch.stack((sine, 0 * sine), -1).flatten(1)
-    yield "the sine columns were left at 0.", torch.stack((0 * cosine, cosine), -1).flatten(1)
-    yield "the table is all zeros: it was made, but never filled.", torch.zeros(T, C, dtype=torch.float64)
-    yield "the values were multiplied by sqrt(embed_size).", right * math.sqrt(C)
-    yield "the rows were scaled to length 1.", right / right.norm(dim=1, keepdim=True)
-    yield "the values were moved to between 0 and 1.", (right + 1) / 2
-    yield (
-        "the cosine columns hold the tangent, or the sine columns do.",
-        torch.stack((angles.tan(), cosine), -1).flatten(1),
+    yield "each position has a 1 in a column of its own; here they are sines and cosines.", torch.eye(T, C).double()
+    places = [
+        ("positions start at 1; the first one is 0.", positions + 1),
+        ("the position was divided by block_size first; so the code depends on the length.", positions / T),
+        ("the position was divided by block_size - 1 first; so the code depends on the length.", positions / max(T - 1, 1)),
+        ("the position is doubled in the angle.", 2 * positions),
+        ("the angles are taken as degrees.", positions * math.pi / 180),
+        ("the angles are taken with a factor of 2 pi.", positions * 2 * math.pi),
+        ("the angles are taken with a factor of pi.", positions * math.pi),
+        ("the angles are multiplied by embed_size.", positions * C),
+        ("the position is missing in the angle.", positions * 0 + 1),
+    ]  # fmt: skip
+    ways = [
+        ("the position is multiplied by 10000^(2i/C); divide.", lambda place, base, power: place * base**power),
+        (
+            "every pair of columns divides by 10000; the exponent 2i/C is missing.",
+            lambda place, base, power: place / base + 0 * power,
+        ),
+        (
+            "every column has the same frequency; the exponent 2i/C is missing.",
+            lambda place, base, power: place + 0 * power,
+        ),
+        (
+            "brackets are missing: the base is raised to 2i first, and the division by C follows. It is "
+            "10000 ** (2i / C).",
+            lambda place, base, power: place / (base ** (power * C) / C),
+        ),
+        (
+            "brackets are missing: the angle is divided by C as a whole. It is pos / 10000 ** (2i / C).",
+            lambda place, base, power: place / base ** (power * C) / C,
+        ),
+        (
+            "brackets are missing: 10000 ** 2 is taken first, and multiplied with i / C. It is 10000 ** (2i / C).",
+            lambda place, base, power: place / base**2 * (power / 2),
+        ),
+        (
+            "10000 is multiplied with 2i / C; it is raised to that power, with **.",
+            lambda place, base, power: place / (base * power),
+        ),
+        (
+            "the power is raised the other way round: it is 10000 ** (2i / C).",
+            lambda place, base, power: place / power**base,
+        ),
+        (
+            "position and column have changed places in the formula.",
+            lambda place, base, power: power * C / 2 / base ** (2 * place / C),
+        ),
+        ("the position stands in the exponent.", lambda place, base, power: base ** (-power * place)),
+    ]
+
+    def take_turns(angles):
+        return torch.where(odd, angles.cos(), angles.sin())
+
+    yield from mistakes(
+        lambda place, base, power, way, layout: layout(way(place, base, power)),
+        {
+            "place": (positions, places),
+            "base": (10000.0, list(_bases(table))),
+            "power": (2 * pairs / C, _exponents(T, C)),
+            "way": (lambda place, base, power: place / base**power, ways),
+            "layout": (take_turns, _layouts(T, C)),
+        },
     )
-    yield "only the first two columns were filled.", torch.where(columns < 2, right, 0)
-    yield "only the first row was filled.", torch.where(positions < 1, right, 0)
-    yield "the codes are added up from position to position.", right.cumsum(0)
-
-
-@contextlib.contextmanager
-def _with_encodings(GPT, table):
-    """Lend a class known positions, so that `logits` is judged apart from `pos_encodings`."""
-    own = GPT.__dict__.get("pos_encodings")
-
-    def lent(*sizes, **named):
-        block_size, embed_size = [*sizes, *(named[size] for size in ("block_size", "embed_size") if size in named)][:2]
-        return table[:block_size, :embed_size].clone()
-
-    GPT.pos_encodings = staticmethod(lent)
-    try:
-        yield
-    finally:
-        if own is None:
-            del GPT.pos_encodings
-        else:
-            GPT.pos_encodings = own
-
-
-def _first_positions(T, block_size):
-    if block_size > T:
-        return f"T is {T} and block_size {block_size}: add the first T positions, pos_encodings(...)[:T]."
-    return "pos_encodings takes block_size and embed_size, which is x.shape[-1], and gives (block_size, embed_size)."
 
 
 def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
-    """The logits of a model with known positions, its three layers and those positions, (64, C)."""
-    torch.manual_seed(seed)
-    table = torch.randn(64, C, generator=seeded(seed))
-    with _with_encodings(GPT, table):
-        model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size)
-        B, T = idx.shape
-        hint = _first_positions(T, block_size)
-        model.train(training)
-        full = torch.zeros(B, block_size, dtype=torch.long)
-        other = GPT(BentMeanHead(), vocab_size, C, block_size)
-        run("GPTVer3.logits(idx)", other.logits, full)  # has an error to do with T at all?
-        run("GPTVer3.logits(idx)", model.logits, idx[:, :1], hint=_first_positions(1, block_size))  # is it remembered?
-        out, stages = staged(model, idx, hint=hint)
-    if isinstance(out, torch.Tensor) and out.dim() == 3 and T < block_size == out.shape[1]:
-        raise CheckFailed(f"GPTVer3.logits(idx) has shape {tuple(out.shape)}, expected {(B, T, vocab_size)}.\n{hint}")
-    out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
-    return out, model, table, stages
+    """The logits of a model with known positions, that model, those positions, (128, C), and what its layers got."""
+    B, T = idx.shape
+    table = torch.randn(128, C, generator=seeded(seed))
+    with lent_encodings(GPT, table) as asked:
+        try:
+            torch.manual_seed(seed)
+            model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size).train(training)
+
+            def new():
+                fresh = GPT(BentMeanHead(), vocab_size, C, block_size)
+                fresh.load_state_dict(model.state_dict(), strict=False)
+                return fresh
+
+            def hint():
+                return _of_sizes(new, asked, idx, C, block_size)
+
+            full = torch.zeros(B, block_size, dtype=torch.long)
+            run("GPTVer3.logits(idx)", new().logits, full, hint=hint)  # has an error to do with T at all?
+            run("GPTVer3.logits(idx)", model.logits, idx[:, :1], hint=hint)  # is it remembered?
+            out, stages = staged(model, idx, hint=hint)
+            has_its_shape("GPTVer3", out, B, T, C, vocab_size)
+            if isinstance(out, torch.Tensor) and tuple(out.shape) != (B, T, vocab_size) and (words := hint()):
+                raise CheckFailed(
+                    f"GPTVer3.logits(idx) has shape {tuple(out.shape)}, expected {(B, T, vocab_size)}.\n{words}"
+                )
+            out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
+        except CheckFailed as failed:
+            stopped = failed
+        else:
+            return out, model, table, stages, new
+    raise _own_table_first(GPT, stopped, block_size, C)
+
+
+def _own_table_first(GPT, stopped, block_size, C):
+    """Why logits fails with a lent table: perhaps it was written for one of another shape, the learner's own."""
+    if "shape" not in str(stopped):
+        return stopped
+    try:
+        _encodings(GPT, block_size, C)
+    except NotYet:
+        return stopped
+    except CheckFailed as own:
+        if "has shape" in str(own):
+            return CheckFailed(
+                f"{own}\nThe codes that logits is tried with have the right shape, and don't fit into it."
+            )
+    return stopped
+
+
+def _of_sizes(new, asked, idx, C, block_size):
+    """What is wrong with sizes, in words, where `logits` stops or gives another shape; else an empty string.
+
+    Args:
+        new: makes a model.
+        asked: the sizes that pos_encodings was asked for.
+    """
+    B, T = idx.shape
+    for rows, width in asked:
+        if (rows, width) == (C, block_size):
+            return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
+        if width != C:
+            return f"The codes must be as wide as the embeddings, {C}, which is x.shape[-1]; {width} was asked for."
+    taken = set()
+    for length in range(1, block_size + 1):
+        with contextlib.suppress(Exception):
+            if new().logits(torch.zeros(B, length, dtype=torch.long)).shape[:2] == (B, length):
+                taken.add(length)
+    if T in taken and block_size in taken:
+        return (
+            "A new model takes this idx, this one doesn't any more: something is kept from a call with a shorter text."
+        )
+    if taken and taken <= {1, block_size}:
+        return "A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T]."
+    if taken and taken <= {1, B}:
+        return f"It works only where T is {B}, the number of examples: T is idx.shape[1]."
+    if taken and max(taken) < block_size and taken >= set(range(2, max(taken) + 1)):
+        return (
+            f"It takes {max(taken)} positions, but not {max(taken) + 1}, with block_size = {block_size}: a size is fixed. "
+            "Take it from self.block_size."
+        )
+    return ""
 
 
 @torch.no_grad()
@@ -249,13 +440,21 @@ def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=8, seed=0):
     distances = torch.cdist(out[0], out[0]) + 1e9 * torch.eye(T)
     if distances.min() < 1e-4:
         i, j = divmod(distances.argmin().item(), T)
-        cause = f"both get the same code. Take row {i} of the table for position {i}, and row {j} for {j}."
-        if torch.allclose(out, without, atol=1e-5):
-            cause = "pos_encodings is not added to the embeddings before the head."
+        cause = _cause_of_logits(GPT)
         raise CheckFailed(
             f"For the same character {T} times over, positions {i} and {j} get the same logits, {brief(out[0, i])}; "
-            f"expected different ones.\nLikely cause: {cause}"
+            "expected different ones."
+            + (f"\nLikely cause: {cause}" if cause else "\nThe code of a position belongs to its embedding.")
         )
+
+
+def _cause_of_logits(GPT):
+    """What the check of the sum says to be the cause, or None."""
+    try:
+        adds_positions(GPT, vocab_size=11, block_size=14)
+    except CheckFailed as failed:
+        return str(failed).partition("Likely cause: ")[2] or None
+    return None
 
 
 @torch.no_grad()
@@ -263,40 +462,95 @@ def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
     """The positions are added to the embeddings before the head, for sequences of any length up to block_size."""
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     for training in (True, False):
-        _adds_positions(idx, *_logits(GPT, idx, C, vocab_size, block_size, seed, training), block_size)
+        out, model, table, stages, new = _logits(GPT, idx, C, vocab_size, block_size, seed, training)
+        _adds_positions(idx, out, model, table, stages, new, block_size)
+        _learns_nothing_new(model)
 
 
-def _adds_positions(idx, out, model, table, stages, block_size):
+def _learns_nothing_new(model):
+    """The codes are computed, so a model has no parameters but those that it was given with."""
+    others = [
+        name for name, parameter in model.named_parameters() if parameter.requires_grad and not name.endswith(GIVEN)
+    ]
+    if others:
+        raise CheckFailed(
+            f"GPTVer3 has a parameter of its own, {others[0]}: training would change it.\n"
+            "The codes aren't learned and aren't scaled. Add what pos_encodings gives, as it is."
+        )
+
+
+def _adds_positions(idx, out, model, table, stages, new, block_size):
     T, C = idx.shape[1], table.shape[1]
     x, places = model.token_embedding_table(idx), table[:T]
     head, lm_head = model.head, model.lm_head
-    last = table[block_size - T : block_size]
+    right = lm_head(head(x + places))
+    if agree(out, right).all():
+        return
+    if agree(out, lm_head(head(x + sinusoids(T, C).to(x.dtype)))).all():
+        return  # made by a helper that pos_encodings shares; its values have a check of their own
+    fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
+    axes = ("example", "position", "token")
+    with lent_encodings(type(model), table):
+        if agree(run("GPTVer3.logits(idx)", new().logits, idx), right).all():
+            cause = "something is kept from an earlier call with a shorter text. Make it anew in each call."
+            compare(fact, out, right, axes=axes, cause=cause)
+        otherwise = where_it_parts(model, idx, out, x + places, stages)
     suspects = [
+        (words, wrong)
+        for words, wrong in _other_logits(idx, x, head, lm_head, table, block_size)
+        if wrong.shape == out.shape
+    ]
+    compare(fact, out, right, suspects, axes, otherwise=otherwise)
+
+
+def _other_logits(idx, x, head, lm_head, table, block_size):
+    """Pairs of a known mistake in words and the logits (B, T, V) that it gives."""
+    B, T, C = x.shape
+    places = table[:T]
+    last = table[block_size - T : block_size]
+    index = torch.arange(T, dtype=x.dtype)[:, None]
+    return [
         ("no positions are added.", lm_head(head(x))),
         ("the positions are added after the head; add them before it.", lm_head(head(x) + places)),
         ("the positions are added before the head and after it.", lm_head(head(x + places) + places)),
         ("the positions are added twice.", lm_head(head(x + 2 * places))),
         ("the positions are multiplied with the embeddings; add them.", lm_head(head(x * places))),
+        ("the embeddings are multiplied by 1 plus the positions; add them.", lm_head(head(x * (1 + places)))),
         ("the positions are subtracted; add them.", lm_head(head(x - places))),
+        ("the embeddings are subtracted from the positions; add them.", lm_head(head(places - x))),
         ("the last T positions are added; the sequence starts at position 0.", lm_head(head(x + last))),
         ("every position gets the code of position 0.", lm_head(head(x + places[0]))),
         ("the table was indexed by the characters; index it by position.", lm_head(head(x + table[idx]))),
-        ("the codes go down the batch; they go along the positions.", lm_head(head(x + table[: len(x)][:, None]))),
+        ("only the code of the character counts: the table was indexed by the characters.", lm_head(head(table[idx]))),
+        ("the codes go down the batch; they go along the positions.", lm_head(head(x + table[:B][:, None]))),
         ("the positions are in the reverse order.", lm_head(head(x + places.flip(0)))),
         ("every position gets the code of the last one.", lm_head(head(x + places[-1]))),
+        ("every position gets the code of number T, which is behind the last one.", lm_head(head(x + table[T]))),
+        ("every position gets the code of the last row of the table.", lm_head(head(x + table[block_size - 1]))),
         ("the positions start at 1; the first one is 0.", lm_head(head(x + table[1 : T + 1]))),
         ("the head isn't used.", lm_head(x + places)),
+        ("the head isn't used.", lm_head(x)),
         ("only the positions go into the head; add them to the embeddings.", lm_head(head(places.expand_as(x)))),
         ("the head sees only the positions; add them to the embeddings before it.", lm_head(x + head(places[None]))),
+        ("embeddings and positions go through the head apart; add them before it.", lm_head(head(x) + head(places[None]))),
         ("the embeddings are scaled by sqrt(C); here they aren't.", lm_head(head(x * math.sqrt(C) + places))),
+        ("the sum of embeddings and positions is scaled by sqrt(C).", lm_head(head((x + places) * math.sqrt(C)))),
+        ("the positions are scaled by sqrt(C).", lm_head(head(x + places * math.sqrt(C)))),
+        ("the positions are divided by sqrt(C).", lm_head(head(x + places / math.sqrt(C)))),
+        ("embeddings and positions are averaged; add them.", lm_head(head((x + places) / 2))),
         ("the head's input is added to its output; it stands alone.", lm_head(head(x + places) + x + places)),
+        ("the embeddings are added to the head's output; it stands alone.", lm_head(head(x + places) + x)),
+        ("the head is used twice.", lm_head(head(head(x + places)))),
         ("every position gets the mean of all codes.", lm_head(head(x + places.mean(0)))),
+        ("every position gets the sum of all codes.", lm_head(head(x + places.sum(0)))),
+        ("the codes are added up from position to position.", lm_head(head(x + places.cumsum(0)))),
+        ("the number of the position is added itself, not its code.", lm_head(head(x + index))),
+        ("the number of the position over T is added, not its code.", lm_head(head(x + index / T))),
+        ("the number of the position over block_size is added, not its code.", lm_head(head(x + index / block_size))),
+        ("the code of a position is added at every second position only.",
+         lm_head(head(x + places * (torch.arange(T)[:, None] % 2 == 0)))),
+        ("only the first example gets positions.", lm_head(head(torch.cat((x[:1] + places, x[1:]))))),
+        ("the positions begin anew for no example: they count through the batch.",
+         lm_head(head(x + table[torch.arange(B * T).view(B, T).clamp(max=len(table) - 1)]))),
         *after_lm_head(lm_head(head(x + places))),
     ]  # fmt: skip
-    suspects = [(words, wrong) for words, wrong in suspects if wrong.shape == out.shape]
-    if agree(out, lm_head(head(x + sinusoids(T, C).to(x.dtype)))).all():
-        return  # made by a helper that pos_encodings shares; its values have a check of their own
-    fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
-    with _with_encodings(type(model), table):
-        otherwise = where_it_parts(model, idx, out, x + places, stages)
-    compare(fact, out, lm_head(head(x + places)), suspects, ("example", "position", "token"), otherwise=otherwise)

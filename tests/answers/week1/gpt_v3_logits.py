@@ -6,6 +6,7 @@ from torch import nn
 
 from tests.answers import right, wrong
 
+CLASS = "GPTVer3"
 APART = "gpt_v3_tells_repeated_tokens_apart"
 ADDS = "gpt_v3_adds_positions_to_sequences_of_any_length"
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from tests.answers import right, wrong
 
+CLASS = "HeadVer1"
 MEANS = "head_v1_averages_the_past"
 APART = "head_v1_never_mixes_examples_nor_looks_ahead"
 TRAINS = "gpt_v2_trains_and_generates"

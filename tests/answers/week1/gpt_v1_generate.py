@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from tests.answers import right, wrong
 
+CLASS = "GPTVer1"
 KEEPS = "generate_keeps_context_and_appends_max_new_tokens"
 SAMPLES = "generate_samples_from_softmax_of_last_logits"
 CROPS = "generate_never_shows_more_than_block_size"

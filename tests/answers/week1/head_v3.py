@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from tests.answers import right, wrong
 
+CLASS = "HeadVer3"
 EQUAL = "head_v3_equals_the_loops"
 COUNT = "head_v3_needs_no_loop"
 FUTURE = "head_v3_future_weights_are_zero"

@@ -6,6 +6,7 @@ from torch import nn
 
 from tests.answers import right, wrong
 
+CLASS = "GPTVer2"
 TRAINS = "gpt_v2_trains_and_generates"
 LOGITS = "gpt_v2_makes_logits_from_table_head_and_lm_head"
 

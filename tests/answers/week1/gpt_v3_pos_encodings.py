@@ -8,6 +8,7 @@ from torch import nn
 
 from tests.answers import right, wrong
 
+CLASS = "GPTVer3"
 DIFFER = "pos_encodings_differ_for_every_position"
 DISTANCES = "pos_encodings_keep_equal_distances_equal"
 VASWANI = "pos_encodings_are_those_of_vaswani"

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from tests.answers import right, wrong
 
+CLASS = "HeadVer2"
 EQUAL = "head_v2_equals_the_loops"
 COUNT = "head_v2_operations_do_not_grow_with_b_and_t"
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from tests.answers import right, wrong
 
+CLASS = "HeadVer4"
 FUTURE = "head_v4_future_weights_are_zero"
 ROWS = "head_v4_rows_sum_to_one"
 VARIANCE = "head_v4_variance_is_1_after_scaling"

@@ -1,0 +1,532 @@
+"""What most likely led to an error in the learner's code: Python's and PyTorch's words, and the values they met."""
+
+import ast
+import builtins
+import difflib
+import inspect
+import linecache
+import math
+import re
+import textwrap
+import traceback
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+PACKAGE = Path(__file__).resolve().parent
+IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn", "math": "import math"}
+MODULES = {"torch": torch, "math": math, "F": nn.functional, "nn": nn}
+SAFE = {"transpose", "permute", "view", "reshape", "unsqueeze", "squeeze", "t", "float"}  # to look at a shape again
+PAIR = "self(idx) gives a pair, (logits, loss). Take the logits out of it first: logits, _ = self(idx)."
+
+# Parts of PyTorch's messages that mean one thing wherever they come up.
+MEANINGS = [
+    ('arguments: "dim"', "Say along which dimension: the last one is -1, as in softmax(-1)."),
+    ("prob_dist must be 1 or 2 dim", "torch.multinomial takes (B, V): pick the last position first, logits[:, -1, :]."),
+    ("sample n_sample > prob_dist", "Draw one token at a time: torch.multinomial(probabilities, num_samples=1)."),
+    ("stack expects each tensor", "torch.stack makes a new dimension. torch.cat appends along one that is there."),
+    ("cannot be converted to Scalar", ".item() takes a tensor of one number; this one holds one for each example."),
+    ("same dtype", "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float()."),
+    ("expected scalar type", "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32."),
+    ("not implemented for 'Bool'", "True and False can't be multiplied. Make them 1 and 0 with .float()."),
+    ("not implemented for 'Long'", "Whole numbers can't be used here. Make them floats with .float()."),
+    ("infer output dtype", "Whole numbers have no mean. Make them floats with .float()."),
+    ("mask with dtype", "A mask is True and False: compare, as in torch.tril(...) == 0."),
+    ("only supports boolean masks", "A mask is True and False: compare, as in torch.tril(...) == 0."),
+    ("operator.invert", "~ turns True and False around; this mask holds numbers. Compare instead, == 0."),
+    ("without overflow", "Whole numbers have no infinity. Start from floats: torch.zeros(T, T)."),
+    ("Can't call numpy()", "Stay with torch: numpy can't carry gradients back."),
+    ("requires grad is being used in an in-place", "It was written into. Make a new tensor instead."),
+    ("mat2 must be a matrix", "torch.mm takes two matrices. `@` takes a batch as well."),
+    ("view size is not compatible", "After a transpose, view can't be used: take reshape."),
+    ("Boolean value of Tensor", "A tensor of many numbers is neither True nor False. `if` needs one number."),
+    ("doesn't match the broadcast shape", "`+=` writes into what is there, and its shape can't change. Write a = a + b."),
+    ("doesn't require grad", "No tensor that can learn had a part in this."),
+    ("before Module.__init__() call", "Keep super().__init__() as the first line of __init__."),
+    ("index out of range in self", "A number that is no token went into the embedding table."),
+    ("to have one of the following scalar types: Long", "An embedding takes token numbers, which are whole: torch.int64."),
+    ("step must be greater than zero", "A tensor takes no negative step. x.flip(0) turns its first dimension around."),
+    ("could not convert string to float", 'Minus infinity is written float("-inf").'),
+    ("tensors used as indices must be long", "What stands in the square brackets must be whole numbers."),
+    ("Expected target size", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
+    ("to match target batch_size", "The logits must have one row for each position of each example, (B, T, V)."),
+    ("list indices must be integers", "A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
+    ("cannot be interpreted as an integer", "range() and sizes take whole numbers; // divides without a rest."),
+    ("backward through the graph a second time", "A tensor of an earlier call is kept on self. Make a new one in each call."),
+]  # fmt: skip
+
+
+@dataclass
+class _Place:
+    """Where the learner's code stopped: the names that were known, and the expression that failed, where it is known."""
+
+    local: dict = field(default_factory=dict)
+    known: dict = field(default_factory=dict)  # global names
+    node: ast.AST | None = None
+    method: str = ""
+
+    def value(self, node):
+        """The value of an expression that can be looked at again without a consequence, else None."""
+        calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
+        if any(not isinstance(call.func, ast.Attribute) or call.func.attr not in SAFE for call in calls):
+            return None
+        if any(isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.Lambda)) for part in ast.walk(node)):
+            return None
+        try:
+            code = compile(ast.Expression(node), "<again>", "eval")
+            return eval(code, dict(self.known), dict(self.local))
+        except Exception:
+            return None
+
+    def named(self, kind):
+        """The names and the attributes of names in the failing expression that are of a kind: {text: value}."""
+        found = {}
+        for part in ast.walk(self.node) if self.node else ():
+            if isinstance(part, ast.Name) or (isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name)):
+                value = self.value(part)
+                if isinstance(value, kind):
+                    found.setdefault(ast.unparse(part), value)
+        return found
+
+    def part(self, kind):
+        """The first part of the failing expression of a kind of syntax."""
+        return next((part for part in ast.walk(self.node) if isinstance(part, kind)), None) if self.node else None
+
+
+def advice(error):
+    """What most likely led to an error of the learner's code, in whole sentences; empty where nothing is known."""
+    place = _place(error)
+    said = ""
+    for kind, rule in RULES:
+        if isinstance(error, kind) and not said:
+            said = rule(error, place)
+    said = said or next((words for part, words in MEANINGS if part in str(error)), "")
+    shapes = {name: tuple(value.shape) for name, value in place.named(torch.Tensor).items()}
+    if shapes and isinstance(error, (RuntimeError, IndexError, ValueError)):
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        said += f"{' ' if said else ''}The shapes here: {listed}."
+    return said
+
+
+def in_short(error):
+    """The message of an error without the lists of signatures that PyTorch puts below it."""
+    return re.sub(r"(, but expected one of:| \(tupl.*? but expected).*", "", str(error).split("\n")[0])
+
+
+def learners_lines(error):
+    """The lines of the learner's own code that an error went through, the innermost last."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_library(frame.filename)]
+    return [f"in {frame.name}: {frame.line}" if frame.line else f"in {frame.name}" for frame in own[-3:]]
+
+
+def is_library(filename):
+    return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
+
+
+def _place(error):
+    """The innermost frame of the learner's own code that an error went through."""
+    steps = [step for step in traceback.walk_tb(error.__traceback__) if not is_library(step[0].f_code.co_filename)]
+    if not steps:
+        return _Place()
+    frame, _ = steps[-1]
+    summary = next(
+        part for part in reversed(traceback.extract_tb(error.__traceback__)) if not is_library(part.filename)
+    )
+    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code.co_name)
+
+
+def _expression(summary):
+    """The part of a line that failed, as syntax; the traceback knows its columns. None where the source is unknown."""
+    lines = linecache.getlines(summary.filename)[summary.lineno - 1 : summary.end_lineno or summary.lineno]
+    if not lines:
+        return None
+    whole = textwrap.dedent("".join(lines)).strip()
+    exact = ""
+    if summary.colno is not None and summary.lineno == summary.end_lineno:
+        exact = lines[0].encode()[summary.colno : summary.end_colno].decode(errors="ignore")
+    for text in (exact, whole, whole + "\n    pass"):
+        try:
+            body = ast.parse(text.strip() if text == exact else text).body
+        except SyntaxError:
+            continue
+        if body:
+            return body[0].value if isinstance(body[0], ast.Expr) else body[0]
+    return None
+
+
+def _close(name, names):
+    return next(iter(difflib.get_close_matches(name, [other for other in names if not other.startswith("_")], 1)), None)
+
+
+def _sizes_of_init(owner):
+    return inspect.signature(type(owner).__init__).parameters if owner is not None else {}
+
+
+def _name(error, place):
+    """A name that isn't known, or not yet."""
+    if isinstance(error, UnboundLocalError):
+        name = re.search(r"'(\w+)'", str(error)).group(1)
+        return f"{name} is used before it has a value: give it one above, before the loop."
+    name, owner = error.name, place.local.get("self")
+    if name == "FILL_IN":
+        return "FILL_IN is a gap that the hint leaves to you: write an expression of your own in its place."
+    if owner is not None and hasattr(owner, name):
+        return f"It belongs to the object: write self.{name}."
+    if name in ("np", "numpy"):
+        return "numpy isn't imported, and not needed: torch has it all, and only tensors carry gradients back."
+    if name in IMPORTS:
+        return f"{name} isn't imported in this notebook. Write `{IMPORTS[name]}` as the first line of your cell."
+    if name in ("inf", "infinity", "minus_infinity", "neg_inf"):
+        return 'Infinity is written float("inf"), and minus infinity float("-inf").'
+    homes = [alias for alias, module in MODULES.items() if alias in place.known and hasattr(module, name)]
+    if homes:
+        return f"It is part of a module: write {' or '.join(f'{home}.{name}' for home in homes)}."
+    if name in _sizes_of_init(owner):
+        return f"{name} is known in __init__ only. Take the size from a shape, as in x.shape[-1]."
+    close = _close(name, [*place.local, *place.known, *dir(builtins)])
+    if close:
+        return f"Did you mean {close}?"
+    if owner is not None and (close := _close(name, _own(owner))):
+        return f"Did you mean self.{close}?"
+    return f"The names that are known in this method are {', '.join(place.local)}."
+
+
+def _own(owner):
+    """The names of what an object was given, without what nn.Module adds to each."""
+    names = [name for name in vars(owner) if not name.startswith("_") and name != "training"]
+    for kind in ("_modules", "_buffers", "_parameters"):
+        names += getattr(owner, kind, {})
+    return [*names, *(name for name in vars(type(owner)) if not name.startswith("_"))]
+
+
+def _attribute(error, place):
+    """An attribute that isn't there."""
+    name, obj = error.name, error.obj
+    if "before Module.__init__() call" in str(error) or name is None:
+        return ""
+    if obj is None:
+        return _none(place)
+    if isinstance(obj, types.ModuleType):
+        if close := _close(name, dir(obj)):
+            alias = next((alias for alias, module in MODULES.items() if module is obj), obj.__name__)
+            return f"Did you mean {alias}.{close}?"
+        if hasattr(torch.Tensor, name):
+            return f"It is a method of tensors: x.{name}(...)."
+        home = next((alias for alias, module in MODULES.items() if hasattr(module, name)), None)
+        return f"It stands in another module: {home}.{name}." if home else ""
+    if isinstance(obj, torch.Tensor):
+        if name in ("append", "extend", "insert", "add_row", "push"):
+            return "A tensor can't grow. torch.cat((a, b), dim=1) makes a longer one of two."
+        if name in ("length", "len"):
+            return "The sizes of a tensor are in x.shape; len(x) is the first one."
+        home = next((alias for alias in ("torch", "F") if hasattr(MODULES[alias], name)), None)
+        if home:
+            return f"It is a function, not a method: {home}.{name}(...)."
+        close = _close(name, dir(obj))
+        return f"Did you mean .{close}?" if close else "A tensor has no method of that name."
+    if isinstance(obj, tuple):
+        return _pair(place)
+    if isinstance(obj, (nn.Linear, nn.Embedding)):
+        return _layer(place)
+    if isinstance(obj, list):
+        return "A list of tensors becomes a tensor by torch.stack(rows), or by torch.cat(rows, dim=1)."
+    if isinstance(obj, (types.MethodType, types.BuiltinFunctionType, types.FunctionType)):
+        return "It is a method or a function: call it, with round brackets behind its name."
+    if isinstance(obj, (int, float)):
+        return f"It is {obj} here, a number of Python's and not a tensor."
+    if obj is not place.local.get("self"):
+        return ""
+    if close := _close(name, _own(obj)):
+        return f"Did you mean self.{close}?"
+    if name in _sizes_of_init(obj):
+        return f"__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1]."
+    return f"The object has {', '.join(_own(obj))}."
+
+
+def _none(place):
+    if place.method == "generate":
+        return "That is None: without targets there is no loss, and self(idx) gives (logits, loss) in this order."
+    names = ", ".join(place.named(type(None))) or "Something"
+    return f"{names} is None: what it was set to gave nothing back. Is a `return` missing there?"
+
+
+def _pair(place):
+    return PAIR if place.method == "generate" else "That is a tuple, not a tensor. Return or take one thing alone."
+
+
+def _layer(place):
+    layers = list(place.named(nn.Module)) or ["It"]
+    layer = next((name for name in layers if name != "self"), layers[0])
+    local = place.local
+    result = {"self.query": "q", "self.key": "k", "self.value": "v"}.get(layer)
+    if result in local:
+        return f"{layer} is a layer, not a tensor: {result} is what it made of x."
+    return f"{layer} is a layer, not a tensor. Call it, with round brackets, on what it should work on."
+
+
+def _kind(text, place):
+    """What to say of a value whose kind doesn't belong where it stands, by the name of that kind."""
+    if text == "NoneType":
+        return _none(place)
+    if text in ("Linear", "Embedding"):
+        return _layer(place)
+    if text == "tuple":
+        return _pair(place)
+    if text == "list":
+        return "A list isn't a tensor. torch.stack(rows) makes one of a list of tensors."
+    if text in ("method", "builtin_function_or_method", "function"):
+        return "It is a method or a function: call it, with round brackets behind its name."
+    if text in ("int", "float"):
+        return "A tensor is wanted there, and this is a number of Python's: C ** 0.5 is the root of one, for instance."
+    if text == "str":
+        return 'A number is wanted there, not a text: minus infinity is float("-inf").'
+    if text == "ndarray":
+        return "Stay with torch: numpy can't carry gradients back."
+    return ""
+
+
+def _type(error, place):
+    """A value of a kind that doesn't belong there, or arguments that don't fit."""
+    text = str(error)
+    if match := re.search(r"^'([\w.]+)' object is not iterable", text):
+        loop = place.node
+        name = ast.unparse(loop) if isinstance(loop, ast.Name) else "B"
+        return (
+            f"A number is counted with range: for ... in range({name})."
+            if match[1] == "int"
+            else _kind(match[1], place)
+        )
+    if match := re.search(r"cannot unpack non-iterable (\w+)", text):
+        return (
+            _kind(match[1], place) if match[1] == "NoneType" else "One thing stands there, and several names take it."
+        )
+    if match := re.search(r"'([\w.]+)' object is not subscriptable", text):
+        if match[1] in ("int", "float"):
+            return "It is a single number of Python's: there is nothing to index."
+        return _kind(match[1], place)
+    if match := re.search(r"'([\w.]+)' object is not callable", text):
+        if match[1] in ("Tensor", "torch.Size", "tuple", "list", "int", "float"):
+            return "Square brackets pick out, as in x.shape[1]; round ones call. Or is a * missing before the bracket?"
+        return _kind(match[1], place) or "Keep the class's base and the names of its methods as they were given."
+    if match := re.search(r"unsupported operand type\(s\) for (\S+): '([\w.]+)' and '([\w.]+)'", text):
+        kinds = [kind for kind in match.groups()[1:] if kind not in ("Tensor", "int", "float")]
+        return _kind(kinds[0], place) if kinds else "`@` takes two tensors; a number is multiplied with *."
+    if match := re.search(r"^(\w+)\(\) takes no arguments", text):
+        return f"{match[1]}(x) would make a new head, and call none. Call the one that is there: self.head(x)."
+    if match := re.search(r"([\w.<>]+)\(\) missing \d+ required positional arguments?: (.*)", text):
+        return _missing(match[1], match[2])
+    if re.search(r"takes (from )?\d.* positional arguments? but \d+ (was|were) given", text):
+        name = re.search(r"([\w.]+)\(\) takes", text)[1]
+        method = getattr(type(place.local.get("self")), name.rpartition(".")[2], None)
+        given = inspect.signature(method).parameters if callable(method) else ()
+        if place.local.get("self") is None and not given:
+            return "Is `self` missing as its first parameter? Keep the names and arguments as they were given."
+        return (
+            f"Keep the names and arguments as they were given: {name}({', '.join(given)})."
+            if given
+            else ("Keep the names and arguments as they were given. Is one too many in the call?")
+        )
+    if match := re.search(r"unexpected keyword argument '(\w+)'", text):
+        close = _close(
+            match[1], ["dim", "keepdim", "num_samples", "replacement", "diagonal", "embed_size", "block_size"]
+        )
+        return f"Did you mean {close}=?" if close else "Keep the names and arguments as they were given."
+    if "tuple of Tensors" in text or re.search(r"^(cat|concat|stack|hstack)\(\)", text):
+        return f"{text.split('(')[0]} takes its tensors in one pair of brackets: torch.cat((a, b), dim=1)."
+    if "transpose()" in text:
+        return "transpose takes the two dimensions to be swapped: k.transpose(-2, -1)."
+    if re.search(r"invalid combination of arguments - got \(.*(None|NoneType)", text):
+        return _none(place)
+    if re.search(r"invalid combination of arguments - got \(.*str", text):
+        return _kind("str", place)
+    if match := re.search(r"argument '\w+'.* must be .*, not (\w+)", text):
+        return _kind(match[1], place)
+    if "tuple indices must be integers" in text:
+        return _pair(place)
+    if re.search(
+        r"only (one element|integer|length-1)|must be real number, not Tensor|converted to (a )?Python scalar", text
+    ):
+        return _scalar(place)
+    if "positional argument" in text:
+        return "Keep the names and arguments as they were given."
+    return ""
+
+
+def _missing(function, names):
+    if function == "softmax":
+        return "Say along which dimension: the last one is -1, as in softmax(-1)."
+    owner, _, method = function.rpartition(".")
+    if method in ("__call__", "forward") or function.endswith("forward"):
+        return "A head or a layer works on something: call it with x, as in self.head(x)."
+    if method == "transpose":
+        return "transpose takes the two dimensions to be swapped: k.transpose(-2, -1)."
+    return f"{method}() must be told {names} as well."
+
+
+def _scalar(place):
+    call = place.part(ast.Call)
+    name = ast.unparse(call.func) if call else ""
+    if name.startswith("math."):
+        return f"{name} takes one number; torch.{name[5:]} takes a whole tensor."
+    return "A tensor of many numbers stands where one number is wanted."
+
+
+def _value(error, place):
+    text = str(error)
+    if match := re.search(r"(too many|not enough) values to unpack \(expected (?:at least )?(\d+)", text):
+        shown = {name: tuple(value.shape) for name, value in place.named(torch.Tensor).items()}
+        if not shown:
+            return PAIR if place.method == "generate" else "There must be as many names as there are things to take."
+        name, shape = next(iter(shown.items()))
+        return f"{name} has {len(shape)} dimensions, and there are {match[2]} names for their sizes."
+    if "only one element" in text or "converted to Python scalar" in text:
+        return _scalar(place)
+    return ""
+
+
+def _recursion(error, place):
+    return "The method calls itself without end: self(idx) and forward call logits, so logits can't call them."
+
+
+def _division(error, place):
+    return "At the first position t is 0. The rows 0 to t are t + 1 rows."
+
+
+def _package(error, place):
+    return f"{error.name} isn't installed where the course is graded. torch alone is enough."
+
+
+def _index(error, place):
+    """An index that isn't there."""
+    text = str(error)
+    if match := re.search(r"index (-?\d+) is out of bounds for dimension (\d+) with size (\d+)", text):
+        if match[3] == "0":
+            return "Nothing is left there: the slice before it cut everything off."
+        node = place.part(ast.Subscript)
+        if node is not None and isinstance(node.slice, ast.Tuple):
+            owner, indices = place.value(node.value), [place.value(part) for part in node.slice.elts]
+            if isinstance(owner, torch.Tensor) and all(isinstance(index, int) for index in indices):
+                turned = indices[::-1]
+                if all(-size <= index < size for index, size in zip(turned, owner.shape)):
+                    return "The indices stand in the wrong order: the example comes first, then the position."
+        return f"Dimension {match[2]} has {match[3]} places, 0 to {int(match[3]) - 1}. Does the loop run over its own size?"
+    if match := re.search(
+        r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)", text
+    ):
+        return f"There is no dimension {match[3]}: they are counted from 0 to {match[2]}."
+    if match := re.search(r"too many indices for tensor of dimension (\d+)", text):
+        return f"The tensor has {match[1]} dimensions, and more indices than that stand in the brackets."
+    if "list index out of range" in text:
+        return "The list is shorter than that. Does the loop run over its own size?"
+    return ""
+
+
+def _runtime(error, place):
+    """Shapes that don't fit, and numbers that can't be."""
+    text = str(error)
+    if match := re.search(r"must have same number of dimensions: got (\d+) and (\d+)", text):
+        return (
+            f"torch.cat joins tensors with equally many dimensions; these have {match[1]} and {match[2]}. "
+            "New tokens of shape (B, 1) fit behind (B, T): no squeeze, or [:, None] to bring a dimension back."
+        )
+    if "Sizes of tensors must match" in text:
+        first, *others = list(place.named(torch.Tensor).values()) or [None]
+        if others and first.dim() == others[0].dim() == 2 and others[0].shape[0] == first.shape[1] != first.shape[0]:
+            return (
+                "What is appended has a row for each position, not for each example: "
+                "logits[-1] is the last example, logits[:, -1] the last position of each."
+            )
+        return "torch.cat joins along one dimension; all others must be equal. Time is dim=1."
+    if "probability tensor contains" in text:
+        given = [value for value in place.named(torch.Tensor).values() if value.is_floating_point()]
+        if given and (given[-1] < 0).any():
+            return "These are negative numbers, logits perhaps: torch.multinomial takes probabilities, their softmax."
+        return "torch.multinomial takes probabilities: softmax of the logits, and no row of nan."
+    if "invalid multinomial distribution" in text:
+        return "All probabilities of a row are 0: nothing can be drawn."
+    if re.search(r"cannot be multiplied|first two dimensions of batch2|batch1 and batch2|size mismatch", text):
+        return _product(place)
+    if "must match the size of tensor b" in text or "not broadcastable" in text:
+        node = place.node
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            return _product(place)
+        return _broadcast(place)
+    if "expanded size of the tensor" in text or "expand(" in text or "shape mismatch: value tensor" in text:
+        return _written(text)
+    if match := re.search(r"shape '(\[.*?\])' is invalid for input of size (\d+)", text):
+        return f"There are {match[2]} numbers, and they don't make up the shape {match[1]}."
+    if match := re.search(r"mask \[(.*?)\].* does not match .*indexed tensor \[(.*?)\]", text):
+        return f"The mask has shape ({match[1]}), and what it is laid over ({match[2]})."
+    return ""
+
+
+def _product(place):
+    general = "In a @ b, the last size of a must be the last but one of b."
+    node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
+    if node is None or not isinstance(node.op, ast.MatMult):
+        return general
+    left, right = place.value(node.left), place.value(node.right)
+    written = ast.unparse(node.right)
+    if not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
+        return general
+    if re.search(r"\.(T|t\(\))$", written) and right.dim() > 2:
+        name = re.sub(r"\.(T|t\(\))$", "", written)
+        return f"{written} turns all {right.dim()} dimensions around. Swap the last two: {name}.transpose(-2, -1)."
+    said = f"{ast.unparse(node.left)} has shape {tuple(left.shape)} and {written} {tuple(right.shape)}. "
+    if re.search(r"transpose\((0, 1|1, 0|0, 2|2, 0|0, -1)\)", written):
+        return said + "Dimension 0 are the examples. Swap the last two, transpose(-2, -1)."
+    if left.shape == right.shape and left.dim() > 1:
+        return said + f"Swap the last two dimensions of the second: {written}.transpose(-2, -1)."
+    if right.dim() > 1 and left.dim() > 1 and right.shape[-1] == left.shape[-2]:
+        return said + f"They fit the other way round: {written} @ {ast.unparse(node.left)}."
+    return said + general
+
+
+def _broadcast(place):
+    node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
+    general = "Two shapes don't fit: from the right, sizes must be equal, or 1."
+    if node is None:
+        return general
+    left, right = place.value(node.left), place.value(node.right)
+    if not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
+        return general
+    first, second = ast.unparse(node.left), ast.unparse(node.right)
+    said = f"{first} has shape {tuple(left.shape)} and {second} {tuple(right.shape)}. "
+    if left.dim() == right.dim() == 1:
+        return said + f"To take each with each, make the first a column: {first}[:, None]."
+    return said + general
+
+
+def _written(text):
+    """What is written doesn't fit into its place."""
+    match = re.search(r"expand\(torch\.\w+\{\[(.*?)\]\}, size=\[(.*?)\]", text)
+    sizes = match.groups() if match else None
+    match = re.search(r"Target sizes: \[(.*?)\]\.\s+Tensor sizes: \[(.*?)\]", text)
+    sizes = match.groups()[::-1] if match else sizes
+    match = re.search(r"value tensor of shape \[(.*?)\] .* result of shape \[(.*?)\]", text)
+    sizes = match.groups() if match else sizes
+    if not sizes:
+        return "What is written doesn't fit into its place."
+    written, room = (len(part.split(",")) for part in sizes)
+    said = f"What is written has shape ({sizes[0]}), and its place has ({sizes[1]}). "
+    if written > room:
+        return said + "It has a dimension too many: x[b] is one example, x[b, t] one position of it, x[:, t] takes all."
+    if written == room == 1:
+        return said + "The mean of (t + 1, C) over dim=0 has shape (C,), over dim=1 (t + 1,)."
+    return said.strip()
+
+
+RULES = [
+    (NameError, _name),
+    (AttributeError, _attribute),
+    (ModuleNotFoundError, _package),
+    (ZeroDivisionError, _division),
+    (RecursionError, _recursion),
+    (TypeError, _type),
+    (ValueError, _value),
+    (IndexError, _index),
+    (RuntimeError, _runtime),
+]

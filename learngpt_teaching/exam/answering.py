@@ -1,0 +1,347 @@
+"""The side of the exam inside the student's kernel: it takes the steps of a script and sends back raw tensors.
+
+Nothing here knows what is right. It is imported before the student's code runs and uses only the standard library and
+torch, under names of its own, so that no name that the student's cells bind can get in its way.
+"""
+
+import ctypes
+import json
+import os
+import random
+import signal
+import struct
+import sys
+import warnings
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from learngpt_teaching.exam import DTYPES, HEADER, MAGIC, MOST_DIMENSIONS, Status, keyed_logits
+
+
+class _OutOfTime(BaseException):
+    """Raised in the student's code; not an Exception, so that their own `except` doesn't catch it by chance."""
+
+
+class _NoResult(Exception):
+    """Why a step has no result, as a Status."""
+
+
+def answer(channel, namespace, given=None):
+    """Answer all questions that come over a socket.
+
+    To be called in a copy of the kernel that is thrown away afterwards: it changes what the whole process shares.
+
+    Args:
+        channel: a connected, blocking stream socket.
+        namespace: the names of the student's notebook, as `globals()` has them there.
+        given: name -> value, those of the course's own cells, to be put back first.
+
+    Raises:
+        OSError: the other side ended the connection.
+    """
+    namespace.update(given or {})
+    _silence()
+    plan, tensors = _receive(channel)
+    late = set()  # names whose code ran out of time once; it isn't called again
+    with torch.inference_mode(False), warnings.catch_warnings():
+        for number, question in enumerate(plan["questions"]):
+            own = [tensors.pop(0) for _ in range(question["tensors"])]
+            put_back_state(question["seed"])
+            desk = _Desk(namespace, own, plan["seconds"], late)
+            try:
+                for count, (status, dtype, shape, body) in enumerate(desk.answers(question["steps"])):
+                    sizes = shape + (0,) * (MOST_DIMENSIONS - len(shape))
+                    names = MAGIC, bytes.fromhex(plan["nonce"]), number, count
+                    channel.sendall(HEADER.pack(*names, status, dtype, len(shape), *sizes) + body)
+            finally:
+                desk.take_back()
+
+
+def _silence():
+    """Nothing that the student's code prints goes anywhere, and no key ends this process."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    sys.stdin = open(os.devnull)  # noqa: SIM115  open until the process ends
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def stop(number, frame):
+        raise _OutOfTime
+
+    signal.signal(signal.SIGALRM, stop)
+    torch.set_num_threads(1)
+
+
+def _receive(channel):
+    """The plan of an exam, and its tensors."""
+
+    def exactly(length):
+        data = bytearray(length)
+        left = memoryview(data)
+        while left:
+            got = channel.recv_into(left)
+            if not got:
+                raise EOFError
+            left = left[got:]
+        return data
+
+    [length] = struct.unpack("<Q", exactly(8))
+    plan = json.loads(bytes(exactly(length)))
+    tensors = []
+    for dtype, shape in plan["tensors"]:
+        numbers = 1
+        for size in shape:
+            numbers *= size
+        data = exactly(numbers * DTYPES[dtype])
+        tensors.append(torch.frombuffer(data, dtype=getattr(torch, dtype)).view(shape))
+    return plan, tensors
+
+
+def put_back_state(seed=0):
+    """What a cell may have changed for the whole process, as it is when Python starts; and a seed for all draws."""
+    warnings.simplefilter("ignore")
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    if torch.are_deterministic_algorithms_enabled():  # what turns it off imports a compiler
+        torch.use_deterministic_algorithms(False)
+    torch.set_float32_matmul_precision("highest")
+    torch.set_autocast_enabled("cpu", False)
+    torch.autograd.set_detect_anomaly(False)
+    _sow(seed)
+
+
+def _sow(seed):
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+
+
+class _Desk:
+    """The results of one question's steps, and the steps: each method is one, named as in `asking.Script`."""
+
+    def __init__(self, namespace, tensors, seconds, late):
+        self.namespace, self.tensors, self.seconds, self.late = namespace, tensors, seconds, late
+        self.results = []  # of each step so far: (Status, value)
+        self.looked = set()
+        self.lent = []  # (class, attribute, its own value or _Desk)
+
+    def answers(self, steps):
+        """Take the steps; for each answer that is asked for: status, code of the dtype, shape and bytes."""
+        for step, arguments, named in steps:
+            if step == "answer":
+                slot, shape, dtypes = arguments
+                yield self._frame(slot["slot"], tuple(shape), dtypes)
+                self.results.append((Status.OK, None))
+                continue
+            self.results.append(self._limited(step, arguments, named))
+            if step in ("call", "counted") and self.results[-1][0] != Status.OK:
+                self.results[arguments[0]["slot"]] = self.results[-1]
+
+    def _limited(self, step, arguments, named):
+        """The status and the value of one step, whatever the student's code does in it."""
+        if self.late & self.looked:
+            return Status.LATE, None
+        try:
+            arguments = [self._value(argument) for argument in arguments]
+            named = {name: self._value(argument) for name, argument in named.items()}
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, 1.0)  # and again each second, if it is caught
+            try:
+                return Status.OK, getattr(self, step)(*arguments, **named)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except _NoResult as none:
+            return none.args[0], None
+        except _OutOfTime:
+            self.late |= self.looked
+            return Status.LATE, None
+        except BaseException:  # exit() and KeyboardInterrupt, too
+            return Status.FAILED, None
+
+    def _value(self, argument):
+        if not isinstance(argument, dict):
+            return argument
+        status, value = self.results[argument["slot"]]
+        if status != Status.OK:
+            raise _NoResult(status)
+        return value
+
+    def _frame(self, slot, shape, dtypes):
+        status, value = self.results[slot]
+        if status == Status.OK:
+            status, value = self._limited("bytes_of", (value, shape, dtypes), {})
+        return (status, *value) if status == Status.OK else (status, 0, (), b"")
+
+    def bytes_of(self, value, shape, dtypes):
+        if value is None:
+            raise _NoResult(Status.MISSING)
+        if not isinstance(value, torch.Tensor):
+            raise _NoResult(Status.KIND)
+        with torch._C.DisableTorchFunctionSubclass():  # a class of their own could make anything of what follows
+            value = value.detach().as_subclass(torch.Tensor).cpu()
+        name = str(value.dtype).removeprefix("torch.")
+        if name not in dtypes:
+            raise _NoResult(Status.KIND)
+        if tuple(value.shape) != shape:
+            raise _NoResult(Status.SHAPE)
+        value = value.contiguous()
+        body = ctypes.string_at(value.data_ptr(), value.numel() * value.element_size())
+        return list(DTYPES).index(name), shape, body
+
+    def take_back(self):
+        """End the loans to classes."""
+        for cls, name, own in reversed(self.lent):
+            if own is _Desk:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, own)
+
+    def tensor(self, index, grad):
+        return self.tensors[index].clone().requires_grad_(grad)
+
+    def look(self, name):
+        self.looked.add(name)
+        if self.late & self.looked:
+            raise _NoResult(Status.LATE)
+        if self.namespace.get(name) is None:
+            raise _NoResult(Status.MISSING)
+        return self.namespace[name]
+
+    def call(self, target, method, *arguments, **named):
+        torch.set_grad_enabled(True)
+        function = target if method is None else getattr(target, method)
+        return function(*arguments, **named)
+
+    def counted(self, target, *arguments):
+        steps = 0
+
+        def count(frame, event, argument):
+            nonlocal steps
+            steps += event == "line"
+            return count if frame.f_globals is self.namespace else None
+
+        with _Operations() as operations:
+            sys.settrace(count)
+            try:
+                result = self.call(target, None, *arguments)
+            finally:
+                sys.settrace(None)
+        return result, torch.tensor([operations.count, steps])
+
+    def item(self, value, index):
+        return value[index]
+
+    def last(self, value, columns):
+        return value[:, -columns:]
+
+    def list(self, *values):
+        return list(values)
+
+    def get(self, target, name):
+        return getattr(target, name, None)
+
+    def number(self, value):
+        if value is None:
+            raise _NoResult(Status.MISSING)
+        if isinstance(value, str):
+            raise _NoResult(Status.KIND)
+        return torch.tensor(float(value.detach() if isinstance(value, torch.Tensor) else value), dtype=torch.float64)
+
+    def load(self, target, name, values):
+        parameter = self.parameter(target, name)
+        if parameter.shape != values.shape:
+            raise _NoResult(Status.SHAPE)
+        with torch.no_grad():
+            parameter.copy_(values)
+        return parameter
+
+    def parameter(self, target, name):
+        parameters = dict(target.named_parameters())
+        if name not in parameters:
+            raise _NoResult(Status.MISSING)
+        return parameters[name]
+
+    def count(self, target):
+        return torch.tensor(sum(each.numel() for each in target.parameters() if each.requires_grad))
+
+    def train(self, target, training):
+        target.train(training)
+
+    def gradients(self, output, cotangent, inputs):
+        torch.set_grad_enabled(True)
+        for each in inputs:
+            each.grad = None
+        scalar = output if cotangent is None else (output * cotangent).sum()
+        scalar.backward()  # as in training: through all that the output stands on
+        return [each.grad for each in inputs]
+
+    def gradients_on(self):
+        return torch.tensor(torch.is_grad_enabled())
+
+    def sow(self, seed):
+        _sow(seed)
+
+    def rows(self, table, names):
+        def lent(*sizes, **named):
+            rows, columns = [*sizes, *(named[name] for name in names if name in named)]
+            if rows > table.shape[0] or columns > table.shape[1]:
+                raise ValueError("there are no such rows or columns")
+            return table[:rows, :columns].clone()
+
+        return lent
+
+    def mixing(self, matrix):
+        return _Mixing(matrix)
+
+    def keyed(self, key, vocabulary):
+        return _Keyed(key, vocabulary)
+
+    def lend(self, target, name, lent):
+        if isinstance(target, type):
+            self.lent.append((target, name, vars(target).get(name, _Desk)))
+            lent = staticmethod(lent)
+        setattr(target, name, lent)
+
+    def shown(self, keyed, rows, width):
+        table = [[call, len(row), *row[-width:]] for call, texts in enumerate(keyed.shown) for row in texts.tolist()]
+        if len(table) > rows:
+            raise _NoResult(Status.SHAPE)
+        table = [row + [-1] * (2 + width - len(row)) for row in table]
+        return torch.tensor(table + [[-1] * (2 + width)] * (rows - len(table)))
+
+
+class _Operations(TorchFunctionMode):
+    """Counts the operations that Python asks PyTorch for."""
+
+    count = 0
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        self.count += 1
+        return function(*arguments, **(named or {}))
+
+
+class _Mixing(torch.nn.Module):
+    def __init__(self, matrix):
+        super().__init__()
+        self.matrix = torch.nn.Parameter(matrix)
+
+    def forward(self, x):
+        T = x.shape[1]
+        return torch.tanh(self.matrix[:T, :T] @ x)  # (T, T) @ (B, T, C) -> (B, T, C)
+
+
+class _Keyed:
+    MOST_SHOWN = 1000  # calls that are remembered
+
+    def __init__(self, key, vocabulary):
+        self.key, self.vocabulary = key, vocabulary
+        self.shown = []
+
+    def __call__(self, tokens):
+        if len(self.shown) < self.MOST_SHOWN:
+            self.shown.append(tokens.detach().clone())
+        columns = tokens.long().split(1, dim=1)  # each (B, 1)
+        return torch.stack(keyed_logits(columns, self.key, torch.arange(self.vocabulary)), 1).float()  # (B, T, V)

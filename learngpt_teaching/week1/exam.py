@@ -1,0 +1,916 @@
+"""The exam of week1: for each graded cell what is asked, and what a right answer gives.
+
+The references are written in NumPy and float64, apart from the checks, which explain to a learner what went wrong.
+Each function yields its scripts once and returns whether their answers are right. It asks for one property alone, so
+that one mistake costs its points once: a right gradient, for example, is wanted only where the values are right, and
+else some gradient.
+"""
+
+import math
+
+import numpy as np
+
+from learngpt_teaching.exam import keyed_logits
+from learngpt_teaching.exam.asking import BOOL, FLOAT, FLOATS, INTEGERS
+
+CHANCE = 1e-10  # of calling draws wrong that are right, for each comparison
+
+
+def near(answer, right, tolerance=1e-4):
+    """Whether an answer came and is the right numbers, up to what float32 and another order of summing change."""
+    return answer.value is not None and bool(np.allclose(answer.value, right, rtol=tolerance, atol=tolerance))
+
+
+def same(answer, right):
+    """Whether an answer came and is exactly these numbers."""
+    return answer.value is not None and bool((answer.value == right).all())
+
+
+def came(*answers):
+    return all(answer.value is not None for answer in answers)
+
+
+def reaches(*gradients):
+    """Whether these gradients came, and none of them is 0 everywhere."""
+    return came(*gradients) and all(np.any(gradient.value != 0) for gradient in gradients)
+
+
+def follows(draw, gradients, function, point, directions=2, step=1e-5):
+    """Whether gradients are those of a function, seen along random directions by central differences in float64.
+
+    Args:
+        gradients: the answers, one for each array of `point`.
+        function: of as many arrays, gives a number.
+    """
+    for place, gradient in enumerate(gradients):
+        for _ in range(directions):
+            direction = draw.random.standard_normal(point[place].shape)
+            there, back = ([*map(np.float64, point)] for _ in range(2))
+            there[place] += step * direction
+            back[place] -= step * direction
+            slope = (function(*there) - function(*back)) / (2 * step)
+            size = math.sqrt(np.sum((gradient.value * direction) ** 2.0))
+            if not abs(np.sum(gradient.value * direction) - slope) <= 2e-3 * size + 1e-6:
+                return False
+    return True
+
+
+# Notebook 1: generate
+
+
+class _Written:
+    """One call of generate, and what is asked of each: integers that go on from idx, and nothing else changed."""
+
+    def __init__(self, ask, model, idx, new):
+        self.idx = idx
+        given = ask.tensor(idx)
+        out = ask.method(model, "generate", given, new)
+        self.gradients_on = ask.answer(ask.gradients_on(), (), BOOL)
+        self.given = ask.answer(given, idx.shape, INTEGERS)
+        self.out = ask.answer(out, (len(idx), idx.shape[1] + new), INTEGERS)
+
+    @property
+    def text(self):
+        """(B, T + new), or None."""
+        right = same(self.gradients_on, True) and same(self.given, self.idx) and self.out.value is not None
+        kept = right and bool((self.out.value[:, : self.idx.shape[1]] == self.idx).all())
+        return self.out.value.astype(np.int64) if kept else None
+
+
+def _bigram(ask, vocabulary, block_size, table=None):
+    model = ask.call(ask.look("GPTVer1"), vocabulary, block_size)
+    if table is not None:
+        ask.load(model, "token_embedding_table.weight", table)
+    return model
+
+
+def generate_appends(draw):
+    """The context stays as it is, and exactly `new` tokens of the vocabulary follow it."""
+    scripts, written = [], []
+    # V, block_size, B, T, new: the last one would end early if any token of two meant the end
+    sizes = [
+        (*draw.sizes(range(8, 13), range(15, 19)), 3, 5, 6),
+        (5, int(draw.random.integers(3, 5)), 1, 8, 9),
+        (3, 1, 4, 1, 5),
+    ]
+    for V, block_size, B, T, new in [*sizes, (2, 2, 1, 1, 40)]:
+        ask = draw.script()
+        scripts.append(ask)
+        model = _bigram(ask, V, block_size, draw.normal(V, V, scale=0.2))
+        written.append((V, _Written(ask, model, draw.tokens(V, B, T), new)))
+    yield scripts
+    texts = [(V, each.text) for V, each in written]
+    return all(text is not None and 0 <= text.min() and text.max() < V for V, text in texts)
+
+
+def generate_samples(draw):
+    """Each token is drawn from the softmax of the last logits, for each row and each call on its own."""
+    scripts, fits = zip(_draws_of_tables(draw), _draws_of_many_tokens(draw), _draws_of_contexts(draw))
+    yield [script for asked in scripts for script in asked]
+    return all(fit() for fit in fits)
+
+
+def _contexts(draw, V, T, rows):
+    """(rows, T) tokens: three contexts that take turns. Their last tokens differ and occur nowhere else in them."""
+    order = draw.random.permutation(V)
+    before = draw.random.choice(order[3:], (3, T - 1))
+    return np.tile(np.concatenate((before, order[:3, None]), 1), (rows // 3, 1))
+
+
+def _draws_of_tables(draw):
+    """The same table twice, in training and after it, and then another one: nothing is remembered."""
+    V, T = draw.sizes(range(5, 9), range(3, 6))
+    tables = [1 + draw.normal(V, V, scale=1.2) for _ in range(2)]
+    idx = _contexts(draw, V, T, 6000)
+    ask = draw.script()
+    model = _bigram(ask, V, 8, tables[0])
+    written = [_Written(ask, model, idx, 2)]
+    ask.train(model, False)
+    written.append(_Written(ask, model, idx, 2))
+    ask.load(model, "token_embedding_table.weight", tables[1])
+    written.append(_Written(ask, model, idx, 2))
+
+    def fit():
+        texts = [each.text for each in written]
+        if any(text is None for text in texts) or np.array_equal(*texts[:2]):
+            return False
+        return all(fits_table(text, T, table, 3) for text, table in zip(texts, (tables[0], *tables))) and not (
+            fits_other_scale(texts, T, (tables[0], *tables))
+        )
+
+    return [ask], fit
+
+
+def _draws_of_many_tokens(draw):
+    """A vocabulary in which it shows if only the 50 likeliest tokens are drawn."""
+    V = int(draw.random.integers(64, 71))
+    table = draw.normal(V, V, scale=1.3)
+    ask = draw.script()
+    written = _Written(ask, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 12000), 1)
+    return [ask], lambda: written.text is not None and fits_table(written.text, 2, table, 3)
+
+
+def _draws_of_contexts(draw):
+    """Logits of ours that depend on all that is shown: where the right context is shown, draws must fit that.
+
+    Where something else is shown, or the model isn't asked at all, the points for that are lost already.
+    """
+    V, block_size, new, key = 4, int(draw.random.integers(2, 4)), 3, draw.key()
+    idx = np.tile(draw.tokens(V, 2, block_size + 2), (2500, 1))
+    ask = draw.script()
+    model = _bigram(ask, V, block_size)
+    ask.lend(model, "logits", ask.keyed(key, V))
+    written = _Written(ask, model, idx, new)
+    small, right = _shows(draw, V, block_size, idx.shape[1], new)
+
+    def fit():
+        text = written.text
+        if text is None or not right():
+            return True
+        groups = []
+        for step in range(idx.shape[1], text.shape[1]):
+            columns = [text[:, [t]] for t in range(step - block_size, step)]
+            window = sum(column * V**place for place, column in enumerate(columns)).ravel()
+            p = softmax(keyed_logits(columns, key, np.arange(V))[-1])  # (rows, V)
+            alike = [np.flatnonzero(window == number) for number in range(V**block_size)]
+            groups += [(text[rows, step], p[rows[0]]) for rows in alike if len(rows)]
+        return evidence(groups) < math.log(1 / CHANCE)
+
+    return [ask, small], fit
+
+
+def softmax(logits, axis=-1):
+    weights = np.exp(np.float64(logits) - np.max(logits, axis, keepdims=True))
+    return weights / weights.sum(axis, keepdims=True)
+
+
+def fits_table(text, T, table, contexts):
+    """Whether the tokens from column T on can have been drawn from softmax(table), row by row and alone.
+
+    Four kinds of evidence against it are weighed, see `evidence`: the first draws of each context; all draws, by
+    context, step and token before; and pairs of draws of neighbouring rows with the same context, whose tokens must not
+    have to do with one another.
+    """
+    p = softmax(table)
+    V = len(p)
+    first, later, pairs = [], [], []
+    for context in range(contexts):
+        rows = text[context::contexts]
+        first.append((rows[:, T], p[rows[0, T - 1]]))
+        paired = rows[: len(rows) // 2 * 2, T].reshape(-1, 2)
+        both = np.outer(p[rows[0, T - 1]], p[rows[0, T - 1]]).ravel()
+        if V < 16:  # of more tokens there are too many pairs to be counted
+            pairs.append((paired[:, 0] * V + paired[:, 1], both))
+        for step in range(T, text.shape[1]):
+            later += [(rows[rows[:, step - 1] == before, step], p[before]) for before in range(V)]
+    return all(evidence(groups) < math.log(3 / CHANCE) for groups in (first, later, pairs))
+
+
+def evidence(groups):
+    """How much better draws fit other distributions than the given ones: the logarithm of a likelihood ratio.
+
+    Each group of draws is held to come from its distribution, or from one that was itself drawn, with Dirichlet's
+    density of parameters 1/2 (Krichevsky and Trofimov 1981), or from its distribution cut off after the k likeliest
+    tokens, for any k. As the mean of such a ratio under the given distributions is 1, it exceeds 1 / e with a
+    probability of at most e (Markov), for any number of draws.
+
+    Args:
+        groups: pairs of n tokens and a distribution (V,).
+    """
+    total, lgamma = 0.0, math.lgamma
+    for drawn, p in groups:
+        V, n = len(p), len(drawn)
+        counts = np.bincount(drawn, minlength=V)
+        if len(counts) > V:
+            return math.inf
+        open_ratio = lgamma(V / 2) - lgamma(n + V / 2) - V * lgamma(0.5) - float(counts @ np.log(p))
+        open_ratio += sum(lgamma(count + 0.5) for count in counts.tolist())
+        order = np.argsort(-p)
+        last = np.flatnonzero(counts[order]).max(initial=0)  # place of the least likely token that was drawn
+        cut_ratios = -n * np.log(np.minimum(np.cumsum(p[order])[last:], 1))
+        total += np.logaddexp(open_ratio, np.logaddexp.reduce(cut_ratios) - math.log(V)) - math.log(2)
+    return total
+
+
+def fits_other_scale(texts, T, tables):
+    """Whether softmax of the logits times a factor fits the draws better than chance lets softmax of the logits.
+
+    Finer than `evidence`: one number is open, not a distribution. The ratio is the mean over 20 factors from 1/2 to 2.
+    """
+    factors = np.geomspace(0.5, 2, 20)
+    ratios = np.zeros(20)
+    for text, table in zip(texts, tables):
+        V = len(table)
+        counts = np.bincount((text[:, T - 1 : -1] * V + text[:, T:]).ravel(), minlength=V * V).reshape(V, V)
+        for place, factor in enumerate(factors):
+            ratios[place] += np.sum(counts * (np.log(softmax(factor * table)) - np.log(softmax(table))))
+    return np.logaddexp.reduce(ratios) - math.log(20) > math.log(1 / CHANCE)
+
+
+def generate_crops(draw):
+    """Each step asks for logits, through self(...) or self.logits(...), of the last block_size tokens at most."""
+    sizes = [(1, 1, 4), (5, 11, 3), (9, 2, 14), (int(draw.random.integers(3, 8)), 3, 7)]  # block_size, T, new
+    scripts, shows = zip(*(_shows(draw, int(draw.random.integers(40, 60)), *each) for each in sizes))
+    yield list(scripts)
+    return all(right() for right in shows)
+
+
+def _shows(draw, V, block_size, T, new):
+    """A script in which generate writes once, and a function that says whether it showed the model what it should."""
+    idx = draw.tokens(V, 1, T)
+    ask = draw.script()
+    model = _bigram(ask, V, block_size)
+    keyed = ask.keyed(draw.key(), V)
+    ask.lend(model, "logits", keyed)
+    written = _Written(ask, model, idx, new)
+    table = ask.answer(ask.shown(keyed, 8 * new, block_size + 1), (8 * new, block_size + 3), INTEGERS)
+
+    def right():
+        if written.text is None or table.value is None:
+            return False
+        text = written.text[0]
+        shown = [row for row in table.value.tolist() if row[0] >= 0]  # call, T, tokens
+        if not shown or max(row[1] for row in shown) > block_size:
+            return False
+        if any(row[1] > T + row[0] for row in shown):
+            return False  # a token that isn't there yet, or padding
+        seen = [row[2 : 2 + row[1]] for row in shown]
+        return all(text[max(0, end - block_size) : end].tolist() in seen for end in range(T, T + new))
+
+    return ask, right
+
+
+def generate_writes_likelier_text(draw):
+    """With a table that has learned, the text is likelier; and `forward` gives logits, loss and its gradient.
+
+    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors.
+    """
+    V, T, new = 50, 4, 160
+    frequency = draw.random.permutation(1 / np.arange(1, V + 1) ** 2.5)
+    pairs = np.log(frequency) + 1.5 * draw.random.standard_normal((V, V))
+    surprise = -np.log(softmax(pairs) + 1e-5)  # nats for each next token
+    raw = draw.random.standard_normal((V, V))
+    learned = raw + np.clip(-surprise - (-surprise).mean(1, keepdims=True) - raw, -4, 4)
+    tables = [table.astype(np.float32) for table in (raw, learned)]
+    ask = draw.script()
+    model = _bigram(ask, V, 8, tables[0])
+    texts = [_Written(ask, model, draw.tokens(V, 1, T), new)]
+    table = ask.load(model, "token_embedding_table.weight", tables[1])
+    texts.append(_Written(ask, model, texts[0].idx, new))
+    idx, targets = draw.tokens(V, 2, 3, 6)
+    pair = ask.call(model, ask.tensor(idx), ask.tensor(targets))
+    loss = ask.item(pair, 1)
+    answers = ask.answer(loss, ()), ask.answer(ask.gradients(loss, None, [table])[0], (V, V))
+    yield [ask]
+    if any(each.text is None for each in texts):
+        return False
+    before, after = (surprise[each.text[0, T - 1 : -1], each.text[0, T:]].mean() for each in texts)
+
+    def right(weights):
+        return cross_entropy(weights[idx], targets)
+
+    return (
+        after < before - 1
+        and near(answers[0], right(np.float64(tables[1])))
+        and _learns(draw, answers[1:], right, tables[1:], True)
+    )
+
+
+def cross_entropy(logits, targets):
+    """The mean of -ln p of the targets (B, T), for logits (B, T, V)."""
+    p = softmax(logits)
+    return -np.log(np.take_along_axis(p, targets[..., None], -1)).mean()
+
+
+def _learns(draw, gradients, function, point, right):
+    """Gradients reach all of a point; where the values are right, they are those of the function."""
+    return reaches(*gradients) and (not right or follows(draw, gradients, function, point))
+
+
+# Notebooks 2, 3 and 4: the mean of the past
+
+
+def mean_of_past(x):
+    """(B, T, C) -> (B, T, C), row by row."""
+    return np.stack([np.float64(x[:, : t + 1]).mean(1) for t in range(x.shape[1])], 1)
+
+
+class _Called:
+    """One call of a head that is asked for its output, and for its input, which must stay as it is."""
+
+    def __init__(self, ask, head, x, dtypes=FLOATS, grad=False, finite=True, **named):
+        self.x = x
+        self.given = ask.tensor(x, grad)
+        self.result = ask.call(head, self.given, **named)
+        self.out = ask.answer(self.result, x.shape, dtypes, finite)
+        self.kept = ask.answer(self.given, x.shape)
+
+    @property
+    def value(self):
+        return self.out.value if same(self.kept, self.x) else None
+
+    def near(self, right, tolerance=1e-4):
+        return same(self.kept, self.x) and near(self.out, right, tolerance)
+
+
+def _means(draw, name, longest):
+    """Calls of one head with a text, a shorter one, a longer one and a long one, and of another with one example."""
+    B, T, C = draw.sizes(range(2, 5), range(6, 10), range(11, 15))
+    asks = [draw.script(), draw.script()]
+    heads = [ask.call(ask.look(name)) for ask in asks]
+    shapes = [(B, T, C), (B, T - 2, C), (B + 1, T + 3, C - 1), (2, longest, 3)]
+    calls = [_Called(asks[0], heads[0], draw.normal(*shape), FLOAT) for shape in shapes]
+    calls += [_Called(asks[1], heads[1], draw.normal(1, t, C), FLOAT) for t in (T, 1)]
+    return asks, lambda: all(each.near(mean_of_past(each.x)) for each in calls)
+
+
+def averages_the_past(name, longest):
+    def exam(draw):
+        scripts, right = _means(draw, name, longest)
+        yield scripts
+        return right()
+
+    return exam
+
+
+def head_v1_averages_the_past(draw):
+    """The means, and the gradient of two calls of one head: nothing else could learn through it."""
+    scripts, right = _means(draw, "HeadVer1", 70)
+    ask, sizes = draw.script(), draw.sizes(range(2, 4), range(5, 8), range(9, 13))
+    head = ask.call(ask.look("HeadVer1"))
+    learning = [_Gradient(draw, ask, head, sizes) for _ in range(2)]
+    yield [*scripts, ask]
+    return right() and all(each.learns() for each in learning)
+
+
+class _Gradient:
+    """One call of a head that means the past, and the gradient of its input."""
+
+    def __init__(self, draw, ask, head, shape):
+        self.draw, self.cotangent = draw, draw.normal(*shape)
+        self.called = _Called(ask, head, draw.normal(*shape), grad=True)
+        self.gradients = [ask.answer(*ask.gradients(self.called.result, self.cotangent, [self.called.given]), shape)]
+
+    def learns(self):
+        def summed(x):
+            return np.sum(mean_of_past(x) * self.cotangent)
+
+        right = self.called.near(mean_of_past(self.called.x))
+        return came(self.called.out) and _learns(self.draw, self.gradients, summed, [self.called.x], right)
+
+
+def head_v1_never_mixes_nor_looks_ahead(draw):
+    """Editing one position of one example changes that example from there on, all of it, and nothing else."""
+    B, T, C = draw.sizes(range(2, 4), range(5, 7), range(8, 12))
+    x = draw.normal(B, T, C)
+    ask = draw.script()
+    cls = ask.look("HeadVer1")
+    base = _Called(ask, ask.call(cls), x)
+    edited = []
+    for s in range(T):
+        other = x.copy()
+        other[0, s] += 3
+        edited.append(_Called(ask, ask.call(cls), other))
+    yield [ask]
+    if base.value is None or any(each.value is None for each in edited):
+        return False
+    change = np.stack([np.abs(each.value - base.value).max(-1) for each in edited])  # (edited position, B, T)
+    past = np.tri(T, dtype=bool).T  # (edited position, position): what the edit may reach
+    return bool(
+        (change[:, 1:] < 3e-6).all() and (change[:, 0][~past] < 3e-6).all() and (change[:, 0][past] > 1e-6).all()
+    )
+
+
+def needs_no_loop(name):
+    """As many operations and steps of Python for a large input as for a small one, and a gradient that gets through."""
+
+    def exam(draw):
+        small, large = (
+            (1, *draw.sizes(range(4, 7), range(8, 10))),
+            draw.sizes(range(17, 20), range(25, 30), range(33, 38)),
+        )
+        ask = draw.script()
+        cls = ask.look(name)
+        counts, calls = [], []
+        for shape in (small, large):
+            head, x = ask.call(cls), ask.tensor(draw.normal(*shape))
+            counted = ask.counted(head, x)
+            calls.append(ask.answer(ask.item(counted, 0), shape))
+            counts.append(ask.answer(ask.item(counted, 1), (2,), INTEGERS))
+        gradient = _Gradient(draw, ask, ask.call(cls), draw.sizes(range(2, 4), range(5, 8), range(9, 13)))
+        yield [ask]
+        if not came(*calls, *counts) or not gradient.learns():
+            return False
+        least = min(b - a for a, b in zip(small, large))  # what a loop would add, at one step each time
+        return bool((counts[1].value - counts[0].value < least).all())
+
+    return exam
+
+
+def _weights_of_means(draw):
+    """Scripts in which HeadVer3 keeps its weights, and pairs of a call and these weights (T, T)."""
+    B, T, C = draw.sizes(range(2, 4), range(5, 8), range(9, 13))
+    ask = draw.script()
+    head = ask.call(ask.look("HeadVer3"))
+    kept = []
+    for shape in ((B, T + 1, C), (B, T, C), (B, T + 4, C)):
+        called = _Called(ask, head, draw.normal(*shape))
+        kept.append((called, ask.answer(ask.get(head, "wei"), (shape[1], shape[1]))))
+    return [ask], kept
+
+
+def head_v3_future_weights_are_zero(draw):
+    """Above the diagonal self.wei is exactly 0, it made the output, and it is each head's own."""
+    scripts, kept = _weights_of_means(draw)
+    ask, (B, T, C) = draw.script(), draw.sizes(range(2, 4), range(5, 8), range(9, 13))
+    cls = ask.look("HeadVer3")
+    heads = [ask.call(cls), ask.call(cls)]
+    pair = [_Called(ask, head, draw.normal(B, t, C)) for head, t in zip(heads, (T, T + 2))]
+    kept += [(pair[0], ask.answer(ask.get(heads[0], "wei"), (T, T)))]
+    yield [*scripts, ask]
+    for called, wei in kept:
+        if called.value is None or wei.value is None or np.triu(wei.value, 1).any():
+            return False
+        if not called.near(np.einsum("ts,bsc->btc", np.float64(wei.value), called.x)):
+            return False
+    return True
+
+
+def head_v3_rows_sum_to_one(draw):
+    scripts, kept = _weights_of_means(draw)
+    yield scripts
+    return all(called.value is not None and _rows_sum_to_one(wei) for called, wei in kept)
+
+
+def _rows_sum_to_one(wei):
+    """Each row sums to 1, and no weight is negative."""
+    return came(wei) and bool((np.abs(wei.value.sum(-1) - 1) < 1e-4).all() and (wei.value >= 0).all())
+
+
+# Notebook 5: attention
+
+LAYERS = ("query", "key", "value")
+
+
+def attention(x, query, key, value):
+    """Output (B, T, C), weights (B, T, T) and scaled scores (B, T, T) of one head (Vaswani et al. 2017, equation 1)."""
+    x, query, key, value = map(np.float64, (x, query, key, value))
+    q, k, v = (np.einsum("btc,dc->btd", x, weight) for weight in (query, key, value))
+    scores = np.einsum("btc,bsc->bts", q, k) / math.sqrt(x.shape[2])
+    seen = np.tril(np.exp(scores - scores.max(-1, keepdims=True)))
+    wei = seen / seen.sum(-1, keepdims=True)
+    return np.einsum("bts,bsc->btc", wei, v), wei, scores
+
+
+class _Head:
+    """A HeadVer4 with weights of ours, that was called with one position before.
+
+    The keys are like the queries, so that scores have a mean, but not the same, so that the two can't change places.
+    """
+
+    def __init__(self, draw, ask, block_size, C, scale=1.0, training=True):
+        self.ask, self.C = ask, C
+        self.weights = [draw.normal(C, C, scale=scale * C**-0.5) for _ in LAYERS]
+        self.weights[1] = (self.weights[1] + 0.7 * self.weights[0]).astype(np.float32)
+        self.head = ask.call(ask.look("HeadVer4"), block_size, C)
+        names = [f"{layer}.weight" for layer in LAYERS]
+        self.loaded = [ask.load(self.head, *pair) for pair in zip(names, self.weights)]
+        ask.train(self.head, training)
+        _Called(ask, self.head, draw.normal(2, 1, C))  # two examples: a variance needs two scores
+
+    def __call__(self, x, **named):
+        return _Called(self.ask, self.head, x, **named)
+
+    def wei(self, B, T):
+        return self.ask.answer(self.ask.get(self.head, "wei"), (B, T, T))
+
+    def var(self):
+        return self.ask.answer(self.ask.number(self.ask.get(self.head, "var")), ())
+
+    def reference(self, x):
+        return attention(x, *self.weights)
+
+    def read_back(self):
+        """Whether its weights are still ours, as answers to be compared."""
+        answers = [self.ask.answer(slot, weight.shape) for slot, weight in zip(self.loaded, self.weights)]
+        return lambda: all(same(*pair) for pair in zip(answers, self.weights))
+
+
+def head_v4_future_weights_are_zero(draw):
+    """No weight above the diagonal, the same output twice, and nothing changes before a position that is edited."""
+    B, T, C, block_size = draw.sizes(range(2, 4), range(5, 8), range(9, 13), range(14, 18))
+    ask = draw.script()
+    head = _Head(draw, ask, block_size, C)
+    x = draw.normal(B, T, C, scale=1.5)
+    calls, kept = [], []
+    for first_edited in (T, T, T - 1, int(draw.random.integers(1, T - 1))):
+        edited = x.copy()
+        edited[:, first_edited:] += 1
+        calls.append((first_edited, head(edited)))
+        kept.append(head.wei(B, T))
+    yield [ask]
+    values = [called.value for _, called in calls]
+    if any(value is None for value in values) or not came(*kept) or any(np.triu(wei.value, 1).any() for wei in kept):
+        return False
+    return all(np.abs((value - values[0])[:, :end]).max() < 1e-5 for (end, _), value in zip(calls, values))
+
+
+def head_v4_rows_sum_to_one(draw):
+    B, T, C, block_size = draw.sizes(range(2, 4), range(5, 8), range(9, 13), range(14, 18))
+    ask = draw.script()
+    head = _Head(draw, ask, block_size, C)
+    calls = []
+    for shape in ((B, T, C), (4, 1, C)):
+        calls.append((head(draw.normal(*shape, scale=1.5)), head.wei(*shape[:2])))
+    yield [ask]
+    return all(called.value is not None and _rows_sum_to_one(wei) for called, wei in calls)
+
+
+def head_v4_variance_is_one(draw):
+    """self.var is 1 for random q and k, where x doesn't matter, and the variance of the scores elsewhere.
+
+    With debug=True it is the variance of B T² products of C random numbers: here within 0.1 of 1 by more than ten
+    standard deviations.
+    """
+    B, T, C = 4, int(draw.random.integers(96, 110)), int(draw.random.integers(200, 221))
+    ask, x, seed = draw.script(), draw.normal(4, T, C), int(draw.random.integers(2**31))
+    head = ask.call(ask.look("HeadVer4"), T, C)
+    debugged = []
+    for each in (x, -x):
+        ask.sow(seed)
+        debugged.append(_Called(ask, head, each, finite=False, debug=True))
+    var = ask.answer(ask.number(ask.get(head, "var")), ())
+    scripts, kept = [ask], []
+    for training in (True, False):
+        B, T, C, block_size = draw.sizes(range(2, 4), range(5, 8), range(9, 13), range(14, 18))
+        ask = draw.script()
+        head = _Head(draw, ask, block_size, C, scale=0.6, training=training)
+        called = head(draw.normal(B, T, C), finite=False)
+        kept.append((head, called, head.var()))
+        scripts.append(ask)
+    yield scripts
+    values = [called.value for called in debugged]
+    if any(value is None for value in values) or not np.allclose(*values, rtol=1e-4, atol=1e-4, equal_nan=True):
+        return False
+    if not came(var) or not abs(var.value - 1) < 0.1:
+        return False
+    for head, called, var in kept:
+        scores = head.reference(called.x)[2]
+        rights = (scores.var(), scores.var(ddof=1))
+        if called.value is None or not any(came(var) and abs(var.value / right - 1) < 1e-3 for right in rights):
+            return False
+    return True
+
+
+def head_v4_weights_are_scaled_softmax(draw):
+    """Weights and outputs of two heads that are used in turns, one in training, and of one with long texts."""
+    B, T, C, block_size = draw.sizes(range(2, 4), range(6, 9), range(10, 14), range(15, 19))
+    ask = draw.script()
+    heads = [_Head(draw, ask, block_size, C, training=training) for training in (True, False)]
+    calls = [head(draw.normal(B, t, C, scale=1.5)) for head, t in zip(heads, (T, T - 2))]
+    kept = [head.wei(B, t) for head, t in zip(heads, (T, T - 2))]
+    back = [head.read_back() for head in heads]
+    numbers = [ask.answer(ask.count(head.head), (), INTEGERS) for head in heads]
+    long = draw.script()
+    heads.append(_Head(draw, long, 140, 5))
+    for t in (130, 70):
+        calls.append(heads[2](draw.normal(2, t, 5)))
+        kept.append(heads[2].wei(2, t))
+    yield [ask, long]
+    if not all(right() for right in back) or not all(same(number, 3 * C * C) for number in numbers):
+        return False
+    for head, called, wei in zip([*heads, heads[2]], calls, kept):
+        out, weights, _ = head.reference(called.x)
+        if not near(wei, weights, 3e-5) or not called.near(out):
+            return False
+    return True
+
+
+def head_v4_ignores_the_order_of_the_past(draw):
+    """The last output stays when the past is put in another order, and changes when its contents do."""
+    B, T, C, block_size = draw.sizes(range(2, 4), range(6, 9), range(10, 14), range(15, 19))
+    ask = draw.script()
+    head = _Head(draw, ask, block_size, C)
+    x = draw.normal(B, T, C, scale=1.5)
+    past = np.roll(np.arange(T - 1), int(draw.random.integers(1, T - 2)))
+    other = x.copy()
+    other[:, :-1] += draw.normal(B, T - 1, C)
+    calls = [head(each, finite=False) for each in (x, np.concatenate((x[:, past], x[:, -1:]), 1), other)]
+    yield [ask]
+    if any(each.value is None for each in calls):
+        return False
+    still, moved = (np.abs(each.value[:, -1] - calls[0].value[:, -1]).max() for each in calls[1:])
+    return bool(still < 1e-4 and moved > 1e-6)  # nan is neither
+
+
+def head_v4_trains(draw):
+    """Gradients reach the input and all three layers, twice; and texts of every length have outputs."""
+    B, T, C = draw.sizes(range(2, 4), range(6, 9), range(10, 14))
+    ask = draw.script()
+    head = ask.call(ask.look("HeadVer4"), T, C)
+    weights = [draw.normal(C, C, scale=C**-0.5) for _ in LAYERS]
+    loaded = [ask.load(head, f"{layer}.weight", weight) for layer, weight in zip(LAYERS, weights)]
+    calls, gradients, cotangent = [], [], draw.normal(B, T, C)
+    for _ in range(2):
+        called = _Called(ask, head, draw.normal(B, T, C), grad=True)
+        found = ask.gradients(called.result, cotangent, [called.given, *loaded])
+        calls.append(called)
+        gradients.append([ask.answer(slot, size) for slot, size in zip(found, [(B, T, C)] + 3 * [(C, C)])])
+    short = [_Called(ask, head, draw.normal(b, t, C)) for b, t in ((1, 1), (B, T // 2))]
+    yield [ask]
+    if any(called.value is None for called in (*calls, *short)):
+        return False
+
+    def summed(*point):
+        return np.sum(attention(*point)[0] * cotangent)
+
+    points = [[called.x, *weights] for called in calls]
+    right = [called.near(attention(*point)[0]) for called, point in zip(calls, points)]
+    return all(_learns(draw, *each) for each in zip(gradients, [summed] * 2, points, right))
+
+
+# Notebooks 2 and 6: the models
+
+
+def mixed(matrix, x):
+    """What the head that we lend makes of (B, T, C)."""
+    T = x.shape[1]
+    return np.tanh(np.einsum("ts,bsc->btc", np.float64(matrix[:T, :T]), np.float64(x)))
+
+
+def averaging(draw, T):
+    """A matrix (T, T) for the head that we lend: random weights of the past, which sum to 1."""
+    weights = np.tril(draw.random.random((T, T)) + 0.2)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def sinusoids(block_size, C):
+    """The codes of Vaswani et al. 2017, section 3.5, (block_size, C), number by number."""
+    table = np.zeros((block_size, C))
+    for position in range(block_size):
+        for i in range(0, C, 2):
+            angle = position / 10000 ** (i / C)
+            table[position, i : i + 2] = math.sin(angle), math.cos(angle)
+    return table
+
+
+class _Model:
+    """A GPTVer2 or GPTVer3 with parameters of ours, around a head that we lend and, for GPTVer3, codes that we lend."""
+
+    def __init__(self, draw, ask, name, V, C, block_size, matrix=None):
+        self.ask, self.V = ask, V
+        cls = ask.look(name)
+        self.codes = [np.zeros((block_size, C))]
+        if name == "GPTVer3":
+            lent = draw.normal(2 * block_size + 70, C, scale=0.7)
+            ask.lend(cls, "pos_encodings", ask.rows(lent, ["block_size", "embed_size"]))
+            # a logits that gets its codes from a helper which pos_encodings shares has the true ones
+            self.codes = [lent, sinusoids(block_size, C)]
+        self.matrix = averaging(draw, block_size) if matrix is None else matrix
+        self.head = ask.mixing(self.matrix)
+        self.model = ask.call(cls, self.head, V, C, block_size)
+        self.arrays = [draw.normal(V, C, scale=1.3), draw.normal(V, C), draw.normal(V)]
+        names = ("token_embedding_table.weight", "lm_head.weight", "lm_head.bias")
+        self.loaded = [ask.load(self.model, *pair) for pair in zip(names, self.arrays)]
+
+    def logits(self, idx):
+        given = self.ask.tensor(idx)
+        out = self.ask.method(self.model, "logits", given)
+        return _Logits(idx, self.ask.answer(out, (*idx.shape, self.V)), self.ask.answer(given, idx.shape, INTEGERS))
+
+    def right(self, idx, codes, table, weight, bias, matrix):
+        """The logits (B, T, V) with these parameters."""
+        x = np.float64(table)[idx] + codes[: idx.shape[1]]
+        return np.einsum("btc,vc->btv", mixed(matrix, x), np.float64(weight)) + bias
+
+    def near(self, logits):
+        """Whether all of these logits are right with the same codes."""
+        return all(same(each.given, each.idx) for each in logits) and any(
+            all(near(each.out, self.right(each.idx, codes, *self.arrays, self.matrix)) for each in logits)
+            for codes in self.codes
+        )
+
+    def read_back(self):
+        answers = [self.ask.answer(slot, array.shape) for slot, array in zip(self.loaded, self.arrays)]
+        return lambda: all(same(*pair) for pair in zip(answers, self.arrays))
+
+
+class _Logits:
+    def __init__(self, idx, out, given):
+        self.idx, self.out, self.given = idx, out, given
+
+
+def gpt_v2_makes_logits(draw):
+    """Logits of two texts of one size, in training and after it, and of one that is longer than 64."""
+    B, T, V, C, block_size = draw.sizes(range(2, 4), range(5, 8), range(9, 13), range(14, 19), range(20, 25))
+    asks = [draw.script(), draw.script()]
+    models = [_Model(draw, asks[0], "GPTVer2", V, C, block_size), _Model(draw, asks[1], "GPTVer2", 7, 5, 90)]
+    logits = [[models[0].logits(draw.tokens(V, B, T)), models[0].logits(draw.tokens(V, B, T))]]
+    asks[0].train(models[0].model, False)
+    logits[0].append(models[0].logits(draw.tokens(V, 1, 1)))
+    logits.append([models[1].logits(draw.tokens(7, 2, 70))])
+    back = [model.read_back() for model in models]
+    yield asks
+    return all(right() for right in back) and all(model.near(each) for model, each in zip(models, logits))
+
+
+def gpt_v3_adds_positions(draw):
+    """Codes that we lend are added before the head, for texts of all lengths, in training and after it."""
+    B, T, V, C, block_size = draw.sizes(range(2, 4), range(5, 8), range(9, 13), range(14, 19, 2), range(20, 25))
+    asks = [draw.script(), draw.script()]
+    models = [_Model(draw, asks[0], "GPTVer3", V, C, block_size), _Model(draw, asks[1], "GPTVer3", 7, 4, 60)]
+    logits = [[models[0].logits(draw.tokens(V, B, t)) for t in (1, T, block_size)]]
+    asks[0].train(models[0].model, False)
+    logits[0].append(models[0].logits(draw.tokens(V, B, T)))
+    logits.append([models[1].logits(draw.tokens(7, 2, 50))])
+    back = [model.read_back() for model in models]
+    yield asks
+    return all(right() for right in back) and all(model.near(each) for model, each in zip(models, logits))
+
+
+def gpt_v3_tells_repeated_tokens_apart(draw):
+    """One token many times over: the head that we lend takes each row alone, so only codes can tell them apart."""
+    V, T, C, block_size = draw.sizes(range(5, 8), range(9, 12), range(14, 19, 2), range(20, 25))
+    ask = draw.script()
+    model = _Model(draw, ask, "GPTVer3", V, C, block_size, np.eye(block_size, dtype=np.float32))
+    model.logits(draw.tokens(V, 2, 1))
+    logits = model.logits(np.full((2, T), draw.tokens(V)))
+    yield [ask]
+    return came(logits.out) and bool(_distances(logits.out.value[0]).min() > 1e-4)
+
+
+def _distances(rows):
+    """(n (n - 1) / 2,) distances of all pairs of rows."""
+    one, other = np.triu_indices(len(rows), 1)
+    return np.linalg.norm(np.float64(rows)[one] - rows[other], axis=1)
+
+
+def model_trains(name):
+    """Gradients of the loss reach all that was given, twice, and texts of every length have logits."""
+
+    def exam(draw):
+        B, T, V, C = draw.sizes(range(2, 4), range(6, 9), range(10, 14), range(14, 19, 2))
+        ask = draw.script()
+        model = _Model(draw, ask, name, V, C, T)
+        head = ask.parameter(model.head, "matrix")
+        learned = [*model.loaded, *([head] if name == "GPTVer3" else [])]
+        point = [*model.arrays, *([model.matrix] if name == "GPTVer3" else [])]
+        steps = []
+        for _ in range(2):
+            idx, targets = draw.tokens(V, 2, B, T)
+            pair = ask.call(model.model, ask.tensor(idx), ask.tensor(targets))
+            out = ask.answer(ask.item(pair, 0), (B, T, V))
+            loss = ask.item(pair, 1)
+            found = ask.gradients(loss, None, learned)
+            gradients = [ask.answer(slot, array.shape) for slot, array in zip(found, point)]
+            steps.append((idx, targets, out, ask.answer(loss, ()), gradients))
+        short = []
+        for b, t in ((2, 1), (B, T // 2)):
+            given = ask.last(ask.tensor(draw.tokens(V, b, T)), t)
+            short.append(ask.answer(ask.method(model.model, "logits", given), (b, t, V)))
+        numbers = ask.answer(ask.count(model.model), (), INTEGERS)
+        yield [ask]
+        given = 2 * V * C + V
+        if not came(numbers, *short) or numbers.value not in (given, given + T * T):  # with or without our head
+            return False
+        for idx, targets, out, loss, gradients in steps:
+            if not came(out, loss) or not any(
+                _learns_tokens(draw, model, codes, idx, targets, out, gradients, point) for codes in model.codes
+            ):
+                return False
+        return True
+
+    return exam
+
+
+def _learns_tokens(draw, model, codes, idx, targets, out, gradients, point):
+    def loss(table, weight, bias, matrix=model.matrix):
+        return cross_entropy(model.right(idx, codes, table, weight, bias, matrix), targets)
+
+    right = near(out, model.right(idx, codes, *model.arrays, model.matrix))
+    return _learns(draw, gradients, loss, point, right)
+
+
+# Notebook 6: the codes
+
+
+def _codes(draw, sizes, dtypes=FLOATS):
+    """A script that asks for two tables of each size, and a function that gives one table each, or None."""
+    ask = draw.script()
+    cls = ask.look("GPTVer3")
+    answers = [[ask.answer(ask.method(cls, "pos_encodings", *size), size, dtypes) for _ in range(2)] for size in sizes]
+
+    def tables():
+        for one, other in answers:
+            if not came(one, other) or not np.allclose(one.value, other.value, rtol=1e-4, atol=1e-4):
+                return None
+        return [np.float64(one.value) for one, _ in answers]
+
+    return ask, tables
+
+
+def pos_encodings_differ(draw):
+    """No two positions have the same code."""
+    sizes = [(int(draw.random.integers(70, 110)), 6), (int(draw.random.integers(34, 60)), 10), (7, 12)]
+    ask, tables = _codes(draw, sizes)
+    yield [ask]
+    found = tables()
+    return found is not None and all(_distances(table).min() > 1e-3 for table in found)
+
+
+def pos_encodings_keep_distances(draw):
+    """Codes that are equally many positions apart lie equally far apart."""
+    sizes = [(int(draw.random.integers(15, 31)), C) for C in (6, 8, 12)]
+    ask, tables = _codes(draw, sizes)
+    yield [ask]
+    found = tables()
+    if found is None:
+        return False
+    for table in found:
+        for apart in (1, 2, 5):
+            distances = np.linalg.norm(table[apart:14] - table[: 14 - apart], axis=1)
+            if not distances.min() > 1e-6 or not np.ptp(distances) < 1e-3 * distances.max():
+                return False
+    return True
+
+
+def pos_encodings_are_sinusoidal(draw):
+    """The numbers of the paper, in float32, the only kind that the layers after it take."""
+    C = 2 * int(draw.random.integers(5, 8))
+    sizes = [(int(draw.random.integers(40, 60)), C), (130, 6), (5, 24), (1, 2)]
+    ask, tables = _codes(draw, sizes, FLOAT)
+    yield [ask]
+    found = tables()
+    return found is not None and all(
+        np.allclose(table, sinusoids(*size), rtol=1e-3, atol=1e-3) for table, size in zip(found, sizes)
+    )
+
+
+EXAMS = {
+    "generate_keeps_context_and_appends_max_new_tokens": generate_appends,
+    "generate_samples_from_softmax_of_last_logits": generate_samples,
+    "generate_never_shows_more_than_block_size": generate_crops,
+    "generate_writes_likelier_text_after_training": generate_writes_likelier_text,
+    "head_v1_averages_the_past": head_v1_averages_the_past,
+    "head_v1_never_mixes_examples_nor_looks_ahead": head_v1_never_mixes_nor_looks_ahead,
+    "gpt_v2_makes_logits_from_table_head_and_lm_head": gpt_v2_makes_logits,
+    "gpt_v2_trains_and_generates": model_trains("GPTVer2"),
+    "head_v2_equals_the_loops": averages_the_past("HeadVer2", 130),
+    "head_v2_operations_do_not_grow_with_b_and_t": needs_no_loop("HeadVer2"),
+    "head_v3_equals_the_loops": averages_the_past("HeadVer3", 130),
+    "head_v3_needs_no_loop": needs_no_loop("HeadVer3"),
+    "head_v3_future_weights_are_zero": head_v3_future_weights_are_zero,
+    "head_v3_rows_sum_to_one": head_v3_rows_sum_to_one,
+    "head_v4_future_weights_are_zero": head_v4_future_weights_are_zero,
+    "head_v4_rows_sum_to_one": head_v4_rows_sum_to_one,
+    "head_v4_variance_is_1_after_scaling": head_v4_variance_is_one,
+    "head_v4_weights_are_softmax_of_masked_scaled_scores": head_v4_weights_are_scaled_softmax,
+    "head_v4_ignores_the_order_of_the_past": head_v4_ignores_the_order_of_the_past,
+    "gpt_v2_with_head_v4_trains_and_generates": head_v4_trains,
+    "gpt_v3_tells_repeated_tokens_apart": gpt_v3_tells_repeated_tokens_apart,
+    "pos_encodings_differ_for_every_position": pos_encodings_differ,
+    "pos_encodings_keep_equal_distances_equal": pos_encodings_keep_distances,
+    "pos_encodings_are_those_of_vaswani": pos_encodings_are_sinusoidal,
+    "gpt_v3_adds_positions_to_sequences_of_any_length": gpt_v3_adds_positions,
+    "gpt_v3_trains_and_generates": model_trains("GPTVer3"),
+}

@@ -1,0 +1,224 @@
+"""The answers of the bank take the exam, and it agrees with the checks; where it doesn't, the reason stands here."""
+
+import os
+import textwrap
+
+import pytest
+
+from tests import test_answers as bank
+from tests.exam.kernel import Notebook, examine
+
+slow = pytest.mark.skipif(
+    "CI" not in os.environ and "SLOW" not in os.environ, reason="some minutes; SLOW=1 or CI=1 runs it"
+)
+MEANS = "head_v1_averages_the_past"
+V2_LOGITS, V2_TRAINS = "gpt_v2_makes_logits_from_table_head_and_lm_head", "gpt_v2_trains_and_generates"
+VARIANCE = "head_v4_variance_is_1_after_scaling"
+VASWANI, V3_TRAINS = "pos_encodings_are_those_of_vaswani", "gpt_v3_trains_and_generates"
+LIKELIER, CROPS = "generate_writes_likelier_text_after_training", "generate_never_shows_more_than_block_size"
+
+# Where check and exam differ: grade id, what the exam says, why, answers.
+KNOWN_DIFFERENCES = [
+    (
+        V2_TRAINS, True, "the check trains with the learner's HeadVer1, whose mistake costs its own points already",
+        "head_v1-stops_short head_v1-mixes_examples head_v1-first_example_only head_v1-never_filled head_v1-no_return "
+        "head_v1-fitted_to_the_example head_v1-returns_too_early head_v1-returns_list head_v1-returns_numpy "
+        "head_v1-wrong_shape head_v1-no_gradient head_v1-kept_result head_v1-slice_as_list head_v1-never_reset "
+        "head_v1-one_mean_for_all_channels head_v1-float64 head_v1-bounds_swapped head_v1-rounded edit-6 edit-7",
+    ),
+    (
+        MEANS, False, "no gradient gets through, or not twice; the check sees it in the training of GPTVer2 only",
+        "head_v1-no_gradient head_v1-kept_result",
+    ),
+    (
+        V2_TRAINS, True, "gradients reach everything; that it learns slowly comes from logits that cost theirs already",
+        "gpt_v2_logits-probabilities gpt_v2_logits-softmax_over_positions gpt_v2_logits-averages_examples",
+    ),
+    (
+        V2_TRAINS, False, "a given layer has another name, so no parameters can be loaded: costs twice, in the exam",
+        "edit-5",
+    ),
+    (
+        VARIANCE, False, "a bias was added to the given layers, so the scores aren't q k^T: costs twice, in the exam",
+        "edit-10",
+    ),
+    (
+        V3_TRAINS, True, "the check trains with the learner's pos_encodings, which cost their own points already",
+        "gpt_v3_pos_encodings-transposed gpt_v3_pos_encodings-with_batch gpt_v3_pos_encodings-index "
+        "gpt_v3_pos_encodings-numpy_array gpt_v3_pos_encodings-no_return gpt_v3_pos_encodings-float64 "
+        "gpt_v3_pos_encodings-rows_fixed gpt_v3_pos_encodings-uses_self edit-11",
+    ),
+    (
+        VASWANI, False, "float64, which no layer after it takes: the docstring says float32, the check lets it pass",
+        "gpt_v3_pos_encodings-float64",
+    ),
+]  # fmt: skip
+KNOWN = {(name, grade_id): says for grade_id, says, _, names in KNOWN_DIFFERENCES for name in names.split()}
+# Points that such an answer, which loses others in any case, gets or loses by chance.
+BY_CHANCE = {
+    ("gpt_v1_generate-greedy", LIKELIER),  # how common the pairs of its cycle are
+    ("gpt_v1_generate-softmax_over_time", LIKELIER),
+    ("gpt_v1_generate-stops_early", CROPS),  # whether token 0 comes
+}
+NOTEBOOKS = {}
+
+
+def cell_with(file, answer):
+    """What `Notebook.namespace` needs to put an answer, or an edit of a given part, in its place."""
+    _, cell_id, part = bank.PLACES[file]
+    return lambda cell: bank.changed(cell.source, part, answer) if bank.grade_id(cell) == cell_id else cell.source
+
+
+def take_exam(file, answer, **options):
+    """grade id -> the exam's verdict."""
+    name = bank.PLACES[file][0]
+    notebook = NOTEBOOKS.setdefault(name, Notebook(name))
+    result = examine(notebook.namespace(cell_with(file, answer)), notebook.graded, **options)
+    assert result.ending == "complete"
+    return result.verdicts
+
+
+@pytest.mark.parametrize(("file", "answer"), [*bank.answers("wrong")])
+def test_wrong_answers_lose_the_points_that_name_their_mistake(file, answer):
+    verdicts = take_exam(file, answer, seed=1)
+    assert verdicts[answer.check] == KNOWN.get((answer.name, answer.check), False)
+    assert not all(verdicts.values())
+
+
+@pytest.mark.parametrize(("file", "answer"), [*bank.answers("right")])
+def test_right_answers_get_full_marks(file, answer):
+    verdicts = take_exam(file, answer)
+    assert [grade_id for grade_id, verdict in verdicts.items() if not verdict] == []
+
+
+CASES = [pytest.param(case.id, *case.values, id=case.id) for kind in ("wrong", "right") for case in bank.answers(kind)]
+CASES += [pytest.param(f"edit-{n}", edit[0], edit[1:3], id=f"edit-{n}") for n, edit in enumerate(bank.EDITS)]
+run = bank.run
+
+
+@slow
+@pytest.mark.parametrize(("name", "file", "answer"), CASES)
+def test_check_and_exam_agree_on_every_grade_id(run, name, file, answer):
+    checks = {grade_id: said is None for grade_id, said in run(file, answer).items()}
+    differ = {
+        (name, grade_id): verdict
+        for grade_id, verdict in take_exam(file, answer, seed=1).items()
+        if verdict != checks[grade_id] and (name, grade_id) not in BY_CHANCE
+    }
+    assert differ == {key: says for key, says in KNOWN.items() if key[0] == name}
+
+
+# `ATEN_CPU_CAPABILITY=avx2 SLOW=1 pytest ...` tries other instructions of the processor, too.
+@slow
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("file", "answer"), [*bank.answers("right")])
+def test_right_answers_get_full_marks_under_every_seed(file, answer, threads):
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        lost = {seed: take_exam(file, answer, seed=seed) for seed in range(50)}
+    finally:
+        torch.set_num_threads(before)
+    assert {seed: verdicts for seed, verdicts in lost.items() if not all(verdicts.values())} == {}
+
+
+# Wrong answers that pass all checks of today: what they do, file, body.
+HOLES = [
+    ("codes of 32 positions", "gpt_v3_logits", """
+        x = self.token_embedding_table(idx)
+        return self.lm_head(self.head(x + self.pos_encodings(32, x.shape[-1])[: idx.shape[1]]))"""),
+    ("codes of 16 positions", "gpt_v3_logits", """
+        x = self.token_embedding_table(idx)
+        return self.lm_head(self.head(x + self.pos_encodings(16, x.shape[-1])[: idx.shape[1]]))"""),
+    ("codes that learn", "gpt_v3_logits", """
+        x = self.token_embedding_table(idx)
+        if not hasattr(self, "codes"):
+            self.codes = nn.Parameter(self.pos_encodings(self.block_size, x.shape[-1]))
+        return self.lm_head(self.head(x + self.codes[: idx.shape[1]]))"""),
+    ("codes times a scale that learns", "gpt_v3_logits", """
+        x = self.token_embedding_table(idx)
+        if not hasattr(self, "scale"):
+            self.scale = nn.Parameter(torch.ones(1))
+        codes = self.pos_encodings(self.block_size, x.shape[-1])
+        return self.lm_head(self.head(x + self.scale * codes[: idx.shape[1]]))"""),
+    ("the last eight tokens", "gpt_v2_logits", """
+        B, T = idx.shape
+        if T > 12:
+            idx = torch.cat((idx[:, :-8] * 0, idx[:, -8:]), 1)
+        return self.lm_head(self.head(self.token_embedding_table(idx)))"""),
+    ("a mask as large as the first text", "head_v2", """
+        if not hasattr(self, "w"):
+            w = torch.tril(torch.ones(max(T, 12), max(T, 12)))
+            self.w = w / w.sum(1, keepdim=True)
+        return self.w[:T, :T] @ x"""),
+    ("a mask of 64 positions", "head_v2", """
+        w = torch.tril(torch.ones(64, 64))[:T, :T]
+        return w / w.sum(1, keepdim=True) @ x"""),
+    ("a list of lists", "head_v2", """
+        return torch.tensor([[1 / (i + 1) if j <= i else 0.0 for j in range(T)] for i in range(T)]) @ x"""),
+    ("one row of weights by map", "head_v2", """
+        rows = list(map(lambda i: [1 / (i + 1)] * (i + 1) + [0.0] * (T - i - 1), range(T)))
+        return torch.tensor(rows) @ x"""),
+    ("a mask of 64 positions", "head_v3", """
+        scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(64, 64))[:T, :T] == 0, float("-inf"))
+        self.wei = F.softmax(scores, -1)
+        return self.wei @ x"""),
+    ("weights on the class", "head_v3", """
+        scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+        HeadVer3.wei = F.softmax(scores, -1)
+        return HeadVer3.wei @ x"""),
+    ("weights of the first text for every shorter one", "head_v3", """
+        if getattr(self, "wei", None) is None or len(self.wei) < T:
+            scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+            self.wei = F.softmax(scores, -1)
+        return self.wei[:T, :T] @ x"""),
+    ("probabilities by context", "gpt_v1_generate", """
+        if not hasattr(self, "known"):
+            self.known = {}
+        for _ in range(max_new_tokens):
+            shown = idx[:, -self.block_size :]
+            p = self(shown)[0][:, -1].softmax(-1)
+            p = torch.stack([self.known.setdefault(tuple(c), row) for c, row in zip(shown.tolist(), p)])
+            idx = torch.cat((idx, torch.multinomial(p, 1)), 1)
+        return idx"""),
+    ("the fifty likeliest tokens", "gpt_v1_generate", """
+        for _ in range(max_new_tokens):
+            best = self(idx[:, -self.block_size :])[0][:, -1].topk(min(50, self.token_embedding_table.num_embeddings))
+            idx = torch.cat((idx, best.indices.gather(1, torch.multinomial(best.values.softmax(-1), 1))), 1)
+        return idx"""),
+    ("one random number for two neighbours", "gpt_v1_generate", """
+        for _ in range(max_new_tokens):
+            p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+            u = torch.rand(len(p) // 6 + 1, 1).repeat_interleave(6, 0)[: len(p)]
+            idx = torch.cat((idx, (p.cumsum(-1) < u).sum(-1, keepdim=True).clamp(max=p.shape[1] - 1)), 1)
+        return idx"""),
+    ("shows the context, draws from the table", "gpt_v1_generate", """
+        for _ in range(max_new_tokens):
+            self(idx[:, -self.block_size :])
+            logits = self.token_embedding_table(idx[:, -1])
+            idx = torch.cat((idx, torch.multinomial(logits.softmax(-1), 1)), 1)
+        return idx"""),
+    ("a window for the weights", "head_v4_forward", """
+        scores = q @ k.transpose(-2, -1) / C**0.5
+        self.var = scores.var()
+        near = torch.ones(T, T).tril().triu(-63)
+        self.wei = F.softmax(scores.masked_fill(near == 0, float("-inf")), -1)
+        return self.wei @ v"""),
+]  # fmt: skip
+
+
+class Hole(bank.Answer):
+    """An answer that is written as a text."""
+
+    imports = ""
+
+    @property
+    def body(self):
+        return textwrap.dedent(self.function).strip("\n")
+
+
+@pytest.mark.parametrize(("why", "file", "body"), HOLES, ids=[f"{file}: {why}" for why, file, _ in HOLES])
+def test_holes_are_closed(why, file, body):
+    assert not all(take_exam(file, Hole(body, why), seed=1).values())
