@@ -22,8 +22,8 @@ from nbformat.v4 import new_output
 
 from tests.answers import Answer
 from tests.support import NAMES, RELEASE, SOLVED, SOURCE
+from tests.support.answers import PLACES, changed
 from tests.support.classroom import make_course, open_gradebook
-from tests.week1.test_answers import PLACES, changed
 
 DUE = datetime(2024, 3, 8, 18)
 FIRST = "Ada Alan Barbara Claude Donald Edsger Emmy Evelyn Frances Grace Hana Ida John Karen Kurt Leslie Lin Maria"
@@ -35,7 +35,9 @@ def bank():
     answers = {}
     for file in PLACES:
         found = [
-            one for one in vars(importlib.import_module(f"tests.answers.{file}")).values() if isinstance(one, Answer)
+            one
+            for one in vars(importlib.import_module(f"tests.answers.week1.{file}")).values()
+            if isinstance(one, Answer)
         ]
         answers[file] = [one for one in found if not one.check], [one for one in found if one.check]
     return answers
