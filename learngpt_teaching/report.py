@@ -90,7 +90,7 @@ class Class:
 def likely_causes(message):
     """The causes that a check's message names; without one, its first line, with numbers left out so that it groups."""
     causes = [cause.strip() for cause in re.findall(r"Likely cause: (.+)", message)]
-    first = re.sub(r"-?\d+(\.\d+)?", "…", message.strip().split("\n")[0])
+    first = re.sub(r"(?<![\w.])-?\d+(\.\d+)?", "…", message.strip().split("\n")[0])
     return causes or [first[:200]]
 
 
