@@ -28,7 +28,7 @@ from learngpt_teaching.similarity import matches, tree
 from learngpt_teaching.times import late
 
 STYLE = Path(__file__).resolve().parent.parent / "learngpt" / "learngpt.mplstyle"
-BITS = 10  # matches that are less unlikely than one in a thousand aren't shown
+CLASSES = 20  # matches are shown that so many such classes would have once by chance
 MOST_PAIRS = 30
 MISSING = "missing"
 COUNTED = ("graded", "differs")  # verdicts under which the checks ran
@@ -202,11 +202,24 @@ def tables(found):
         status = "no submission" if not one.submitted else "waits" if one.waits else "marked"
         each = [one.notebooks.get(name, ("", "", False, ""))[3] for name in names]
         students.append((one.id, one.name, status, one.mark, *each, one.late, str(one.time or "")))
-    alike = [("student", "student", "bits", "cells")]
-    for bits, one, other, cells in found.alike:
-        if bits >= BITS:
-            alike.append((one, other, round(bits, 1), "; ".join(_likeness(*item) for item in cells.items())))
+    alike = [("student", "student", "by chance in one of so many classes", "cells")]
+    for classes, one, other, cells in unlikely(found):
+        alike.append((one, other, round(classes), "; ".join(cells)))
     return {"checks": checks, "causes": causes, "students": students, "alike": alike}
+
+
+def unlikely(found):
+    """The pairs that are worth a look: list of (how many such classes have one like it by chance, id, id, words).
+
+    A class of 40 has 780 pairs, so something that one pair in 780 does is nothing special in it.
+    """
+    count = sum(one.submitted for one in found.students)
+    pairs = max(1, count * (count - 1) / 2)
+    return [
+        (2**bits / pairs, one, other, [_likeness(*item) for item in cells.items()])
+        for bits, one, other, cells in found.alike
+        if 2**bits / pairs >= CLASSES
+    ]
 
 
 def _likeness(cell, about):
@@ -225,7 +238,6 @@ def _page(found):
         for name, (what, reason, flagged, _) in one.notebooks.items()
         if what != "graded" or flagged
     ]
-    shown = [row for row in found.alike if row[0] >= BITS]
     missed = [check for check in found.checks if check.messages]
     hardest = sorted(missed, key=lambda check: len(check.passed) / check.tried)
     about = {
@@ -243,11 +255,9 @@ def _page(found):
         "waiting": [one.id for one in handed_in if one.waits],
         "checks": found.checks,
         "hardest": hardest[:5],
-        "alike": [
-            (bits, one, other, [_likeness(*item) for item in cells.items()]) for bits, one, other, cells in shown
-        ],
+        "alike": unlikely(found),
         "most_pairs": MOST_PAIRS,
-        "bits": BITS,
+        "classes": CLASSES,
         "times": [times[0], times[len(times) // 2], times[-1]] if times else [],
         "late": [one.late for one in handed_in if one.late],
         "pictures": _pictures(points, found),

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_output
 from nbgrader.coursedir import CourseDirectory
 
-from learngpt_teaching.report import histogram, likely_causes, write_report
+from learngpt_teaching.report import Class, Student, histogram, likely_causes, unlikely, write_report
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, open_gradebook
 from tests.teaching.test_feedback import Dangers
@@ -135,7 +135,15 @@ def test_points_are_a_histogram_with_its_numbers_as_text(report):
 def test_the_usual_answer_is_no_copy_and_the_unusual_one_is_shown(course, report):
     assert rows(report, "alike") == []  # in a class of six nothing is that unlikely
     html = (report / "index.html").read_text()
-    assert "No pair is less likely than one in a thousand." in html
+    assert "No pair is alike in a way that fewer than one class in 20 would have by chance." in html
+
+
+def test_what_one_pair_in_many_does_is_nothing_special_in_a_large_class():
+    students = [Student(str(number), "", submitted=True) for number in range(40)]  # 780 pairs
+    alike = [(bits, "0", str(number), {"cell": (1.0, 1, 39)}) for number, bits in enumerate((20.0, 10.0), start=1)]
+    [(classes, one, other, cells)] = unlikely(Class("week1", 100, [], students, alike))
+    assert (one, other) == ("0", "1") and round(classes) == 1344
+    assert cells == ["cell: the same; 1 of 39 others write so"]
 
 
 def test_times_and_late_students_are_one_line_each(report):
