@@ -31,6 +31,7 @@ STYLE = Path(__file__).resolve().parent.parent / "learngpt" / "learngpt.mplstyle
 CLASSES = 20  # matches are shown that so many such classes would have once by chance
 MOST_PAIRS = 30
 MISSING = "missing"
+UNWRITTEN = "The TODO isn't written yet."
 COUNTED = ("graded", "differs")  # verdicts under which the checks ran
 
 
@@ -48,6 +49,12 @@ class Check:
     @property
     def tried(self):
         return len(self.passed) + len(self.messages)
+
+    @property
+    def frequent(self):
+        """The most frequent mistake that more than one made: (cause, students), or None."""
+        mistakes = (item for item in self.causes() if item[0] != UNWRITTEN and len(item[1]) > 1)
+        return next(mistakes, None)
 
     def causes(self):
         """What its messages named, the most frequent first: list of (cause, students)."""
@@ -89,6 +96,8 @@ class Class:
 
 def likely_causes(message):
     """The causes that a check's message names; without one, its first line, with numbers left out so that it groups."""
+    if "isn't written yet" in message:
+        return [UNWRITTEN]
     causes = [cause.strip() for cause in re.findall(r"Likely cause: (.+)", message)]
     first = re.sub(r"(?<![\w.])-?\d+(\.\d+)?", "…", message.strip().split("\n")[0])
     return causes or [first[:200]]

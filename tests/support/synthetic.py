@@ -73,7 +73,7 @@ def write(folder, written, when):
         for cell in notebook.cells:
             grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
             if grade_id in cells:
-                cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n", "", cells[grade_id])
+                cell.source = re.sub(r"\n? *### (BEGIN|END) SOLUTION", "", cells[grade_id])
         nbformat.write(notebook, folder / f"{name}.ipynb")
     (folder / "timestamp.txt").write_text(f"{when:%Y-%m-%d %H:%M:%S} UTC")
 

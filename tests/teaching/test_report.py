@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_output
 from nbgrader.coursedir import CourseDirectory
 
-from learngpt_teaching.report import Class, Student, histogram, likely_causes, unlikely, write_report
+from learngpt_teaching.report import Check, Class, Student, histogram, likely_causes, unlikely, write_report
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, open_gradebook
 from tests.teaching.test_feedback import Dangers
@@ -182,12 +182,20 @@ def test_an_unknown_assignment_is_named(course):
     "message, causes",
     [
         ("x\nLikely cause: a.\nLikely cause: b.", ["a.", "b."]),
+        ("HeadVer3()(x): This part of the TODO isn't written yet: replace it", ["The TODO isn't written yet."]),
         ("HeadVer3 says 0.25, not 1.", ["HeadVer3 says …, not …."]),
         ("", [""]),
     ],
 )
 def test_a_message_is_grouped_by_its_causes_or_by_its_words(message, causes):
     assert likely_causes(message) == causes
+
+
+def test_what_to_talk_about_is_a_mistake_and_not_an_empty_cell():
+    empty = dict.fromkeys("abc", "It isn't written yet.")
+    wrong = dict.fromkeys("de", "Likely cause: dim=0.")
+    assert Check("4-masking", "id", "title", 4, [], empty | wrong).frequent == ("dim=0.", ["d", "e"])
+    assert Check("4-masking", "id", "title", 4, [], empty | {"d": "Likely cause: dim=0."}).frequent is None
 
 
 def test_full_marks_are_in_the_last_step_of_the_histogram():
