@@ -17,6 +17,7 @@ from nbgrader.converters import GenerateAssignment, GenerateSolution, NbGraderEx
 from nbgrader.coursedir import CourseDirectory
 from traitlets import Bool, default
 
+from learngpt.evidence import message_of
 from learngpt_teaching.autograding import course_of
 from learngpt_teaching.course import Course, CourseError, is_graded, marks, tree
 from learngpt_teaching.preprocessors import ExecuteAll
@@ -144,6 +145,10 @@ class Build(NbGrader):
             converter = step(coursedir=self.coursedir, parent=self)
             converter.force = True
             converter.start()
+        for path in sorted(solved.glob("*.ipynb")):
+            for cell in nbformat.read(path, 4).cells:
+                if said := message_of(cell.get("outputs", [])):
+                    raise CourseError(f"{path} stops in this cell, with {said}:\n\n{cell.source}")
 
 
 def must_fit_the_gradebook(course: Course, coursedir: CourseDirectory) -> None:

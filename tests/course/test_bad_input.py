@@ -14,7 +14,7 @@ from tests.support.notebooks import delete, edit
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """The grade of a submission with another fault in each notebook: {check: (points, message)}."""
-    folder = tmp_path_factory.mktemp("faults")
+    folder = tmp_path_factory.mktemp("faults") / "week1"
     shutil.copytree(SOLVED, folder, dirs_exist_ok=True)
     edit(folder / "1-bigram.ipynb", ("def generate(self", "def generate(self,,"))
     edit(folder / "2-averaging.ipynb", ("        out = torch.zeros(B, T, C)", "        while True:\n            pass"))
@@ -27,7 +27,8 @@ def graded(tmp_path_factory):
     )
     delete(folder / "5-self-attention.ipynb", "head_v4_rows_sum_to_one")
     edit(folder / "6-positions.ipynb", ("pos_encodings(block_size, embed_size)", "pos_encodings(block_size)"))
-    return {check: (points, message) for _, check, points, _, message in grade(folder)}
+    checks = [check for each in grade(folder) for check in each.result.checks.items()]
+    return {grade_id: (outcome.points, outcome.message) for grade_id, outcome in checks}
 
 
 def lost(graded, *checks):

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from learngpt_teaching import own_work
-from learngpt_teaching.own_work import grade, write_summary
+from learngpt_teaching.own_work import grade, write_pages
 from tests.support import ROOT
 
 SOLVED = ROOT / "notebooks" / "week1"
@@ -99,8 +99,9 @@ def test_what_cannot_be_read_is_said(course):
     assert (course / "submitted" / "messy" / "set aside" / "week1" / "data").is_symlink()
 
 
-def test_who_keeps_checks_from_working_is_set_aside(course):
-    assert autograded(course, "trickster", "4-masking") == {"This notebook was set aside. Your instructor looks at it."}
+def test_who_keeps_checks_from_working_earns_nothing_and_is_listed(course):
+    [said] = autograded(course, "trickster", "4-masking")
+    assert said.startswith("The check passes in your notebook, and the same question with other numbers doesn't.")
     with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
         submission = gradebook.find_submission("week1", "trickster")
         assert {each.name for each in submission.notebooks if each.needs_manual_grade} == {"4-masking"}
@@ -123,32 +124,47 @@ def test_validate_accepts_the_solved_and_names_what_is_missing():
     assert "This part of the TODO isn't written yet" in untouched.stdout
 
 
-def test_make_check_grades_a_copy(tmp_path):
+def test_make_check_grades_and_changes_nothing(tmp_path):
+    feedback = tmp_path / "feedback"
+    tmp_path = tmp_path / "week1"
     shutil.copytree(RELEASE, tmp_path, dirs_exist_ok=True)
     for name in ("2-averaging", "4-masking"):
         shutil.copy(SOLVED / f"{name}.ipynb", tmp_path)
     (tmp_path / "6-positions.ipynb").unlink()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    feedback = tmp_path.parent / "feedback"
-    results = grade(tmp_path, feedback)
+    results = grade(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    points = {}
-    for notebook, _, score, _, message in results:
-        points[notebook] = points.get(notebook, 0) + score
-        assert bool(message) == (score == 0)
-    assert points == {
+    assert {each.job.name: each.points for each in results} == {
         "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
     }  # fmt: skip
-    assert sum(row[3] for row in results) == 100
-    page = write_summary(results, feedback).read_text()
+    assert sum(each.possible for each in results) == 100
+    signs = {each.job.name: {sign for sign, _, _ in each.rows} for each in results}
+    assert (signs["1-bigram"], signs["2-averaging"], signs["6-positions"]) == ({"○"}, {"✓"}, {"✗"})
+    page = write_pages(results, feedback).read_text()
     assert "<h1>35 of 100 points</h1>" in page
-    for name in points:
-        assert f"<a href='{name}.html'>" in page and (feedback / f"{name}.html").is_file()
-    assert "HeadVer2()(x): This part of the TODO isn&#x27;t written yet" in page
-    assert results[-1][4] == "There is no file 6-positions.ipynb in the submission."
+    for name in signs:
+        assert f'<a href="{name}.html">' in page and (feedback / f"{name}.html").is_file()
+    assert "HeadVer2()(x): This part of the TODO isn&#39;t written yet" in page
+    assert "There is no file 6-positions.ipynb in the submission." in page
+
+
+def test_make_check_takes_one_notebook_and_names_the_copy_it_leaves_out(tmp_path, capsys):
+    folder = tmp_path / "week1"
+    folder.mkdir()
+    shutil.copy(RELEASE / "4-masking.ipynb", folder)
+    shutil.copy(SOLVED / "4-masking.ipynb", folder / "4-masking (1).ipynb")
+    [graded] = grade(folder, "4")
+    assert (graded.job.file, graded.points) == ("4-masking (1).ipynb", 15)
+    assert graded.job.left_out == (
+        "4-masking.ipynb is the notebook as it was released; 4-masking (1).ipynb was taken.",
+    )
+    with pytest.raises(FileNotFoundError, match="There is no notebook 9. There are 1-bigram, 2-averaging"):
+        grade(folder, "9")
 
 
 def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
+    tmp_path = tmp_path / "week1"
+    tmp_path.mkdir()
     with pytest.raises(FileNotFoundError, match="There is no notebook in .* `make lab`"):
         grade(tmp_path)
 
