@@ -110,7 +110,7 @@ def test_check_and_exam_agree_on_every_grade_id(run, name, file, answer):
     assert differ == {key: says for key, says in KNOWN.items() if key[0] == name}
 
 
-# By hand, an hour: `SEEDS=50 pytest -k every_seed tests/exam/test_bank.py`, and once more with ATEN_CPU_CAPABILITY=avx2.
+# By hand, an hour: `SEEDS=50 pytest -k every_seed tests/exam/test_bank.py`, and again with ATEN_CPU_CAPABILITY=avx2.
 @pytest.mark.skipif("SEEDS" not in os.environ, reason="an hour; SEEDS=50 runs it")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("file", "answer"), [*bank.answers("right")])
