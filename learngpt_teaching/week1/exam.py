@@ -122,7 +122,7 @@ def _draws_of_tables(draw):
     """The same table twice, in training and after it, and then another one: nothing is remembered."""
     V, T = draw.sizes(range(5, 9), range(3, 6))
     tables = [1 + draw.normal(V, V, scale=1.2) for _ in range(2)]
-    idx = _contexts(draw, V, T, 6000)
+    idx = _contexts(draw, V, T, 4500)
     ask = draw.script()
     model = _bigram(ask, V, 8, tables[0])
     written = [_Written(ask, V, model, idx, 2)]
@@ -147,7 +147,7 @@ def _draws_of_many_tokens(draw):
     V = int(draw.random.integers(64, 71))
     table = draw.normal(V, V, scale=1.3)
     ask = draw.script()
-    written = _Written(ask, V, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 12000), 1)
+    written = _Written(ask, V, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 9000), 1)
     return [ask], lambda: written.text is not None and fits_table(written.text, 2, table, 3)
 
 
@@ -157,7 +157,7 @@ def _draws_of_contexts(draw):
     Where something else is shown, or the model isn't asked at all, the points for that are lost already.
     """
     V, block_size, new, key = 4, int(draw.random.integers(2, 4)), 3, draw.key()
-    idx = np.tile(draw.tokens(V, 2, block_size + 2), (2500, 1))
+    idx = np.tile(draw.tokens(V, 2, block_size + 2), (1600, 1))
     ask = draw.script()
     model = _bigram(ask, V, block_size)
     ask.lend(model, "logits", ask.keyed(key, V))

@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+import torch
 
 from learngpt_teaching.exam import answering, asking
 from learngpt_teaching.week1.exam import EXAMS
@@ -85,6 +86,18 @@ def test_own_cells_cost_nothing(name, own):
     if "*" in own and name in ("1-bigram", "2-averaging", "4-masking", "5-self-attention"):
         pytest.skip("`range` and `float` are torch's then: the learner's own run stops there, too")
     assert lost(name, own) == []
+
+
+def test_a_kernel_that_computed_before_answers_too():
+    """A fork has none of the threads that PyTorch started; a kernel that trained a model has some."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        x = torch.randn(700, 700, requires_grad=True)
+        (x @ x).sum().backward()
+        assert lost("5-self-attention") == []
+    finally:
+        torch.set_num_threads(before)
 
 
 HEAD_3 = "class HeadVer3:"
