@@ -49,6 +49,7 @@ MEANINGS = [
     ("index out of range in self", "A number that is no token went into the embedding table."),
     ("to have one of the following scalar types: Long", "An embedding takes token numbers, which are whole: torch.int64."),
     ("step must be greater than zero", "A tensor takes no negative step. x.flip(0) turns its first dimension around."),
+    ("at least 2 dimensions", "A matrix has two sizes, rows and columns: torch.ones(T, T)."),
     ("could not convert string to float", 'Minus infinity is written float("-inf").'),
     ("tensors used as indices must be long", "What stands in the square brackets must be whole numbers."),
     ("Expected target size", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
@@ -239,10 +240,10 @@ def _attribute(error, place):
         return f"It is {obj} here, a number of Python's and not a tensor."
     if obj is not place.local.get("self"):
         return ""
-    if close := _close(name, _own(obj)):
-        return f"Did you mean self.{close}?"
     if name in _sizes_of_init(obj):
         return f"__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1]."
+    if close := _close(name, _own(obj)):
+        return f"Did you mean self.{close}?"
     return f"The object has {', '.join(_own(obj))}."
 
 
@@ -292,13 +293,9 @@ def _type(error, place):
     """A value of a kind that doesn't belong there, or arguments that don't fit."""
     text = str(error)
     if match := re.search(r"^'([\w.]+)' object is not iterable", text):
-        loop = place.node
-        name = ast.unparse(loop) if isinstance(loop, ast.Name) else "B"
-        return (
-            f"A number is counted with range: for ... in range({name})."
-            if match[1] == "int"
-            else _kind(match[1], place)
-        )
+        loop = place.node.iter if isinstance(place.node, ast.For) else place.node
+        name = ast.unparse(loop) if isinstance(loop, ast.Name) else "..."
+        return f"A number is counted with range({name})." if match[1] == "int" else _kind(match[1], place)
     if match := re.search(r"cannot unpack non-iterable (\w+)", text):
         return (
             _kind(match[1], place) if match[1] == "NoneType" else "One thing stands there, and several names take it."
@@ -412,6 +409,11 @@ def _index(error, place):
                 turned = indices[::-1]
                 if all(-size <= index < size for index, size in zip(turned, owner.shape)):
                     return "The indices stand in the wrong order: the example comes first, then the position."
+        if int(match[1]) < -1:
+            return (
+                f"Dimension {match[2]} has size {match[3]} here, so there is nothing at {match[1]}. The last one is -1, "
+                "and always there."
+            )
         return f"Dimension {match[2]} has {match[3]} places, 0 to {int(match[3]) - 1}. Does the loop run over its own size?"
     if match := re.search(
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)", text
@@ -433,11 +435,19 @@ def _runtime(error, place):
             "New tokens of shape (B, 1) fit behind (B, T): no squeeze, or [:, None] to bring a dimension back."
         )
     if "Sizes of tensors must match" in text:
-        first, *others = list(place.named(torch.Tensor).values()) or [None]
-        if others and first.dim() == others[0].dim() == 2 and others[0].shape[0] == first.shape[1] != first.shape[0]:
+        first = next(iter(place.named(torch.Tensor).values()), None)
+        logits = next(
+            (value for value in place.local.values() if isinstance(value, torch.Tensor) and value.dim() == 3), None
+        )
+        if place.method == "generate" and first is not None and logits is not None and len(logits) == len(first):
             return (
-                "What is appended has a row for each position, not for each example: "
-                "logits[-1] is the last example, logits[:, -1] the last position of each."
+                "There must be one new token for each example, (B, 1): logits[:, -1] is the last position of each "
+                "example, logits[-1] the last example."
+            )
+        if place.method == "generate" and first is not None and logits is not None:
+            return (
+                f"The model was shown {len(logits)} of the {len(first)} examples. Crop the positions, the second "
+                "dimension: idx[:, -self.block_size:]."
             )
         return "torch.cat joins along one dimension; all others must be equal. Time is dim=1."
     if "probability tensor contains" in text:
@@ -453,6 +463,14 @@ def _runtime(error, place):
         node = place.node
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
             return _product(place)
+        call = place.part(ast.Call)
+        if call is not None and isinstance(call.func, ast.Attribute) and call.func.attr.startswith("masked_fill"):
+            scores = place.value(call.func.value)
+            if isinstance(scores, torch.Tensor) and scores.shape[-2:].numel() != scores.shape[-2] ** 2:
+                return (
+                    f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for each two "
+                    "positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
+                )
         return _broadcast(place)
     if "expanded size of the tensor" in text or "expand(" in text or "shape mismatch: value tensor" in text:
         return _written(text)

@@ -235,20 +235,22 @@ def _of_shapes(yours, expected):
 
 def cause_of_shape(yours, expected):
     """What led from one shape to the other where only one thing can have done it, in words, else an empty string."""
+    if yours == expected or 1 in expected:  # then one shape may come from many places
+        return ""
     positions = 1 if len(expected) == 3 else None
     others = [axis for axis in range(len(expected)) if axis != positions]
-    if len(yours) == len(expected) and sorted(yours) == sorted(expected):
-        return "two dimensions are swapped."
     if yours == expected[1:]:
         return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
     if yours[1:] == expected:
         return "there is a dimension too many in front. One result serves all examples."
-    if len(yours) == len(expected) + 1 and 1 in yours[1:-1] and math.prod(yours) == math.prod(expected):
+    if 1 in yours[1:-1] and 1 not in expected and math.prod(yours) == math.prod(expected):
         return "there is a dimension of size 1 too many. Where does it come from, keepdim=True, [:, None] or a stack?"
     if len(expected) == 3 and yours == (expected[0] * expected[1], expected[2]):
         return "examples and positions were made one dimension. Give the result the shape (B, T, C) back."
     if len(yours) < len(expected) and math.prod(yours) == math.prod(expected):
         return "two dimensions were made one. Give the result its own shape back."
+    if len(yours) == len(expected) and sorted(yours) == sorted(expected):
+        return "two dimensions are swapped."
     if yours[1:] == expected[1:] and yours[0] == 1:
         return "it was made for one example; here are several."
     if len(expected) == 3 and yours in ((expected[0], expected[2]), (expected[0], 1, expected[2])):
@@ -258,8 +260,8 @@ def cause_of_shape(yours, expected):
     if positions and len(yours) == 3 and all(yours[axis] == expected[axis] for axis in others):
         if yours[1] == expected[1] - 1:
             return "a position is missing. Give one row for each."
-        if yours[1] == 2 * expected[1]:
-            return "something was joined to the positions. Each position keeps one row."
+        if yours[1] > expected[1]:
+            return "there are more positions than in the input: it was filled up, or something was joined to it."
     if yours[:-1] == expected[:-1] and yours[-1] == 2 * expected[-1]:
         return "two things were joined along the last dimension. Add them, don't join them."
     if yours[:-1] == expected[:-1]:
@@ -349,6 +351,8 @@ def _picture(yours, expected, place, axes):
 
 def likely_cause(yours, suspects, tolerance=1e-4):
     """The first known mistake that gives the learner's tensor, in words, or None."""
+    if not yours.isfinite().any():  # all are alike then
+        return None
     for words, wrong in suspects:
         if wrong.shape == yours.shape and agree(yours, wrong, tolerance).all():
             return words

@@ -9,11 +9,11 @@ reads /autograder/submission and writes /autograder/results/results.json: one te
 import argparse
 import json
 import os
+import shutil
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
-
-import nbformat
 
 COURSE = Path(__file__).resolve().parent.parent
 FILES = ["pyproject.toml", "constraints.txt", "README.md", "LICENSE", "nbgrader_config.py"]
@@ -38,6 +38,10 @@ AUTOGRADER=${{AUTOGRADER:-/autograder}}
 cd "$AUTOGRADER/source"
 exec "$AUTOGRADER/venv/bin/python" -m learngpt_teaching.gradescope {assignment} --run "$AUTOGRADER"
 """
+
+
+class Nothing(Exception):
+    """There is nothing to grade. The message is for the student."""
 
 
 def build(assignment, to):
@@ -75,12 +79,16 @@ def run(assignment, autograder):
 
     autograder = Path(autograder)
     try:
-        folder = _notebooks(autograder / "submission")
-        results = {"tests": _tests(assignment, grade(folder))}
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder) / assignment
+            folder.mkdir()
+            for path in _notebooks(autograder / "submission"):
+                shutil.copy2(path, folder)
+            results = {"tests": _tests(grade(folder))}
     except Exception as error:
         # A student sees this sentence; the reason is for the instructor, in the log of the autograder.
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        said = str(error) if isinstance(error, FileNotFoundError) else "The autograder failed. Tell your instructor."
+        said = str(error) if isinstance(error, Nothing) else "The autograder failed. Tell your instructor."
         results = {"score": 0, "output": said}
     (autograder / "results").mkdir(exist_ok=True)
     path = autograder / "results" / "results.json"
@@ -88,41 +96,27 @@ def run(assignment, autograder):
 
 
 def _notebooks(submission):
-    """The folder that the notebooks lie in: the outermost one that has any."""
-    found = sorted(
-        (path.parent for path in submission.rglob("*.ipynb") if not LEFT_OUT & set(path.parts)),
-        key=lambda folder: len(folder.parts),
-    )
+    """The notebooks of the outermost folder that has any."""
+    found = [path for path in sorted(submission.rglob("*.ipynb")) if not LEFT_OUT & set(path.parts)]
     if not found:
-        raise FileNotFoundError("There is no notebook in what was handed in. Hand in the files that end in .ipynb.")
-    return found[0]
+        raise Nothing("There is no notebook in what was handed in. Hand in the files that end in .ipynb.")
+    outermost = min((path.parent for path in found), key=lambda folder: len(folder.parts))
+    return [path for path in found if path.parent == outermost]
 
 
-def _tests(assignment, results):
+def _tests(graded):
     """One test for each check, as Gradescope wants it."""
-    titles = _titles(assignment)
     return [
         {
-            "name": f"{notebook}: {titles.get(check, check.replace('_', ' '))}",
-            "score": points,
-            "max_score": possible,
-            "output": message if points < possible else "",
+            "name": f"{each.job.name}: {title}",
+            "score": outcome.points,
+            "max_score": outcome.possible,
+            "output": outcome.message if outcome.points < outcome.possible else "",
             "visibility": "visible",
         }
-        for notebook, check, points, possible, message in results
+        for each in graded
+        for _, title, outcome in each.rows
     ]
-
-
-def _titles(assignment):
-    """What the checks of an assignment are called: {grade id: title}."""
-    from learngpt_teaching.feedback import check_title
-
-    return {
-        cell.metadata.nbgrader.grade_id: check_title(cell)
-        for path in (COURSE / "source" / assignment).glob("*.ipynb")
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-    }
 
 
 def main():

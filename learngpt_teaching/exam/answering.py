@@ -30,7 +30,7 @@ class _NoResult(Exception):
 def answer(channel, namespace, given=None):
     """Answer all questions that come over a socket.
 
-    To be called in a copy of the kernel that is thrown away afterwards: it changes what the whole process shares.
+    To be called in a copy of the kernel that ends right afterwards (os._exit): it changes what a whole process shares.
 
     Args:
         channel: a connected, blocking stream socket.
@@ -38,7 +38,7 @@ def answer(channel, namespace, given=None):
         given: name -> value, those of the course's own cells, to be put back first.
 
     Raises:
-        OSError: the other side ended the connection.
+        EOFError, OSError: the other side ended the connection.
     """
     namespace.update(given or {})
     _silence()
@@ -127,7 +127,7 @@ class _Desk:
         self.namespace, self.tensors, self.seconds, self.late = namespace, tensors, seconds, late
         self.results = []  # of each step so far: (Status, value)
         self.looked = set()
-        self.lent = []  # (class, attribute, its own value or _Desk)
+        self.lent = []  # (class, attribute, its own value, or _Desk where it had none)
 
     def answers(self, steps):
         """Take the steps; for each answer that is asked for: status, code of the dtype, shape and bytes."""
@@ -195,9 +195,9 @@ class _Desk:
         """End the loans to classes."""
         for cls, name, own in reversed(self.lent):
             if own is _Desk:
-                delattr(cls, name)
+                type.__delattr__(cls, name)
             else:
-                setattr(cls, name, own)
+                type.__setattr__(cls, name, own)
 
     def tensor(self, index, grad):
         return self.tensors[index].clone().requires_grad_(grad)
@@ -300,10 +300,10 @@ class _Desk:
         return _Keyed(key, vocabulary)
 
     def lend(self, target, name, lent):
-        if isinstance(target, type):
-            self.lent.append((target, name, vars(target).get(name, _Desk)))
-            lent = staticmethod(lent)
-        setattr(target, name, lent)
+        if not isinstance(target, type):
+            return setattr(target, name, lent)
+        self.lent.append((target, name, vars(target).get(name, _Desk)))
+        type.__setattr__(target, name, staticmethod(lent))  # whatever a metaclass says to it
 
     def shown(self, keyed, rows, width):
         table = [[call, len(row), *row[-width:]] for call, texts in enumerate(keyed.shown) for row in texts.tolist()]

@@ -59,10 +59,10 @@ def follows(draw, gradients, function, point, directions=2, step=1e-5):
 
 
 class _Written:
-    """One call of generate, and what is asked of each: integers that go on from idx, and nothing else changed."""
+    """One call of generate, and what is asked of each: tokens that go on from idx, and nothing else changed."""
 
-    def __init__(self, ask, model, idx, new):
-        self.idx = idx
+    def __init__(self, ask, V, model, idx, new):
+        self.V, self.idx = V, idx
         given = ask.tensor(idx)
         out = ask.method(model, "generate", given, new)
         self.gradients_on = ask.answer(ask.gradients_on(), (), BOOL)
@@ -72,9 +72,11 @@ class _Written:
     @property
     def text(self):
         """(B, T + new), or None."""
-        right = same(self.gradients_on, True) and same(self.given, self.idx) and self.out.value is not None
-        kept = right and bool((self.out.value[:, : self.idx.shape[1]] == self.idx).all())
-        return self.out.value.astype(np.int64) if kept else None
+        out = self.out.value
+        if not same(self.gradients_on, True) or not same(self.given, self.idx) or out is None:
+            return None
+        kept = (out[:, : self.idx.shape[1]] == self.idx).all() and 0 <= out.min() and out.max() < self.V
+        return out.astype(np.int64) if kept else None
 
 
 def _bigram(ask, vocabulary, block_size, table=None):
@@ -97,10 +99,9 @@ def generate_appends(draw):
         ask = draw.script()
         scripts.append(ask)
         model = _bigram(ask, V, block_size, draw.normal(V, V, scale=0.2))
-        written.append((V, _Written(ask, model, draw.tokens(V, B, T), new)))
+        written.append(_Written(ask, V, model, draw.tokens(V, B, T), new))
     yield scripts
-    texts = [(V, each.text) for V, each in written]
-    return all(text is not None and 0 <= text.min() and text.max() < V for V, text in texts)
+    return all(each.text is not None for each in written)
 
 
 def generate_samples(draw):
@@ -124,11 +125,11 @@ def _draws_of_tables(draw):
     idx = _contexts(draw, V, T, 6000)
     ask = draw.script()
     model = _bigram(ask, V, 8, tables[0])
-    written = [_Written(ask, model, idx, 2)]
+    written = [_Written(ask, V, model, idx, 2)]
     ask.train(model, False)
-    written.append(_Written(ask, model, idx, 2))
+    written.append(_Written(ask, V, model, idx, 2))
     ask.load(model, "token_embedding_table.weight", tables[1])
-    written.append(_Written(ask, model, idx, 2))
+    written.append(_Written(ask, V, model, idx, 2))
 
     def fit():
         texts = [each.text for each in written]
@@ -146,7 +147,7 @@ def _draws_of_many_tokens(draw):
     V = int(draw.random.integers(64, 71))
     table = draw.normal(V, V, scale=1.3)
     ask = draw.script()
-    written = _Written(ask, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 12000), 1)
+    written = _Written(ask, V, _bigram(ask, V, 8, table), _contexts(draw, V, 2, 12000), 1)
     return [ask], lambda: written.text is not None and fits_table(written.text, 2, table, 3)
 
 
@@ -160,7 +161,7 @@ def _draws_of_contexts(draw):
     ask = draw.script()
     model = _bigram(ask, V, block_size)
     ask.lend(model, "logits", ask.keyed(key, V))
-    written = _Written(ask, model, idx, new)
+    written = _Written(ask, V, model, idx, new)
     small, right = _shows(draw, V, block_size, idx.shape[1], new)
 
     def fit():
@@ -187,23 +188,27 @@ def softmax(logits, axis=-1):
 def fits_table(text, T, table, contexts):
     """Whether the tokens from column T on can have been drawn from softmax(table), row by row and alone.
 
-    Four kinds of evidence against it are weighed, see `evidence`: the first draws of each context; all draws, by
-    context, step and token before; and pairs of draws of neighbouring rows with the same context, whose tokens must not
-    have to do with one another.
+    Weighed are, see `evidence`, the first draws of each context; all draws, by context, step and token before; and
+    pairs of draws in neighbouring rows, with the same context and with another, which must not have to do with one
+    another.
     """
     p = softmax(table)
     V = len(p)
-    first, later, pairs = [], [], []
+    drawn = text[:, T].reshape(-1, contexts)  # (rows of a context, context)
+    own = p[text[:contexts, T - 1]]  # (context, V)
+    first = [(drawn[:, context], own[context]) for context in range(contexts)]
+    later = []
     for context in range(contexts):
         rows = text[context::contexts]
-        first.append((rows[:, T], p[rows[0, T - 1]]))
-        paired = rows[: len(rows) // 2 * 2, T].reshape(-1, 2)
-        both = np.outer(p[rows[0, T - 1]], p[rows[0, T - 1]]).ravel()
-        if V < 16:  # of more tokens there are too many pairs to be counted
-            pairs.append((paired[:, 0] * V + paired[:, 1], both))
         for step in range(T, text.shape[1]):
             later += [(rows[rows[:, step - 1] == before, step], p[before]) for before in range(V)]
-    return all(evidence(groups) < math.log(3 / CHANCE) for groups in (first, later, pairs))
+    weighed = [first, later]
+    if V < 16:  # of more tokens there are too many pairs to be counted
+        weighed.append(
+            [(drawn[::2, c] * V + drawn[1::2, c], np.outer(own[c], own[c]).ravel()) for c in range(contexts)]
+        )
+        weighed.append([(drawn[:, 0] * V + drawn[:, 1], np.outer(own[0], own[1]).ravel())])
+    return all(evidence(groups) < math.log(len(weighed) / CHANCE) for groups in weighed)
 
 
 def evidence(groups):
@@ -221,8 +226,6 @@ def evidence(groups):
     for drawn, p in groups:
         V, n = len(p), len(drawn)
         counts = np.bincount(drawn, minlength=V)
-        if len(counts) > V:
-            return math.inf
         open_ratio = lgamma(V / 2) - lgamma(n + V / 2) - V * lgamma(0.5) - float(counts @ np.log(p))
         open_ratio += sum(lgamma(count + 0.5) for count in counts.tolist())
         order = np.argsort(-p)
@@ -262,7 +265,7 @@ def _shows(draw, V, block_size, T, new):
     model = _bigram(ask, V, block_size)
     keyed = ask.keyed(draw.key(), V)
     ask.lend(model, "logits", keyed)
-    written = _Written(ask, model, idx, new)
+    written = _Written(ask, V, model, idx, new)
     table = ask.answer(ask.shown(keyed, 8 * new, block_size + 1), (8 * new, block_size + 3), INTEGERS)
 
     def right():
@@ -283,9 +286,10 @@ def _shows(draw, V, block_size, T, new):
 def generate_writes_likelier_text(draw):
     """With a table that has learned, the text is likelier; and `forward` gives logits, loss and its gradient.
 
-    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors.
+    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors. In 1,500
+    such languages a token cost 4.7 nats less after learning, with a standard deviation of 0.41; wanted is 1.
     """
-    V, T, new = 50, 4, 160
+    V, T, new = 50, 4, 120
     frequency = draw.random.permutation(1 / np.arange(1, V + 1) ** 2.5)
     pairs = np.log(frequency) + 1.5 * draw.random.standard_normal((V, V))
     surprise = -np.log(softmax(pairs) + 1e-5)  # nats for each next token
@@ -294,9 +298,9 @@ def generate_writes_likelier_text(draw):
     tables = [table.astype(np.float32) for table in (raw, learned)]
     ask = draw.script()
     model = _bigram(ask, V, 8, tables[0])
-    texts = [_Written(ask, model, draw.tokens(V, 1, T), new)]
+    texts = [_Written(ask, V, model, draw.tokens(V, 1, T), new)]
     table = ask.load(model, "token_embedding_table.weight", tables[1])
-    texts.append(_Written(ask, model, texts[0].idx, new))
+    texts.append(_Written(ask, V, model, texts[0].idx, new))
     idx, targets = draw.tokens(V, 2, 3, 6)
     pair = ask.call(model, ask.tensor(idx), ask.tensor(targets))
     loss = ask.item(pair, 1)
@@ -441,7 +445,7 @@ def needs_no_loop(name):
         yield [ask]
         if not came(*calls, *counts) or not gradient.learns():
             return False
-        least = min(b - a for a, b in zip(small, large))  # what a loop would add, at one step each time
+        least = min(b - a for a, b in zip(small, large)) / 2  # what a loop would add, at one step for every two numbers
         return bool((counts[1].value - counts[0].value < least).all())
 
     return exam
@@ -835,16 +839,14 @@ def _learns_tokens(draw, model, codes, idx, targets, out, gradients, point):
 
 
 def _codes(draw, sizes, dtypes=FLOATS):
-    """A script that asks for two tables of each size, and a function that gives one table each, or None."""
+    """A script that asks for a table of each size and the first one again, and a function that gives them, or None."""
     ask = draw.script()
     cls = ask.look("GPTVer3")
-    answers = [[ask.answer(ask.method(cls, "pos_encodings", *size), size, dtypes) for _ in range(2)] for size in sizes]
+    answers = [ask.answer(ask.method(cls, "pos_encodings", *size), size, dtypes) for size in (*sizes, sizes[0])]
 
     def tables():
-        for one, other in answers:
-            if not came(one, other) or not np.allclose(one.value, other.value, rtol=1e-4, atol=1e-4):
-                return None
-        return [np.float64(one.value) for one, _ in answers]
+        *found, again = answers
+        return [np.float64(each.value) for each in found] if came(*found) and near(again, found[0].value) else None
 
     return ask, tables
 

@@ -176,6 +176,12 @@ HOLES = [
             u = torch.rand(len(p) // 6 + 1, 1).repeat_interleave(6, 0)[: len(p)]
             idx = torch.cat((idx, (p.cumsum(-1) < u).sum(-1, keepdim=True).clamp(max=p.shape[1] - 1)), 1)
         return idx"""),
+    ("one random number for three examples", "gpt_v1_generate", """
+        for _ in range(max_new_tokens):
+            p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+            u = torch.rand(len(p) // 3 + 1, 1).repeat_interleave(3, 0)[: len(p)]
+            idx = torch.cat((idx, (p.cumsum(-1) < u).sum(-1, keepdim=True).clamp(max=p.shape[1] - 1)), 1)
+        return idx"""),
     ("shows the context, draws from the table", "gpt_v1_generate", """
         for _ in range(max_new_tokens):
             self(idx[:, -self.block_size :])

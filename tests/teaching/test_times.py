@@ -1,12 +1,16 @@
 """Times of submissions: a bad one costs nothing, and what a penalty depends on is seen when it changes."""
 
+import logging
 import os
 from datetime import datetime
 from types import SimpleNamespace
 
+import nbformat
 import pytest
+from nbgrader.plugins import BasePlugin
+from traitlets.config import Config
 
-from learngpt_teaching.times import dates, late, put_bad_time_aside, read_time
+from learngpt_teaching.times import QuietPenalties, dates, late, put_bad_time_aside, read_time
 from tests.support.classroom import make_course, mark, open_gradebook
 
 
@@ -95,3 +99,33 @@ def test_a_late_student_is_one_line():
     assert late(submission) == "dora: 1 day, 11:23:30 late, no penalty"
     submission.total_seconds_late = 0
     assert late(submission) == ""
+
+
+class TenPercentADay(BasePlugin):
+    """The rule that the instructor's page shows."""
+
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        days = -(-total_seconds_late // 86_400)  # a day that has begun counts
+        return min(score, score * 0.1 * days)
+
+
+@pytest.mark.parametrize(
+    "options, penalty",
+    [
+        ({}, 0),
+        ({"LateSubmissionPlugin": {"penalty_method": "zero"}}, 15),
+        ({"AssignLatePenalties": {"plugin_class": TenPercentADay}}, 3),
+    ],
+)
+def test_a_penalty_is_nbgraders_and_its_warnings_are_quiet(tmp_path, caplog, options, penalty):
+    course = make_course(tmp_path / "course")
+    mark(course, "dora")
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_assignment("week1", duedate="2024-03-01 12:00:00")
+        gradebook.update_or_create_submission("week1", "dora", timestamp="2024-03-02 13:00:00")
+    about = {"notebook": "1-bigram", "assignment": "week1", "student": "dora"}
+    resources = {"nbgrader": about | {"db_url": f"sqlite:///{course / 'gradebook.db'}"}}
+    QuietPenalties(config=Config(options)).preprocess(nbformat.v4.new_notebook(), resources)
+    with open_gradebook(course) as gradebook:
+        assert gradebook.find_submission("week1", "dora").late_submission_penalty == penalty
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -31,14 +31,19 @@ class _Run:
     def __init__(self, Head, B, T, C, block_size, seed, debug=False, training=True):
         torch.manual_seed(seed)
         self.head = run("HeadVer4(block_size, embed_size)", Head, block_size, C).train(training)
-        for layer in ("query", "key", "value"):
+        for layer in ("key", "query", "value"):
             if not hasattr(self.head, layer):
                 raise CheckFailed(f"The head has no layer self.{layer}. Leave __init__ as it was given.")
         self.x = 2 * torch.randn(B, T, C, generator=seeded(seed))
         self.what = "head(x, debug=True)" if debug else "head(x)"
         self.block_size, self.debug = block_size, debug
         if not debug:
-            run(self.what, Head(block_size, C), torch.ones(B, block_size, C))
+            full = torch.ones(B, block_size, C)
+            tensor(
+                run(self.what, Head(block_size, C), full),
+                f"{self.what} of an x of shape {tuple(full.shape)}",
+                full.shape,
+            )
             self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
@@ -106,6 +111,8 @@ def _cause_of_run(ran, wei):
     right = softmax_of(ran.scores, ran.future)
     if agree(wei, right).all():
         return None if agree(ran.out, right @ ran.v).all() else likely_cause(ran.out, _value_suspects(ran, right))
+    if wei.isnan().all():
+        return "all weights are nan: from 0 times infinity, a mask times -inf perhaps, or from 0 / 0. Use masked_fill."
     known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
     if agree(ran.out, right @ ran.v).all():
         return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
@@ -266,8 +273,10 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     right_weights = agree(ran.wei(), softmax_of(ran.scores, ran.future)).all()
     for words, value in _variance_suspects(ran, B, T, C):
         if _near(yours, value.item(), 1e-5):
-            early = right_weights and words.startswith("the scores were")
-            words = "it was taken at another place than right after the division by sqrt(C)." if early else words
+            if right_weights and words.startswith("the scores were not divided"):
+                words = "it was taken before the division by sqrt(C). Take it right after."
+            elif right_weights and words.startswith("the scores were"):
+                words = f"it isn't that of the scores that the weights were made of. It would be right if {words}"
             raise CheckFailed(f"{said}\nLikely cause: {words}")
     if _near(yours, 1.0):
         raise CheckFailed(
@@ -343,7 +352,7 @@ def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed
 
 
 def _weights_are_scaled_softmax(ran):
-    for layer in ("query", "key", "value"):
+    for layer in ("key", "query", "value"):
         if getattr(ran.head, layer).bias is not None:
             raise CheckFailed(f"self.{layer} has a bias; it is given with bias=False. Leave __init__ as it was given.")
     wei = ran.wei()
@@ -396,7 +405,6 @@ def _weight_suspects(ran, block_size):
     right, plain = minus_inf.softmax(-1), scores.softmax(-1)
     yield from [
         ("self.wei is transposed: row t must hold what position t takes.", right.transpose(1, 2)),
-        ("0 times infinity is nan: the mask was multiplied with -inf. Use masked_fill.", zeros * float("nan")),
         ("the mask came after the softmax: the future was cut off after the softmax.", plain * ~future),
         ("-inf was put in after the softmax; it belongs into the scores.", plain.masked_fill(future, float("-inf"))),
         ("these are the masked scores, before the softmax.", minus_inf),

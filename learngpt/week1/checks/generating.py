@@ -319,6 +319,11 @@ def _other_distributions(table, past, contexts, drawn, factor):
         kept = logits.masked_fill(logits < logits.topk(k).values[-1], float("-inf")).softmax(0)
         yield f"only the {k} most probable tokens are drawn; the others belong to the distribution too.", kept
     yield "the token before is never drawn again; it may be.", _share(right.index_fill(0, past[-1], 0))
+    yield (
+        "what is appended is a place in the sorted list, not the token that stands there.",
+        right.sort(descending=True).values,
+    )
+    yield "what is appended is a place in the sorted list, not the token that stands there.", right.sort().values
     never = (drawn == 0).nonzero().flatten()
     yield (
         f"some tokens are never drawn; all of them may come (never seen: {never.tolist()[:5]}).",

@@ -36,7 +36,7 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
     x = x if x.dim() == 3 else x[None]
     name, head = Head.__name__, _make(Head)
     out = run(f"{name}()(x)", head, x, hint=lambda: _as_cause(_sizes_it_takes(Head)))
-    _has_its_shape(Head, head, out, x)
+    _has_its_shape(Head, out, x)
     out = tensor(out, f"The output of {name}", x.shape)
     fact = f"Row t of {name}'s output is not the mean of rows 0 to t of the input."
     if not agree(out, _mean_of_past(x)).all():
@@ -54,34 +54,35 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
             hint=lambda: _as_cause(_remembers(Head, again) or _sizes_it_takes(Head)),
         )
         out = tensor(out, f"The output of {name}", again.shape)
-        if not agree(out, _mean_of_past(again)).all():
-            cause = _remembers(Head, again)
-            fact = f"{name} gives something else when it is called again." if cause else fact
-            compare(fact, out, _mean_of_past(again), cause=cause, otherwise=_as_cause(_sizes_it_takes(Head)))
+        if agree(out, _mean_of_past(again)).all():
+            continue
+        if words := _remembers(Head, again):
+            compare(f"{name} gives something else when it is called again.", out, _mean_of_past(again), cause=words)
+        compare(fact, out, _mean_of_past(again), **_explained(Head, again, out))
 
 
 def _make(Head):
     return run(f"{Head.__name__}()", Head)
 
 
-def _has_its_shape(Head, head, out, x):
+def _has_its_shape(Head, out, x):
     """Fail with the likely cause where the output has another shape than x, by what three examples show."""
     name = Head.__name__
     if not isinstance(out, torch.Tensor) or out.shape == x.shape:
         return
-    if out is getattr(head, "wei", None) or (name != "HeadVer1" and out.shape == (x.shape[1], x.shape[1])):
-        raise CheckFailed(
-            f"The output of {name} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\n"
-            "Likely cause: these are the weights. Weigh x with them: weights @ x."
-        )
     cause = ""
     with contextlib.suppress(Exception):
-        cause = cause_of_shape(tuple(Head()(torch.randn(3, 5, 4, generator=seeded(99))).shape), (3, 5, 4))
+        probed = Head()(torch.randn(3, 5, 4, generator=seeded(99)))
+        cause = cause_of_shape(tuple(probed.shape), (3, 5, 4))
+        if probed.shape == (3, 5, 4) and out.shape == x.shape[1:]:
+            cause = "the dimension of the examples is gone where there is one example only. Was it squeezed away?"
+        if probed.shape[-2:] == (5, 5):
+            cause = "these are the weights. Weigh x with them: weights @ x."
     cause = cause or _sizes_it_takes(Head)
-    if cause:
-        raise CheckFailed(
-            f"The output of {name} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\nLikely cause: {cause}"
-        )
+    raise CheckFailed(
+        f"The output of {name} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\n"
+        + (f"Likely cause: {cause}" if cause else "Each position of each example has a row of C numbers, (B, T, C).")
+    )
 
 
 def _remembers(Head, x):
@@ -299,7 +300,7 @@ def _oddities(x, lesson):
         (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
         ("the sum was divided by t; rows 0 to t are t + 1.", x.cumsum(1) / (count - 1)),
         ("each row was divided by t + 1 and nothing was added up.", x / count),
-        ("only the largest position t and the first were averaged.", (x + x[:, :1]) / 2),
+        ("only the first position and position t were averaged.", (x + x[:, :1]) / 2),
         ("the average runs over the examples of the batch too.", mean.mean(0).expand_as(x)),
         ("the average runs over the examples of the batch, not over the past.", x.mean(0).expand_as(x)),
         ("the average runs over the examples of the batch, not over the past.", _mean_over(x, 0)),
@@ -349,11 +350,20 @@ def _oddities(x, lesson):
         ("the means were rounded.", mean.round()),
         ("each row was divided by its own sum over the channels; divide by t + 1.",
          x.cumsum(1) / x.cumsum(1).sum(2, keepdim=True)),
+        *(("the product mixes the channels of a position. It is weights @ x, with (T, T) weights.", x @ w)
+          for w in _channel_weights(C)),
         ("the examples were laid one behind the other: the past of one isn't that of the next.",
          _mean_of_past(x.reshape(1, B * T, C)).view_as(x)),
         ("the past of each channel was mixed: x was given another shape without swapping its dimensions.",
          _mean_of_past(x.reshape(B, C, T).mT).mT.reshape(x.shape)),
     ]  # fmt: skip
+
+
+def _channel_weights(C):
+    """Triangles (C, C) that somebody may multiply x with from the right."""
+    tril = torch.ones(C, C).tril()
+    divided = tril / tril.sum(1, keepdim=True)
+    return tril, tril.T, divided, divided.T
 
 
 def _mean_over(x, dim):
@@ -473,12 +483,13 @@ def _lines():
 
 
 def lets_gradients_through(Head, B=2, T=4, C=3, seed=0):
-    """A gradient reaches the input, so that embeddings before the head can learn."""
-    x = torch.randn(B, T, C, generator=seeded(seed), requires_grad=True)
-    name = Head.__name__
-    out = run(f"{name}()(x)", _make(Head), x)
-    tensor(out, f"The output of {name}", x.shape)
-    _gradient_reaches_input(name, x, out)
+    """A gradient reaches the input in each of two calls, so that embeddings before the head can learn."""
+    name, head = Head.__name__, _make(Head)
+    for number in range(2):
+        x = torch.randn(B, T, C, generator=seeded(seed + number), requires_grad=True)
+        out = run(f"{name}()(x)", head, x)
+        tensor(out, f"The output of {name}", x.shape)
+        _gradient_reaches_input(name, x, out)
 
 
 def _gradient_reaches_input(name, x, out):
@@ -487,7 +498,7 @@ def _gradient_reaches_input(name, x, out):
         raise CheckFailed(f"{name} gives {value}. Where does a division by 0, or 0 times infinity, come from?")
     out = out.sum()
     if out.requires_grad:
-        hint = "A tensor was changed in place after it was used. Make a new one instead."
+        hint = "Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one."
         [gradient] = run(f"the gradient of {name}", torch.autograd.grad, out, x, allow_unused=True, hint=hint)
     if not out.requires_grad or gradient is None or not gradient.abs().sum() > 0:
         raise CheckFailed(
@@ -546,6 +557,8 @@ def _cause_of_weights(wei, out, x):
     right = softmax_of(torch.zeros(T, T), future)
     if agree(wei, right).all():
         return None if agree(out, right @ x).all() else likely_cause(out, _weighed(right, x))
+    if wei.isnan().all():
+        return "all weights are nan: from 0 times infinity, a mask times -inf perhaps, or from 0 / 0. Use masked_fill."
     known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
     if agree(out, right @ x).all():
         return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
@@ -591,7 +604,6 @@ def mean_weight_suspects(T):
         ("the future isn't masked, or got the score 0 instead of -inf.", softmax_of(zeros, future, 0.0)),
         ("the future isn't masked: these are the scores, all 0, before mask and softmax.", zeros),
         ("the future got inf; -inf hides it.", nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
-        ("0 times infinity is nan: the mask was multiplied with -inf. Use masked_fill.", nan),
         ("the past was masked instead of the future, position t with it.", softmax_of(zeros, ~future)),
         ("the past was masked instead of the future.", softmax_of(zeros, ~future & ~eye)),
         ("position t itself is masked too; it must see itself.", softmax_of(zeros, future | eye)),
@@ -603,8 +615,14 @@ def mean_weight_suspects(T):
         ("softmax was taken twice.", right.softmax(1)),
         ("the exponentials aren't divided by their sum; softmax does that.", math.e * tril),
         ("the past is masked: it is torch.tril(...) == 0 that is the future, not == 1.", nan.masked_fill(future, 0)),
-        ("softmax of the triangle: 0 is a score like another. Put -inf where the triangle is 0.", tril.softmax(1)),
-        ("softmax of the triangle: 0 is a score like another. Put -inf where the triangle is 0.", tril.T.softmax(1)),
+        (
+            "the score of the future is only 1 below that of the past, as 0 is below 1. Only -inf hides it.",
+            tril.softmax(1),
+        ),
+        (
+            "the score of the past is 1 below that of the future. -inf is put where the triangle is 0.",
+            tril.T.softmax(1),
+        ),
     ]
 
 

@@ -77,11 +77,8 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
             ("softmax was taken of what the head gave; lm_head takes it as it is.", to_logits(head(x).softmax(-1))),
             ("negative numbers of the head were set to 0; lm_head takes them as they are.", to_logits(head(x).relu())),
             ("the embeddings are scaled by sqrt(C) before the head.", to_logits(head(x * C**0.5))),
-            ("the embeddings are averaged over the positions before the head.",
-             to_logits(head(x.mean(1, keepdim=True).expand_as(x)))),
             ("every position got the mean of the head's output over all positions.",
              to_logits(head(x).mean(1, keepdim=True)).expand_as(right)),
-            ("every position got the last row of the head's output.", to_logits(head(x)[:, -1:]).expand_as(right)),
             ("each example got the logits of the first one.", right[:1].expand_as(right)),
             *after_lm_head(right),
             ("the embedding table is used a second time in place of lm_head.", head(x) @ embed.weight.T),
@@ -297,7 +294,7 @@ def descend(model, rate):
 
 
 # The parameters that the cells are given with, at the end of their full names.
-GIVEN = ("token_embedding_table.weight", "query.weight", "key.weight", "value.weight", "lm_head.weight", "lm_head.bias")
+GIVEN = ("token_embedding_table.weight", "key.weight", "query.weight", "value.weight", "lm_head.weight", "lm_head.bias")
 
 
 def _gradients_reach_all(model):

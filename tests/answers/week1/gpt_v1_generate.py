@@ -238,7 +238,7 @@ def crops_the_start(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("shows one token too few", CROPS, "It never saw more than 3")
+@wrong("shows one token too few", CROPS, "one token too few is shown")
 def crops_too_much(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -max(1, self.block_size - 1) :])
@@ -246,7 +246,7 @@ def crops_too_much(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("shows only the last token", CROPS, "It never saw more than 1")
+@wrong("shows only the last token", CROPS, "never more than 1 are shown")
 def last_token_only(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -1:])
@@ -314,7 +314,7 @@ def padded(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("stops at token 0", KEEPS, "comes back without the new tokens")
+@wrong("stops at token 0", KEEPS, "the loop ends too early")
 def stops_early(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])
@@ -449,7 +449,7 @@ def log_probabilities(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("takes the pair for the logits", KEEPS, "self(idx) gives a pair, logits and loss")
+@wrong("takes the pair for the logits", KEEPS, "self(idx) gives a pair, (logits, loss)")
 def forgets_the_pair(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits = self(idx[:, -self.block_size :])[:, -1]
@@ -474,7 +474,7 @@ def one_number(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("shows one token less than it might", CROPS, "It never saw more than 3")
+@wrong("shows one token less than it might", CROPS, "one token too few is shown")
 def one_too_few(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         p = self(idx[:, -self.block_size + 1 :])[0][:, -1].softmax(-1)

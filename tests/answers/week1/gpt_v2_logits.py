@@ -109,13 +109,13 @@ def head_of_its_own(self, idx):
     return self.lm_head(HeadVer1()(x))  # noqa: F821
 
 
-@wrong("a ReLU between head and lm_head", LOGITS, "What goes into lm_head is already something else")
+@wrong("a ReLU between head and lm_head", LOGITS, "negative numbers of the head were set to 0")
 def relu(self, idx):
     x = self.token_embedding_table(idx)
     return self.lm_head(torch.relu(self.head(x)))
 
 
-@wrong("the embeddings times sqrt(C)", LOGITS, "What goes into the head is already something else")
+@wrong("the embeddings times sqrt(C)", LOGITS, "the embeddings are scaled by sqrt(C)")
 def scaled_embeddings(self, idx):
     x = self.token_embedding_table(idx) * self.token_embedding_table.embedding_dim**0.5
     return self.lm_head(self.head(x))
@@ -140,7 +140,7 @@ def transposed(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx))).transpose(1, 2)
 
 
-@wrong("fills up to block_size", LOGITS, "a size is fixed")
+@wrong("fills up to block_size", LOGITS, "there are more positions than in the input")
 def padded(self, idx):
     B, T = idx.shape
     idx = nn.functional.pad(idx, (0, self.block_size - T))
@@ -153,7 +153,7 @@ def averages_examples(self, idx):
     return self.lm_head(self.head(x).mean(0, keepdim=True).expand_as(x))
 
 
-@wrong("logits over 0.8", LOGITS, "what comes back isn't what lm_head gives")
+@wrong("logits over 0.8", LOGITS, "the logits are multiplied by 1.25")
 def temperature(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx))) / 0.8
 

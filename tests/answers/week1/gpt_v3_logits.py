@@ -11,7 +11,7 @@ APART = "gpt_v3_tells_repeated_tokens_apart"
 ADDS = "gpt_v3_adds_positions_to_sequences_of_any_length"
 
 
-@wrong("no positions", APART, "pos_encodings is not added to the embeddings")
+@wrong("no positions", APART, "no positions are added")
 def no_positions(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)))
 
@@ -22,7 +22,7 @@ def after_the_head(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)) + self.pos_encodings(self.block_size, C)[:T])
 
 
-@wrong("works for T = block_size only", ADDS, "add the first T positions")
+@wrong("works for T = block_size only", ADDS, "add the first T codes")
 def whole_block_only(self, idx):
     x = self.token_embedding_table(idx)
     return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])))
@@ -79,7 +79,7 @@ def detached(self, idx):
     return self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))
 
 
-@wrong("remembers the codes of the first call", ADDS, "every position gets the code of position 0")
+@wrong("remembers the codes of the first call", ADDS, "something is kept from an earlier call")
 def remembered(self, idx):
     x = self.token_embedding_table(idx)
     if not hasattr(self, "codes"):
@@ -174,7 +174,7 @@ def a_tenth(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("the mean of embedding and code", ADDS, "What goes into the head is already something else")
+@wrong("the mean of embedding and code", ADDS, "embeddings and positions are averaged")
 def averaged(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx)
@@ -231,7 +231,7 @@ def own_embedding(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("keeps the codes of the first text", ADDS, "every position gets the code of position 0")
+@wrong("keeps the codes of the first text", ADDS, "something is kept from an earlier call")
 def first_length(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx)

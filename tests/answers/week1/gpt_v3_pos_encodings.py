@@ -30,13 +30,13 @@ def blocked(block_size, embed_size):
     return torch.cat((torch.sin(angles), torch.cos(angles)), dim=1)
 
 
-@wrong("base 100", VASWANI, "Vaswani's with base 100 instead of 10000")
+@wrong("base 100", VASWANI, "base 100 was taken in place of 10000")
 def base_100(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 100 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
 
-@wrong("base 1000", VASWANI, "Vaswani's with base 1000 instead of 10000")
+@wrong("base 1000", VASWANI, "base 1000 was taken in place of 10000")
 def base_1000(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 1000 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
@@ -58,7 +58,7 @@ def frequency_per_column(block_size, embed_size):
     return encodings
 
 
-@wrong("i instead of 2i", VASWANI, "An exponent of i/C instead of 2i/C does the same")
+@wrong("i instead of 2i", VASWANI, "An exponent of i/C in place of 2i/C does the same")
 def half_the_exponent(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size // 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
@@ -96,7 +96,7 @@ def over_the_length(block_size, embed_size):
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
 
-@wrong("whole-number division in the exponent", VASWANI, "every column has the same frequency")
+@wrong("whole-number division in the exponent", VASWANI, "every pair of columns has the same frequency")
 def integer_exponent(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) // embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
@@ -134,7 +134,7 @@ def half(block_size, embed_size):
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).half()
 
 
-@wrong("divides by the embed_size of the example", VASWANI, "divided by 8, which fits embed_size = 8 only")
+@wrong("divides by the embed_size of the example", VASWANI, "divided by 8, and fits embed_size = 8 only")
 def fitted_to_the_example(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / 8)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
@@ -156,7 +156,7 @@ def random_codes(block_size, embed_size):
     return torch.randn(block_size, embed_size)
 
 
-@wrong("sines of different frequencies without cosines", DISTANCES, "needs a sine and a cosine of the same frequency")
+@wrong("sines of different frequencies without cosines", DISTANCES, "And another one: columns 1, 3, 5 are sines")
 def sines_of_many_frequencies(block_size, embed_size):
     return torch.sin(torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size) / embed_size))
 
@@ -183,7 +183,7 @@ def no_return(block_size, embed_size):
     torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
 
-@wrong("float64, which the layers after it don't take", TRAINS, "stops with RuntimeError")
+@wrong("float64, which the layers after it don't take", VASWANI, "is torch.float64, expected torch.float32")
 def float64(block_size, embed_size):
     positions = torch.arange(block_size, dtype=torch.float64)[:, None]
     angles = positions / 10000 ** (torch.arange(0, embed_size, 2, dtype=torch.float64) / embed_size)
@@ -201,7 +201,7 @@ def negative_cosines(block_size, embed_size):
     return encodings
 
 
-@wrong("some other base", VASWANI, "base 12345 instead of 10000")
+@wrong("some other base", VASWANI, "base 12345 was taken in place of 10000")
 def base_12345(block_size, embed_size):
     positions = torch.arange(block_size)[:, None]
     divisors = 12345 ** (torch.arange(0, embed_size, 2) / embed_size)

@@ -167,12 +167,12 @@ def wrong_shape(x, B, T, C):
     return torch.stack([x[b, : t + 1].mean(0) for b in range(B) for t in range(T)])
 
 
-@wrong("copies numbers out of the graph", TRAINS, "gradient")
+@wrong("copies numbers out of the graph", MEANS, "No gradient reaches the input")
 def no_gradient(x, B, T, C):
     return torch.tensor([[x[b, : t + 1].mean(0).tolist() for t in range(T)] for b in range(B)])
 
 
-@wrong("keeps the result of the last call", TRAINS, "kept on self")
+@wrong("keeps the result of the last call", MEANS, "kept on self")
 def kept_result(self, x, B, T, C):
     if not hasattr(self, "out"):
         self.out = torch.zeros(B, T, C)
@@ -211,7 +211,7 @@ def divides_by_t_plus_2(x, B, T, C):
     return out
 
 
-@wrong("mean() without dim", MEANS, "the channels too")
+@wrong("mean() without dim", MEANS, "one mean of all rows and channels was taken")
 def one_mean_for_all_channels(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(B):
@@ -267,7 +267,7 @@ def long_window(x, B, T, C):
     return out
 
 
-@wrong("the mean of the first and the last row", MEANS, "takes [0.5, 0, 0.5, 0]")
+@wrong("the mean of the first and the last row", MEANS, "only the first position and position t were averaged")
 def first_and_last(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(B):
@@ -324,7 +324,7 @@ def float64(x, B, T, C):
     return torch.from_numpy(out)
 
 
-@wrong("b runs over T and t over B", MEANS, "Does each loop run over its own size")
+@wrong("b runs over T and t over B", MEANS, "Does the loop run over its own size")
 def bounds_swapped(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(T):

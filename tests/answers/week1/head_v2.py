@@ -56,7 +56,7 @@ def diagonal_too_far(x, B, T, C):
     return weights / weights.sum(1, keepdim=True) @ x
 
 
-@wrong("softmax over 0 and 1", EQUAL, "softmax over 0 and 1 doesn't hide the future")
+@wrong("softmax over 0 and 1", EQUAL, "softmax of 0 and 1 leaves the future a weight")
 def softmax_of_the_triangle(x, B, T, C):
     return torch.tril(torch.ones(T, T)).softmax(-1) @ x
 
@@ -103,7 +103,7 @@ def numpy_product(x, B, T, C):
     return torch.from_numpy(weights / weights.sum(1, keepdims=True) @ x.numpy())
 
 
-@wrong("keeps the weights of the first call", EQUAL, "it remembers something of an earlier call")
+@wrong("keeps the weights of the first call", EQUAL, "something is kept from the call before")
 def cached(self, x, B, T, C):
     if not hasattr(self, "wei") or self.wei.shape[0] < T:
         weights = torch.tril(torch.ones(T, T))
@@ -113,7 +113,7 @@ def cached(self, x, B, T, C):
     return self.wei[:T, :T] @ x * self.calls
 
 
-@wrong("crashes when the length changes", EQUAL, "Take T from x.shape in each call")
+@wrong("crashes when the length changes", EQUAL, "something is kept from the call before")
 def cached_for_one_length(self, x, B, T, C):
     if not hasattr(self, "wei"):
         weights = torch.tril(torch.ones(T, T))
@@ -154,7 +154,7 @@ def divided_by_examples(x, B, T, C):
     return w @ x
 
 
-@wrong("* instead of @", EQUAL, "And for B, T, C = 3, 5, 4")
+@wrong("* instead of @", EQUAL, "number by number with *")
 def number_by_number(x, B, T, C):
     w = torch.tril(torch.ones(T, T))
     w = w / w.sum(1, keepdim=True)
@@ -193,7 +193,7 @@ def window(x, B, T, C):
     return w @ x
 
 
-@wrong("drops the batch dimension where B is 1", EQUAL, "the first dimension is missing")
+@wrong("drops the batch dimension where B is 1", EQUAL, "Was it squeezed away")
 def squeezed(x, B, T, C):
     w = torch.tril(torch.ones(T, T))
     w = w / w.sum(1, keepdim=True)
@@ -207,7 +207,7 @@ def one_long_text(x, B, T, C):
     return (w @ x.reshape(T, B * C)).reshape(B, T, C)
 
 
-@wrong("bfloat16 weights", EQUAL, "takes [0.334, 0.334, 0.334, 0]")
+@wrong("bfloat16 weights", EQUAL, "something was rounded, or float16")
 def low_precision(x, B, T, C):
     w = torch.tril(torch.ones(T, T)).bfloat16()
     w = w / w.sum(1, keepdim=True)

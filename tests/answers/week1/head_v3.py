@@ -24,7 +24,7 @@ def mask_after_softmax(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("0 instead of -inf", FUTURE, "a score just one below the past")
+@wrong("0 instead of -inf", FUTURE, "only 1 below that of the past")
 def zero_for_the_future(self, x, B, T, C):
     scores = torch.ones(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, 0)
     self.wei = F.softmax(scores, dim=-1)
@@ -52,7 +52,7 @@ def mask_inverted(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("masks position t too", EQUAL, "position t itself is left out")
+@wrong("masks position t too", EQUAL, "position t itself is masked too")
 def masks_the_diagonal(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T), -1) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
@@ -98,13 +98,13 @@ def keeps_the_output(self, x, B, T, C):
     return self.wei
 
 
-@wrong("no softmax at all", EQUAL, "added up but not divided")
+@wrong("no softmax at all", EQUAL, "each seen position weighs 1")
 def no_softmax(self, x, B, T, C):
     self.wei = torch.tril(torch.ones(T, T))
     return self.wei @ x
 
 
-@wrong("softmax over the triangle of ones", FUTURE, "0 and 1 aren't 0 and -inf")
+@wrong("softmax over the triangle of ones", FUTURE, "only 1 below that of the past")
 def softmax_of_the_triangle(self, x, B, T, C):
     self.wei = F.softmax(torch.tril(torch.ones(T, T)), dim=-1)
     return self.wei @ x
@@ -118,7 +118,7 @@ def result_of_masked_fill_lost(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("keeps the weights of the first call", EQUAL, "Take T from x.shape in each call")
+@wrong("keeps the weights of the first call", EQUAL, "something is kept from the call before")
 def cached(self, x, B, T, C):
     if not hasattr(self, "wei"):
         scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
@@ -213,7 +213,7 @@ def not_divided(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("scores that depend on x", EQUAL, "of them; expected")
+@wrong("scores that depend on x", EQUAL, "when example 0 was edited")
 def scores_of_x(self, x, B, T, C):
     scores = (x @ x.transpose(1, 2))[0].masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, -1)
@@ -241,7 +241,7 @@ def invented_weights(self, x, B, T, C):
     return x.cumsum(1) / torch.arange(1, T + 1)[:, None]
 
 
-@wrong("(B, T, T) weights", ROWS, "there is a dimension too many in front")
+@wrong("(B, T, T) weights", ROWS, "the scores were made for each example")
 def one_for_each_example(self, x, B, T, C):
     scores = torch.zeros(B, T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, -1)

@@ -16,7 +16,7 @@ ORDER = "head_v4_ignores_the_order_of_the_past"
 TRAINS = "gpt_v2_with_head_v4_trains_and_generates"
 
 
-@wrong("doesn't divide", VARIANCE, "which is C: the scores were not divided by sqrt(C)")
+@wrong("doesn't divide", VARIANCE, "the scores were not divided by sqrt(C)")
 def not_divided(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     self.var = scores.var()
@@ -32,7 +32,7 @@ def not_divided_in_the_weights(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("divides by C", VARIANCE, "divided by C, not by its square root")
+@wrong("divides by C", VARIANCE, "divided by C, not by sqrt(C)")
 def divided_by_c(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C
     self.var = scores.var()
@@ -64,7 +64,7 @@ def divided_by_root_b(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("divides by 32, which is right for C = 1024 only", VARIANCE, "fits C = 1024 only")
+@wrong("divides by 32, which is right for C = 1024 only", VARIANCE, "divided by 32, which fits C = 1024 only")
 def divided_by_32(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / 32
     self.var = scores.var()
@@ -85,7 +85,7 @@ def standardized(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("stores 1", VARIANCE, "Store what you measure")
+@wrong("stores 1", VARIANCE, "store what you measure")
 def stores_one(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = torch.tensor(1.0)
@@ -93,7 +93,7 @@ def stores_one(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("variance before scaling", VARIANCE, "which is C")
+@wrong("variance before scaling", VARIANCE, "it was taken before the division")
 def variance_before_scaling(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     self.var = scores.var()
@@ -150,7 +150,7 @@ def no_variance(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("ignores debug", VARIANCE, "that of your own query(x) and key(x)")
+@wrong("ignores debug", VARIANCE, "query(x) and key(x) are used")
 def ignores_debug(self, x, q, k, v, B, T, C):
     q, k, v = self.query(x), self.key(x), self.value(x)
     scores = q @ k.transpose(-2, -1) / C**0.5
@@ -183,7 +183,7 @@ def multiplies_by_the_mask(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("-10 as mask", FUTURE, "the mask value isn't small enough")
+@wrong("-10 as mask", FUTURE, "the future got the score -10")
 def small_mask(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -328,7 +328,7 @@ def looks_at_itself(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("cuts the weights off the graph", TRAINS, "No gradient reaches head.query.weight")
+@wrong("cuts the weights off the graph", TRAINS, "No gradient reaches head.key.weight")
 def weights_detached(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -450,7 +450,7 @@ def fourth_root(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("divides q and k, each by sqrt(C)", VARIANCE, "divided by C, not by its square root")
+@wrong("divides q and k, each by sqrt(C)", VARIANCE, "divided by C, not by sqrt(C)")
 def divided_twice(self, x, q, k, v, B, T, C):
     q = q / C**0.5
     k = k / C**0.5
@@ -543,7 +543,7 @@ def log_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "q and k are swapped, and softmax ran over the rows")
+@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "And another one: softmax ran over the rows")
 def two_that_nearly_cancel(self, x, q, k, v, B, T, C):
     scores = k @ q.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -561,7 +561,7 @@ def all_transposed(self, x, q, k, v, B, T, C):
     return self.wei.transpose(1, 2) @ v
 
 
-@wrong("divides only where it isn't measured", VARIANCE, "which is C")
+@wrong("divides only where it isn't measured", VARIANCE, "the variance is C")
 def divided_unless_debug(self, x, q, k, v, debug, B, T, C):
     scores = q @ k.transpose(-2, -1)
     if not debug:
@@ -683,7 +683,7 @@ def v_without_debug(self, x, q, k, v, B, T, C):
     return self.wei @ self.value(x)
 
 
-@wrong(".T on a batch", WEIGHTS, "Two shapes don't fit")
+@wrong(".T on a batch", WEIGHTS, "k.T turns all 3 dimensions around")
 def reverses_all_dimensions(self, x, q, k, v, B, T, C):
     scores = q @ k.T / C**0.5
     self.var = scores.var()

@@ -1,0 +1,355 @@
+"""What a class didn't understand: one page to look at, and tables.
+
+python -m learngpt_teaching.report week1
+
+It reads the gradebook and the autograded notebooks, and runs nothing. The page has no script and loads nothing; each of
+its pictures has its numbers beside it as text. It names students: it is for the instructor.
+"""
+
+import base64
+import csv
+import io
+import os
+import re
+import statistics
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+import nbformat
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps.baseapp import NbGrader
+from traitlets import Unicode
+
+from learngpt_teaching.feedback import TEMPLATES, check_message, check_title, failed, number, verdict
+from learngpt_teaching.similarity import matches, tree
+from learngpt_teaching.times import late
+
+STYLE = Path(__file__).resolve().parent.parent / "learngpt" / "learngpt.mplstyle"
+CLASSES = 20  # matches are shown that so many such classes would have once by chance
+MOST_PAIRS = 30
+MISSING = "missing"
+UNWRITTEN = "The TODO isn't written yet."
+COUNTED = ("graded", "differs")  # verdicts under which the checks ran
+
+
+@dataclass
+class Check:
+    """A graded cell and what it found in the class."""
+
+    notebook: str
+    grade_id: str
+    title: str
+    possible: float
+    passed: list = field(default_factory=list)  # ids of students
+    messages: dict = field(default_factory=dict)  # of those who failed: {student: message}
+
+    @property
+    def tried(self):
+        return len(self.passed) + len(self.messages)
+
+    @property
+    def frequent(self):
+        """The most frequent mistake that more than one made: (cause, students), or None."""
+        mistakes = (item for item in self.causes() if item[0] != UNWRITTEN and len(item[1]) > 1)
+        return next(mistakes, None)
+
+    def causes(self):
+        """What its messages named, the most frequent first: list of (cause, students)."""
+        found = defaultdict(list)
+        for student, message in sorted(self.messages.items()):
+            for cause in likely_causes(message):
+                found[cause].append(student)
+        return sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+
+
+@dataclass
+class Student:
+    """One student of the gradebook."""
+
+    id: str
+    name: str
+    submitted: bool = False
+    points: float | None = None  # without what a late one loses; None without a submission
+    waits: bool = False
+    late: str = ""  # one line
+    time: datetime | None = None
+    notebooks: dict = field(default_factory=dict)  # {notebook: (verdict, reason, flagged, points)}
+
+    @property
+    def mark(self):
+        return "" if self.points is None or self.waits else number(self.points)
+
+
+@dataclass
+class Class:
+    """All that the report tells."""
+
+    assignment: str
+    possible: float
+    checks: list
+    students: list
+    alike: list  # of `similarity.matches`
+
+
+def likely_causes(message):
+    """The causes that a check's message names; without one, its first line, with numbers left out so that it groups."""
+    if "isn't written yet" in message:
+        return [UNWRITTEN]
+    causes = [cause.strip() for cause in re.findall(r"Likely cause: (.+)", message)]
+    first = re.sub(r"(?<![\w.])-?\d+(\.\d+)?", "…", message.strip().split("\n")[0])
+    return causes or [first[:200]]
+
+
+def read_class(coursedir, assignment):
+    """Read the gradebook and the autograded notebooks of an assignment.
+
+    Args:
+        coursedir: nbgrader's CourseDirectory.
+
+    Raises:
+        MissingEntry: the gradebook doesn't know the assignment.
+    """
+    source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
+    release = Path(coursedir.format_path(coursedir.release_directory, ".", assignment))
+    checks, released = {}, {}
+    for path in sorted(source.glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            marks = cell.metadata.get("nbgrader", {})
+            if marks.get("grade"):
+                checks[path.stem, marks.grade_id] = Check(path.stem, marks.grade_id, check_title(cell), marks.points)
+    for path in sorted(release.glob("*.ipynb")):
+        for cell in _cells(path, "solution"):
+            released[path.stem, cell.metadata.nbgrader.grade_id] = cell.source
+    trees = defaultdict(dict)
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        about = gradebook.find_assignment(assignment)
+        possible = about.max_score
+        submissions = {one.student.id: one for one in gradebook.assignment_submissions(assignment)}
+        students = []
+        for student in gradebook.students:
+            name = " ".join(part for part in (student.first_name, student.last_name) if part)
+            one = Student(student.id, name)
+            students.append(one)
+            submission = submissions.get(student.id)
+            folder = Path(coursedir.format_path(coursedir.autograded_directory, student.id, assignment))
+            if submission is not None and folder.is_dir():
+                _read_submission(one, submission, folder, checks, released, trees)
+    return Class(assignment, possible, list(checks.values()), students, matches(trees))
+
+
+def _read_submission(one, submission, folder, checks, released, trees):
+    one.submitted, one.waits, one.time = True, submission.needs_manual_grade, submission.timestamp
+    one.points = max(0.0, submission.score - (submission.late_submission_penalty or 0))
+    one.late = late(submission)
+    for notebook in submission.notebooks:
+        path = folder / f"{notebook.name}.ipynb"
+        if not path.is_file():
+            one.notebooks[notebook.name] = (MISSING, "", notebook.flagged, notebook.score)
+            continue
+        graded = nbformat.read(path, as_version=4)
+        about = verdict(graded) or {"verdict": "graded", "reason": ""}
+        if about["verdict"] == "unreadable" and about["reason"].startswith("There is no file"):
+            about["verdict"] = MISSING
+        one.notebooks[notebook.name] = (about["verdict"], about["reason"], notebook.flagged, notebook.score)
+        if about["verdict"] not in COUNTED:
+            continue
+        scores = {grade.name: grade.auto_score for grade in notebook.grades}
+        for cell in graded.cells:
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+            check = checks.get((notebook.name, grade_id))
+            if check and scores.get(grade_id) == check.possible:
+                check.passed.append(one.id)
+            elif check:
+                check.messages[one.id] = check_message(cell) if failed(cell) else "It did not run to its end."
+            elif (notebook.name, grade_id) in released:
+                trees[f"{notebook.name}, {grade_id}"][one.id] = tree(cell.source, released[notebook.name, grade_id])
+
+
+def _cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.metadata.get("nbgrader", {}).get(kind)]
+
+
+def write_report(coursedir, assignment, folder):
+    """Write index.html and the tables checks.csv, causes.csv, students.csv and alike.csv.
+
+    Returns:
+        the path of the page.
+    """
+    found, folder = read_class(coursedir, assignment), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not coursedir.groupshared:
+        os.chmod(folder, 0o700)
+    for name, rows in tables(found).items():
+        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([[_cell(value) for value in row] for row in rows])
+    page = folder / "index.html"
+    page.write_text(_page(found), encoding="utf-8")
+    return page
+
+
+def _cell(value):
+    """A value of a table; text that a spreadsheet would take for a formula is told to be text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def tables(found):
+    """The rows of each table, the headings first."""
+    checks = [("notebook", "check", "title", "points", "passed", "tried", "share")]
+    causes = [("notebook", "check", "cause", "count", "students")]
+    for check in found.checks:
+        share = round(len(check.passed) / check.tried, 3) if check.tried else ""
+        row = (check.notebook, check.grade_id, check.title, check.possible, len(check.passed), check.tried, share)
+        checks.append(row)
+        for cause, students in check.causes():
+            causes.append((check.notebook, check.grade_id, cause, len(students), " ".join(students)))
+    names = sorted({check.notebook for check in found.checks})
+    students = [("student", "name", "status", "points", *names, "late", "time")]
+    for one in found.students:
+        status = "no submission" if not one.submitted else "waits" if one.waits else "marked"
+        each = [one.notebooks.get(name, ("", "", False, ""))[3] for name in names]
+        students.append((one.id, one.name, status, one.mark, *each, one.late, str(one.time or "")))
+    alike = [("student", "student", "by chance in one of so many classes", "cells")]
+    for classes, one, other, cells in unlikely(found):
+        alike.append((one, other, round(classes), "; ".join(cells)))
+    return {"checks": checks, "causes": causes, "students": students, "alike": alike}
+
+
+def unlikely(found):
+    """The pairs that are worth a look: list of (how many such classes have one like it by chance, id, id, words).
+
+    A class of 40 has 780 pairs, so something that one pair in 780 does is nothing special in it.
+    """
+    count = sum(one.submitted for one in found.students)
+    pairs = max(1, count * (count - 1) / 2)
+    return [
+        (2**bits / pairs, one, other, [_likeness(*item) for item in cells.items()])
+        for bits, one, other, cells in found.alike
+        if 2**bits / pairs >= CLASSES
+    ]
+
+
+def _likeness(cell, about):
+    how, count, others = about
+    how = "the same" if how == 1 else f"{how:.0%} the same"
+    return f"{cell}: {how}; {count} of {others} others write so"
+
+
+def _page(found):
+    handed_in = [one for one in found.students if one.submitted]
+    points = [one.points for one in handed_in]
+    times = sorted(one.time for one in handed_in if one.time)
+    odd = [
+        (one.id, name, what, reason, flagged)
+        for one in handed_in
+        for name, (what, reason, flagged, _) in one.notebooks.items()
+        if what != "graded" or flagged
+    ]
+    missed = [check for check in found.checks if check.messages]
+    hardest = sorted(missed, key=lambda check: len(check.passed) / check.tried)
+    about = {
+        "assignment": found.assignment,
+        "made": datetime.now().strftime("%Y-%m-%d %H:%M"),
+        "possible": number(found.possible),
+        "known": len(found.students),
+        "handed_in": len(handed_in),
+        "median": number(statistics.median(points)) if points else "",
+        "mean": number(statistics.fmean(points)) if points else "",
+        "bins": histogram(points, found.possible),
+        "never": [one for one in found.students if not one.submitted],
+        "look": [row for row in odd if row[2] not in (MISSING, "unreadable")],
+        "gone": [row for row in odd if row[2] in (MISSING, "unreadable")],
+        "waiting": [one.id for one in handed_in if one.waits],
+        "checks": found.checks,
+        "hardest": hardest[:5],
+        "alike": unlikely(found),
+        "most_pairs": MOST_PAIRS,
+        "classes": CLASSES,
+        "times": [times[0], times[len(times) // 2], times[-1]] if times else [],
+        "late": [one.late for one in handed_in if one.late],
+        "pictures": _pictures(points, found),
+    }
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html.j2").render(about)
+
+
+def histogram(points, possible):
+    """How many have how many points, in ten steps: list of (words, count); the last step has full marks in it."""
+    counts = Counter(min(9, int(10 * score / possible)) for score in points) if possible else Counter()
+    edges = [possible * step / 10 for step in range(11)]
+    return [(f"{number(edges[step])} to {number(edges[step + 1])}", counts[step]) for step in range(10)]
+
+
+def _pictures(points, found):
+    """The figures of the page: {name: (PNG as base64, the text that stands for it)}."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    pictures = {}
+    with style.context(str(STYLE)):
+        bins = histogram(points, found.possible)
+        figure = Figure()
+        axes = figure.subplots()
+        axes.bar([number(found.possible * (step + 0.5) / 10) for step in range(10)], [count for _, count in bins], 0.9)
+        axes.set(xlabel="points", ylabel="students", xticks=range(10))
+        axes.set_xticklabels([words.replace(" to ", "–") for words, _ in bins], fontsize=9)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(f"Points of {len(points)} students")
+        text = ", ".join(f"{count} have {words}" for words, count in bins if count)
+        pictures["points"] = (_png(figure, FigureCanvasAgg), f"Bars: {text or 'nobody handed in'}.")
+
+        tried = [check for check in found.checks if check.tried]
+        figure = Figure(figsize=(7.2, 0.6 + 0.26 * max(1, len(tried))))
+        axes = figure.subplots()
+        shares = [100 * len(check.passed) / check.tried for check in tried]
+        axes.barh(range(len(tried)), shares, 0.75)
+        axes.set(yticks=range(len(tried)), xlim=(0, 100), xlabel="% of those whose notebook could be read")
+        axes.set_yticklabels([f"{check.notebook[:2].strip('-')} {check.title}"[:60] for check in tried], fontsize=8)
+        axes.invert_yaxis()
+        axes.set_title("Who passed each check")
+        text = "; ".join(f"{check.title}: {share:.0f} %" for check, share in zip(tried, shares))
+        pictures["checks"] = (_png(figure, FigureCanvasAgg), f"Bars: {text}.")
+    return pictures
+
+
+def _png(figure, canvas):
+    file = io.BytesIO()
+    canvas(figure).print_png(file)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+class ReportApp(NbGrader):
+    """Writes what a class didn't understand as a page and as tables."""
+
+    name = "python -m learngpt_teaching.report"
+    description = "Write a page and tables of what a class didn't understand, from what is graded."
+    examples = """
+        python -m learngpt_teaching.report week1
+        python -m learngpt_teaching.report week1 --to monday
+    """
+    aliases = NbGrader.aliases | {"to": "ReportApp.to"}
+    to = Unicode("", help="The folder to write to; report/ASSIGNMENT without it.").tag(config=True)
+
+    def start(self):
+        super().start()
+        if len(self.extra_args) != 1:
+            self.fail("Say which assignment, for example: %s week1", self.name)
+        assignment = self.extra_args[0]
+        try:
+            page = write_report(self.coursedir, assignment, self.to or report_folder(self.coursedir, assignment))
+        except MissingEntry:
+            self.fail("The gradebook does not know %s. Grade it first.", assignment)
+        print(f"The report is in {page}, its tables beside it.")
+
+
+def report_folder(coursedir, assignment):
+    """Where the report of an assignment lies unless another place is said."""
+    return Path(coursedir.root) / "report" / assignment
+
+
+if __name__ == "__main__":
+    ReportApp.launch_instance()

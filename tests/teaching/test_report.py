@@ -1,0 +1,204 @@
+"""The report on a class: what its page and its tables say, and that nothing in it runs or loads."""
+
+import csv
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+from nbgrader.coursedir import CourseDirectory
+
+from learngpt_teaching.report import Check, Class, Student, histogram, likely_causes, unlikely, write_report
+from tests.support import ROOT, SOURCE
+from tests.support.classroom import make_course, mark, open_gradebook
+from tests.teaching.test_feedback import Dangers
+
+NAMES = ("1-bigram", "4-masking")
+EQUAL, ROWS = "head_v3_equals_the_loops", "head_v3_rows_sum_to_one"
+CAUSE = "the softmax runs down the columns. <b>Rows</b>, please."
+MESSAGE = f"The weights of row 3 sum to 0.25, expected 1.\nLikely cause: {CAUSE}"
+ODD = '<script>document.title = "ran"</script>'
+OWN = {"one": "copied", "two": "copied", "three": "usual", "four": "usual", "five": "usual", "six": "other"}
+BODIES = {
+    "usual": "scores = torch.zeros(T, T)\nself.wei = scores.masked_fill(mask, minus).softmax(-1)\nreturn self.wei @ x",
+    "copied": "\n".join(f"a{number} = torch.{name}(x, {number})" for number, name in enumerate("abcdefghijklmnop")),
+    "other": "return [torch.stack(rows).mean(0) for rows in x]",
+}
+
+
+def write(course, student, verdicts):
+    """Autograded notebooks of a student: who isn't right in 4-masking has its message."""
+    lost = [] if student in ("three", "four") else [EQUAL] if student == "six" else [EQUAL, ROWS]
+    for name in NAMES:
+        notebook = nbformat.read(SOURCE / f"{name}.ipynb", 4)
+        for cell in notebook.cells:
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if grade_id == "head_v3":
+                body = BODIES[OWN[student]].replace("\n", "\n        ")
+                cell.source = re.sub(r"### BEGIN SOLUTION.*### END SOLUTION", body, cell.source, flags=re.S)
+            elif grade_id in lost:
+                text = MESSAGE if student != "six" else f"HeadVer3 stops with {ODD} after 17 steps."
+                lines = [f"{'✗' if number == 0 else ' '} {line}" for number, line in enumerate(text.split("\n"))]
+                cell.outputs = [new_output("error", ename="CheckFailed", evalue=text, traceback=lines)]
+        verdict, reason = verdicts.get((student, name), ("graded", ""))
+        notebook.metadata["learngpt"] = {"verdict": verdict, "reason": reason}
+        folder = course / "autograded" / student / "week1"
+        folder.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    mark(course, student, lost=lost)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = make_course(tmp_path_factory.mktemp("report") / "course")
+    (course / "source").symlink_to(SOURCE.parent)
+    verdicts = {
+        ("one", "1-bigram"): ("set aside", f"The checks were changed. {ODD}"),
+        ("two", "1-bigram"): ("unreadable", "There is no file 1-bigram.ipynb in the submission."),
+        ("three", "1-bigram"): ("unreadable", "The file is a web page."),
+        ("four", "1-bigram"): ("differs", "The exam says no, the check yes."),
+    }
+    for student in OWN:
+        write(course, student, verdicts)
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_assignment("week1", duedate="2024-03-01 12:00:00")
+        gradebook.update_or_create_student("never", first_name="=Never", last_name="Came")
+        for hour, student in enumerate(OWN):
+            submission = gradebook.update_or_create_submission("week1", student, timestamp=f"2024-03-01 1{hour}:00:00")
+            for notebook in submission.notebooks:
+                notebook.flagged = student == "five" and notebook.name == "1-bigram"
+                if student == "one" and notebook.name == "1-bigram":
+                    for grade in notebook.grades:
+                        grade.needs_manual_grade = True
+        gradebook.db.commit()
+    return course
+
+
+@pytest.fixture(scope="module")
+def report(course):
+    command = [sys.executable, "-m", "learngpt_teaching.report", "week1", "--course-dir", str(course)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    folder = course / "report" / "week1"
+    assert f"The report is in {folder / 'index.html'}" in done.stdout
+    return folder
+
+
+def rows(report, name):
+    with (report / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_of_each_check_it_is_told_how_many_passed_and_what_was_named_and_who(report):
+    checks = {row["check"]: (row["passed"], row["tried"], row["share"]) for row in rows(report, "checks")}
+    assert checks[EQUAL] == ("2", "6", "0.333") and checks[ROWS] == ("3", "6", "0.5")
+    causes = [row for row in rows(report, "causes") if row["check"] == EQUAL]
+    assert [(row["cause"], row["count"], row["students"]) for row in causes] == [
+        (CAUSE, "3", "five one two"),
+        (f"HeadVer3 stops with {ODD} after … steps.", "1", "six"),
+    ]
+    html = (report / "index.html").read_text()
+    assert "3 × the softmax runs down the columns. &lt;b&gt;Rows&lt;/b&gt;, please." in html
+    assert '<span class="who">five, one, two</span>' in html
+    assert "4 of 6 missed it." in html and "Most often, 3 times: the softmax" in html
+
+
+def test_notebooks_that_could_not_be_graded_count_for_no_check(report):
+    checks = {row["check"]: row["tried"] for row in rows(report, "checks") if row["notebook"] == "1-bigram"}
+    assert set(checks.values()) == {"3"}  # four, five and six
+
+
+def test_what_is_missing_unreadable_set_aside_differing_or_flagged_is_listed(report):
+    html = (report / "index.html").read_text()
+    look = html.split("<h2>To look at</h2>")[1].split("</table>")[0]
+    assert "one</td><td>1-bigram</td><td>set aside" in look and "The checks were changed." in look
+    assert "four</td><td>1-bigram</td><td>differs" in look
+    assert "five</td><td>1-bigram</td><td>flagged in formgrader" in look
+    gone = html.split("<h2>Missing, or not to be read</h2>")[1].split("</table>")[0]
+    assert "two</td><td>1-bigram</td><td>missing" in gone and "three</td><td>1-bigram</td><td>unreadable" in gone
+    assert "6 of 7 students handed in." in html and "No submission: never." in html
+    assert "1 wait for points by hand: one." in html
+
+
+def test_points_are_a_histogram_with_its_numbers_as_text(report):
+    html = (report / "index.html").read_text()
+    assert 'alt="Bars: 6 have 90 to 100."' in html
+    assert '<tr><td>90 to 100 points</td><td class="number">6</td></tr>' in html
+    students = {row["student"]: (row["status"], row["points"]) for row in rows(report, "students")}
+    assert students["one"] == ("waits", "") and students["three"] == ("marked", "100")
+    assert students["six"] == ("marked", "96") and students["never"] == ("no submission", "")
+    assert next(row["name"] for row in rows(report, "students") if row["student"] == "never") == "'=Never Came"
+
+
+def test_the_usual_answer_is_no_copy_and_the_unusual_one_is_shown(course, report):
+    assert rows(report, "alike") == []  # in a class of six nothing is that unlikely
+    html = (report / "index.html").read_text()
+    assert "No pair is alike in a way that fewer than one class in 20 would have by chance." in html
+
+
+def test_what_one_pair_in_many_does_is_nothing_special_in_a_large_class():
+    students = [Student(str(number), "", submitted=True) for number in range(40)]  # 780 pairs
+    alike = [(bits, "0", str(number), {"cell": (1.0, 1, 39)}) for number, bits in enumerate((20.0, 10.0), start=1)]
+    [(classes, one, other, cells)] = unlikely(Class("week1", 100, [], students, alike))
+    assert (one, other) == ("0", "1") and round(classes) == 1344
+    assert cells == ["cell: the same; 1 of 39 others write so"]
+
+
+def test_times_and_late_students_are_one_line_each(report):
+    times = (report / "index.html").read_text().split("<h2>Times</h2>")[1]
+    assert "The first handed in at 2024-03-01 10:00:00" in times and "the last at 2024-03-01 15:00:00" in times
+    lines = re.findall("<li>(.*?)</li>", times)
+    assert lines == [
+        "four: 1:00:00 late, no penalty",
+        "five: 2:00:00 late, no penalty",
+        "six: 3:00:00 late, no penalty",
+    ]
+
+
+def test_nothing_in_it_runs_or_loads(report):
+    html = (report / "index.html").read_text()
+    assert Dangers(re.sub(r'href="\w+\.csv"', 'href="#"', html)).found == []
+    assert ODD not in html and html.count("<img ") == 2 and html.count(' alt="Bars: ') == 2
+    assert report.stat().st_mode & 0o077 == 0
+
+
+def test_a_class_of_nobody_has_a_report_too(tmp_path):
+    course = make_course(tmp_path / "course")
+    page = write_report(CourseDirectory(root=str(course), course_id="learngpt"), "week1", tmp_path / "report")
+    html = page.read_text()
+    assert "0 of 0 students handed in." in html and "No times are known." in html
+
+
+def test_an_unknown_assignment_is_named(course):
+    command = [sys.executable, "-m", "learngpt_teaching.report", "week9", "--course-dir", str(course)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "The gradebook does not know week9." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "message, causes",
+    [
+        ("x\nLikely cause: a.\nLikely cause: b.", ["a.", "b."]),
+        ("HeadVer3()(x): This part of the TODO isn't written yet: replace it", ["The TODO isn't written yet."]),
+        ("HeadVer3 says 0.25, not 1.", ["HeadVer3 says …, not …."]),
+        ("", [""]),
+    ],
+)
+def test_a_message_is_grouped_by_its_causes_or_by_its_words(message, causes):
+    assert likely_causes(message) == causes
+
+
+def test_what_to_talk_about_is_a_mistake_and_not_an_empty_cell():
+    empty = dict.fromkeys("abc", "It isn't written yet.")
+    wrong = dict.fromkeys("de", "Likely cause: dim=0.")
+    assert Check("4-masking", "id", "title", 4, [], empty | wrong).frequent == ("dim=0.", ["d", "e"])
+    assert Check("4-masking", "id", "title", 4, [], empty | {"d": "Likely cause: dim=0."}).frequent is None
+
+
+def test_full_marks_are_in_the_last_step_of_the_histogram():
+    bins = histogram([0, 9.9, 10, 99, 100], 100)
+    assert bins[0] == ("0 to 10", 2) and bins[1] == ("10 to 20", 1) and bins[9] == ("90 to 100", 2)
+    assert sum(count for _, count in bins) == 5
