@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import OTHER_PROCESSORS, ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("capability", OTHER_PROCESSORS)

@@ -9,7 +9,7 @@ from tests.answers import Answer
 from tests.exam.kernel import Notebook, examine
 from tests.support import answers as bank
 
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 
 MEANS = "head_v1_averages_the_past"
 V2_LOGITS, V2_TRAINS = "gpt_v2_makes_logits_from_table_head_and_lm_head", "gpt_v2_trains_and_generates"

@@ -70,8 +70,9 @@ def autograded(harmless=False):
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
         if grade_id == CHECK:
+            text = "The samples follow <argmax>, not softmax.\nDid you forget to sample?"
             lines = ["✗ The samples follow <argmax>, not softmax.", "  Did you forget to sample?"]
-            cell.outputs = [new_output("error", ename="CheckFailed", evalue="", traceback=lines)]
+            cell.outputs = [new_output("error", ename="CheckFailed", evalue=text, traceback=lines)]
         elif grade_id == LOST:
             hidden = re.search(r"BEGIN HIDDEN TESTS\n(.*?\n)", cell.source).group(1)
             lines = [

@@ -10,7 +10,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from learngpt_teaching.feedback import NBGRADERS, check_title, write_first_page
-from tests.support import ROOT
+from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, nbgrader, open_gradebook
 from tests.support.pages import CHECK, LOST, Dangers, autograded
 
@@ -24,7 +24,7 @@ def set_aside():
     notebook.metadata["learngpt"] = {"verdict": "set aside", "reason": "<b>The checks</b> were changed."}
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            error = nbformat.v4.new_output("error", ename="CheckFailed", evalue="", traceback=[f"✗ {SET_ASIDE}"])
+            error = nbformat.v4.new_output("error", ename="CheckFailed", evalue=SET_ASIDE, traceback=[SET_ASIDE])
             cell.outputs = [error]
     return notebook
 
@@ -78,6 +78,11 @@ def rows(course, student, page):
     return text
 
 
+def title(grade_id):
+    cells = nbformat.read(SOURCE / "1-bigram.ipynb", 4).cells
+    return next(check_title(cell) for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
 PAGES = ["1-bigram.html", "index.html"]
 TITLE = "The context stays, and <new> characters follow"
 
@@ -86,12 +91,12 @@ TITLE = "The context stays, and <new> characters follow"
 def test_points_given_by_hand_are_called_so(course, page):
     kim = rows(course, "kim", page)
     assert kim[TITLE] == ("✗ 1 of 4", "Your instructor gave these points.")
-    assert kim[CHECK.replace("_", " ")] == (
+    assert kim[title(CHECK)] == (
         "✗ 2 of 4",
         "Your instructor gave these points.\nThe check said: The samples follow <argmax>, not softmax.\n"
         "Did you forget to sample?",
     )
-    assert kim[LOST.replace("_", " ")] == ("✗ 0 of 4", "TypeError: no")
+    assert kim[title(LOST)] == ("✗ 0 of 4", "TypeError: no")
     mallory = rows(course, "mallory", page)
     assert mallory[TITLE] == ("✗ 2 of 4", "Your instructor gave these points.")
 

@@ -11,8 +11,6 @@ from learngpt.carrying import take
 from learngpt.week1 import checks
 from tests.support import OTHER_PROCESSORS, ROOT
 
-pytestmark = pytest.mark.apart
-
 CHECKS = [
     (checks.generate_appends, "GPTVer1"),
     (checks.generate_samples, "GPTVer1"),
