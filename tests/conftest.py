@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from learngpt import load_text
 from learngpt.carrying import take
 from tests.support import SOLVED
 
@@ -54,4 +53,6 @@ def own(request):
 
 @pytest.fixture(scope="session")
 def text():
+    from learngpt import load_text  # brings PyTorch, which the process that shares the tests out does without
+
     return load_text()

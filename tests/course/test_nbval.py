@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.support import OTHER_PROCESSORS, ROOT
+from tests.support import ROOT
+from tests.support.processors import OTHER_PROCESSORS
 
 pytestmark = pytest.mark.slow
 
