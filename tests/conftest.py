@@ -12,6 +12,7 @@ APART = {
     "tests/course/test_browser.py",
     "tests/course/test_nbval.py",
     "tests/exam/test_bank.py",
+    "tests/exam/test_odd_answers.py",
     "tests/learngpt/test_never_stuck.py",
     "tests/learngpt/test_own_text.py",
     "tests/teaching/test_grade.py",

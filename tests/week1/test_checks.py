@@ -57,6 +57,7 @@ def test_right_answers_pass_for_any_seed(check, name, seeds, threads):
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_training_makes_text_likelier_for_any_seed(text):
     own = take("GPTVer1", ROOT / "notebooks" / "week1")
     for seed in range(20):
