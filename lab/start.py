@@ -1,4 +1,4 @@
-"""Put the notebooks into work/week1, keep what is there, and open JupyterLab on the welcome page.
+"""Put the notebooks of each assignment into work/, keep what is there, and open JupyterLab on the welcome page.
 
 python lab/start.py [options of JupyterLab]
 """
@@ -12,9 +12,9 @@ import webbrowser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RELEASE = ROOT / "release" / "week1"
-WORK = ROOT / "work" / "week1"
-PRISTINE = ROOT / "work" / ".released" / "week1"  # the release that each notebook of the learner's was made from
+RELEASE = ROOT / "release"
+WORK = ROOT / "work"
+PRISTINE = ROOT / "work" / ".released"  # the release that each notebook of the learner's was made from
 CHANGES = ROOT / "work" / "changes"
 WORKSPACES = ROOT / "work" / ".jupyterlab"  # which notebooks were open
 
@@ -27,8 +27,9 @@ def bring():
         written to work/changes/.
     """
     newer = []
-    for released in sorted(RELEASE.glob("*.ipynb")):
-        mine, pristine, changes = WORK / released.name, PRISTINE / released.name, CHANGES / f"{released.stem}.md"
+    for released in sorted(RELEASE.glob("*/*.ipynb")):
+        place = released.relative_to(RELEASE)
+        mine, pristine, changes = WORK / place, PRISTINE / place, CHANGES / f"{released.stem}.md"
         content = released.read_bytes()
         if not pristine.exists() and mine.exists():
             write(pristine, content)
@@ -77,27 +78,34 @@ def describe(name, old, new):
     )
 
 
-def welcome(newer):
-    """The welcome page: the table is the README's, each notebook a link."""
-    ladder = re.search(r"^\| notebook \|.*?(?=\n\n)", (ROOT / "README.md").read_text("utf-8"), re.S | re.M)[0]
-    ladder = re.sub(r"^\| (\d-[\w-]+) \|", r"| [\1](\1.ipynb) |", ladder, flags=re.M)
+def welcome(assignment, newer):
+    """The welcome page of an assignment: of the table in the README its own rows, each notebook a link."""
+    names = {path.stem for path in (RELEASE / assignment).glob("*.ipynb")}
+    table = re.search(r"^\| notebook \|.*?(?=\n\n)", (ROOT / "README.md").read_text("utf-8"), re.S | re.M)[0]
+    rows = table.split("\n")
+    rows = rows[:2] + [
+        re.sub(r"^\| ([\w-]+) \|", r"| [\1](\1.ipynb) |", row) for row in rows if row.split(" ")[1] in names
+    ]
     news = "".join(f"> There is a newer [{name}](../changes/{name}.md): see what changed.\n\n" for name in newer)
     page = (ROOT / "lab" / "welcome.md").read_text("utf-8")
-    return page.replace("{news}", news).replace("{ladder}", ladder)
+    return page.format(news=news, ladder="\n".join(rows), work=f"work/{assignment}", first=min(names))
 
 
 def main(options):
     first = not any(WORKSPACES.glob("*"))
+    assignments = sorted(folder.name for folder in RELEASE.iterdir() if folder.is_dir())
     try:
         newer = bring()
-        write(WORK / "welcome.md", welcome(newer).encode())
+        for assignment in assignments:
+            write(WORK / assignment / "welcome.md", welcome(assignment, newer).encode())
         WORKSPACES.mkdir(exist_ok=True)
     except OSError as error:
         sys.exit(
             f"{error.filename or WORK} can't be written: {error.strerror}.\n"
             "Your work is as it was. Make room or mend the cause, and run the same command again."
         )
-    print("Your notebooks are in work/week1.", flush=True)
+    work = f"work/{assignments[-1]}"  # the latest one
+    print(f"Your notebooks are in {work}.", flush=True)
     for name in newer:
         print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
     from jupyter_server.serverapp import list_running_servers
@@ -114,7 +122,7 @@ def main(options):
     jupyterlab(
         [
             f"--ServerApp.root_dir={ROOT}",
-            f"--ContentsManager.preferred_dir={WORK}",
+            f"--ContentsManager.preferred_dir={ROOT / work}",
             "--Application.log_level=ERROR",
             "--KernelManager.transport_encryption=auto",  # or each kernel warns that its connection is open
             # After a restart, server and browser of these versions may disagree about a newer protocol.
@@ -122,7 +130,7 @@ def main(options):
             "--LabApp.news_url=None",
             f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
             f"--LabApp.workspaces_dir={WORKSPACES}",
-            f"--LabApp.default_url={'/lab/tree/work/week1/welcome.md' if first or newer else '/lab'}",
+            f"--LabApp.default_url={f'/lab/tree/{work}/welcome.md' if first or newer else '/lab'}",
             *options,
         ]
     )

@@ -17,11 +17,11 @@ from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
 
-from learngpt_teaching.course import Course, CourseError
+from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, sandbox
 from learngpt_teaching.quarantine import quarantine
-from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, Kept, Result
+from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
 from learngpt_teaching.times import put_bad_time_aside
@@ -163,9 +163,7 @@ class GradedExporter(NotebookExporter):
             raise NbGraderException(str(error)) from None
         # Here and not in a hook of nbgrader's: it swallows a hook's exceptions, and then copies what links lead to.
         for folder in converter.assignments:
-            for name, what in quarantine(folder):
-                self.log.warning("%s: %s was set aside: it is %s.", folder, name, what)
-            if line := put_bad_time_aside(folder):
+            for line in [] if self.results else tidy(folder):
                 self.log.warning("%s", line)
             names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
             converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb") for name in names]
@@ -198,6 +196,13 @@ class GradedExporter(NotebookExporter):
             self.grader.forget(self._jobs[name])
 
 
+def tidy(folder: Path | str) -> list[str]:
+    """Take out of a submission's folder what nbgrader must not copy or would stop at; a sentence for each thing."""
+    about = f"{Path(folder).parent.name}:"
+    lines = [f"{about} {name} is {what}, and was set aside." for name, what in quarantine(folder)]
+    return lines + [line for line in [put_bad_time_aside(folder)] if line]
+
+
 def course_of(coursedir: CourseDirectory) -> Course:
     """The assignment that nbgrader is about to work on.
 
@@ -213,14 +218,24 @@ def kept_in(coursedir: CourseDirectory) -> Kept:
 
 
 class SaveMarks(SaveAutoGrades):
-    """nbgrader's own, which also asks for a mark by hand where a notebook was set aside."""
+    """nbgrader's own, which also knows when a mark by hand is wanted.
+
+    It is where a notebook was set aside, and where the check says yes and the exam no; and where points that were given
+    by hand are of another version of the notebook. nbgrader asks for it again after every regrade.
+    """
 
     def preprocess(self, nb, resources):
         nb, resources = super().preprocess(nb, resources)
-        if nb.metadata.get("learngpt", {}).get("verdict") in (SET_ASIDE, DIFFERS):
-            with Gradebook(self.db_url) as gradebook:
-                where = (self.notebook_id, self.assignment_id, self.student_id)
-                for grade in gradebook.find_submission_notebook(*where).grades:
-                    grade.needs_manual_grade = True
-                gradebook.db.commit()
+        about = nb.metadata.get("learngpt", {})
+        kept, where = kept_in(self.parent.coursedir), (self.notebook_id, self.assignment_id, self.student_id)
+        record = kept.folder / f"{digest(where)}.marked"
+        unchanged = record.is_file() and record.read_text() == about.get("submitted")
+        with Gradebook(self.db_url) as gradebook:
+            for grade in gradebook.find_submission_notebook(*where).grades:
+                wanted = about.get("verdict") == SET_ASIDE or grade.name in about.get("differing", [])
+                by_hand = grade.manual_score is not None
+                grade.needs_manual_grade = not unchanged if by_hand else wanted
+            gradebook.db.commit()
+        kept.folder.mkdir(parents=True, exist_ok=True)
+        record.write_text(about.get("submitted", ""))
         return nb, resources

@@ -20,10 +20,12 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import Grader, course_of, kept_in
+from learngpt_teaching.autograding import Grader, course_of, kept_in, tidy
 from learngpt_teaching.course import CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable
+from learngpt_teaching.exchange import open_to_others
+from learngpt_teaching.report import report_folder, write_report
 from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, UNREADABLE, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
@@ -99,6 +101,9 @@ class GradeClass(NbGrader):
         folders = self._submissions()
         if not folders:
             self.fail("There is nothing in %s. Collect submissions first.", self._submitted("*"))
+        for line in open_to_others(self.coursedir):
+            print(line)
+        self.notes = [f"  {line}" for student in folders for line in tidy(self._submitted(student))]
         found = {student: jobs(self.course, self._submitted(student), self.settings.all_limits) for student in folders}
         again = self.force or self.settings.seed
         new = {student: each for student, each in found.items() if again or not self._is_graded(student, each)}
@@ -111,7 +116,10 @@ class GradeClass(NbGrader):
             self.fail("%s", error)
         except KeyboardInterrupt:
             sys.exit("\nStopped. What was graded is kept; the same command goes on from here.")
+        report.notes[:0] = self.notes
         print(report)
+        folder = report_folder(self.coursedir, self.coursedir.assignment_id)
+        print(f"\nThe class as a page: {write_report(self.coursedir, self.coursedir.assignment_id, folder)}")
 
     def _must_know_assignment(self):
         with self._gradebook() as gradebook:

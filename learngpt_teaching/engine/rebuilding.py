@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from learngpt_teaching.course import is_graded, is_solution, marks, tree
+from learngpt_teaching.damage import damage
 
 MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
 MOST_CELLS = 1000
@@ -34,15 +35,12 @@ def read(raw):
     Raises:
         Unreadable: it isn't a notebook, or it is too large.
     """
-    if not raw:
-        raise Unreadable("The file is empty: it has 0 bytes. Save the notebook again, and hand that file in.")
     if len(raw) > MOST_BYTES:
         raise Unreadable(f"The file has {len(raw):,} bytes; more than {MOST_BYTES:,} are not read. Clear its outputs.")
-    try:
-        # What is not ASCII stands in comments and strings; none of the course's code needs it.
-        data = json.loads(raw.decode(json.detect_encoding(raw), "replace"))
-    except (ValueError, RecursionError):
-        raise Unreadable("The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab.") from None
+    if why := damage(raw):
+        raise Unreadable(why)
+    # What is not Unicode stands in comments and strings; none of the course's code needs it.
+    data = json.loads(raw.decode(json.detect_encoding(raw), "replace"))
     cells = data.get("cells") if isinstance(data, dict) else None
     if cells is None and isinstance(data, dict) and isinstance(data.get("worksheets"), list):  # before version 4
         sheets = [sheet.get("cells") for sheet in data["worksheets"] if isinstance(sheet, dict)]

@@ -20,7 +20,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
-from learngpt_teaching.course import Course, Notebook, is_demonstration, is_graded, is_solution, marks, tree
+from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
 from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Sandbox, printable
 from learngpt_teaching.exam import asking
@@ -114,7 +114,14 @@ def grade_notebook(
             fault = str(error) if isinstance(error, Broken) else f"The grader failed with {printable(repr(error))}"
             result = _void(notebook, SET_ASIDE, fault, ASIDE.format(reason=fault))
             result.keep = False
-    result.notebook.metadata.setdefault("learngpt", {}).update(verdict=result.verdict, reason=result.reason)
+    about = {
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "differing": [grade_id for grade_id, outcome in result.checks.items() if outcome.differs],
+        "notes": result.notes,
+        "submitted": digest(missing if cells is None else [vars(cell) for cell in cells]),
+    }
+    result.notebook.metadata.setdefault("learngpt", {}).update(about)
     result.seconds = time.monotonic() - start
     return result
 
