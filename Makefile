@@ -52,7 +52,7 @@ grade: gradebook.db
 
 # Tests run on all processors, each process with one thread: models this small are slower with two.
 quick test: export OMP_NUM_THREADS = 1
-PYTEST = $(BIN)/pytest --numprocesses logical --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/pytest --numprocesses logical --no-loadscope-reorder
 
 quick: .venv/tested
 	$(PYTEST) -m "not slow" tests

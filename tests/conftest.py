@@ -4,27 +4,45 @@ from pathlib import Path
 
 import pytest
 
-from learngpt import load_text
 from learngpt.carrying import take
 from tests.support import SOLVED
+
+# Files whose tests share nothing that takes long to make: each goes to whichever process has time.
+APART = {
+    "tests/course/test_browser.py",
+    "tests/course/test_nbval.py",
+    "tests/exam/test_bank.py",
+    "tests/exam/test_odd_answers.py",
+    "tests/learngpt/test_never_stuck.py",
+    "tests/learngpt/test_own_text.py",
+    "tests/teaching/test_grade.py",
+    "tests/teaching/test_hostile.py",
+    "tests/week1/test_answers.py",
+    "tests/week1/test_checks.py",
+}
 
 
 def pytest_addoption(parser):
     parser.addoption("--notebooks", default=str(SOLVED), help="the folder whose classes are tested")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups in the same hook
 def pytest_collection_modifyitems(items):
-    """Share the tests out among processes, and begin with what takes longest.
-
-    Tests of one file, and cells of one notebook, stay in one process and in their order, because the later ones need
-    what the earlier ones made; those that are marked `apart` go wherever there is time.
-    """
+    """Begin with the files that take longest, so that the processes end together."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
-    for item in items:
-        if not item.get_closest_marker("apart"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a file, and the cells of a notebook, stay in one process: later ones need what earlier ones made."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return nodeid if file in APART else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture
@@ -36,4 +54,6 @@ def own(request):
 
 @pytest.fixture(scope="session")
 def text():
+    from learngpt import load_text  # brings PyTorch, which the process that shares the tests out does without
+
     return load_text()

@@ -20,7 +20,7 @@ except ImportError:
 from tests.support import ROOT
 from tests.support.clone import make_clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 
 OUTPUT = ROOT / "tests" / "output"
 SOLUTION = [

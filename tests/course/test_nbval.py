@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from tests.support import OTHER_PROCESSORS, ROOT
+from tests.support import ROOT
+from tests.support.processors import OTHER_PROCESSORS
 
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("capability", OTHER_PROCESSORS)

@@ -1,7 +1,6 @@
 """Right answers in odd company: none of this costs a mark in the exam."""
 
 import linecache
-import os
 import time
 
 import pytest
@@ -11,9 +10,6 @@ from learngpt_teaching.exam import answering, asking
 from learngpt_teaching.week1.exam import EXAMS
 from tests.exam.kernel import Notebook, with_child
 
-slow = pytest.mark.skipif(
-    "CI" not in os.environ and "SLOW" not in os.environ, reason="a minute; SLOW=1 or CI=1 runs it"
-)
 NAMES = ["1-bigram", "2-averaging", "3-vectorizing", "4-masking", "5-self-attention", "6-positions"]
 NOTEBOOKS = {}
 
@@ -76,7 +72,7 @@ OWN_CELLS = [
 
 
 def others(name):
-    return pytest.param(name, marks=slow)
+    return pytest.param(name, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", ["6-positions", *map(others, NAMES[:-1])])
@@ -194,7 +190,7 @@ def test_few_calls_are_enough(name):
     assert calls_of(name) <= 30
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old"), [("1-bigram", "        for _ in range(max_new"), ("5-self-attention", "        q, k, v = self")]
 )

@@ -11,7 +11,7 @@ import pytest
 from tests.support import NAMES, RELEASE, SOLVED
 from tests.support.notebooks import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 
 
 def said(outputs):

@@ -6,7 +6,7 @@ import pytest
 from tests.support import NAMES, SOLVED
 from tests.support.notebooks import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 
 TEXTS = {"korean": 'load_text("korean.txt")', "string": 'Text("tea for two, " * 100)'}
 

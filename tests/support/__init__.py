@@ -7,14 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE, RELEASE, SOLVED = (ROOT / step / "week1" for step in ("source", "release", "notebooks"))
 NAMES = sorted(path.stem for path in SOURCE.glob("*.ipynb"))
-
-# PyTorch's kernels for other processors, as ATEN_CPU_CAPABILITY names them; all other tests run this one's own.
-OTHER_PROCESSORS = [name for name in ("default", "avx2") if name != torch.backends.cpu.get_cpu_capability().lower()]
 
 # nbgrader starts `alembic` by its name alone, which lies beside this Python.
 os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]

@@ -12,7 +12,7 @@ from traitlets.config import PyFileConfigLoader
 from learngpt_teaching.feedback import NBGRADERS, check_title, write_first_page
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, nbgrader, open_gradebook
-from tests.teaching.test_feedback import CHECK, LOST, Dangers, autograded
+from tests.support.pages import CHECK, LOST, Dangers, autograded
 
 PASSED = "generate_keeps_context_and_appends_max_new_tokens"
 SET_ASIDE = "This notebook was set aside. Your instructor looks at it."

@@ -26,7 +26,7 @@ EDITS = {
 }  # fmt: skip
 MARKS = {"right": 35, "right-too": 35, "right-as-well": 35} | {student: edit[3] for student, edit in EDITS.items()}
 
-pytestmark = [needs_program("bwrap", "bubblewrap"), pytest.mark.slow, pytest.mark.apart]
+pytestmark = [needs_program("bwrap", "bubblewrap"), pytest.mark.slow]
 
 
 def make_course(folder):

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support import RELEASE, ROOT, SOLVED
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def autograder(tmp_path_factory):

@@ -118,7 +118,6 @@ def test_feedback_tells_why(course):
     assert "data:image/png;base64," in page
 
 
-@pytest.mark.apart
 def test_validate_accepts_the_solved_and_names_what_is_missing():
     solved = nbgrader(SOLVED, "validate", "1-bigram.ipynb")
     assert "Success! Your notebook passes all the tests." in solved.stdout
@@ -127,7 +126,6 @@ def test_validate_accepts_the_solved_and_names_what_is_missing():
     assert "This part of the TODO isn't written yet" in untouched.stdout
 
 
-@pytest.mark.apart
 def test_make_check_grades_and_changes_nothing(tmp_path):
     feedback = tmp_path / "feedback"
     tmp_path = tmp_path / "week1"

@@ -32,7 +32,7 @@ TABLE = [
 COURSE = Course(ROOT / "source" / "week1")
 PARSED = COURSE.notebooks[NAME].node
 
-pytestmark = [needs_program("bwrap", "bubblewrap"), pytest.mark.slow, pytest.mark.apart]
+pytestmark = [needs_program("bwrap", "bubblewrap"), pytest.mark.slow]
 
 
 def content(step):

@@ -13,7 +13,7 @@ from nbgrader.coursedir import CourseDirectory
 from learngpt_teaching.report import Check, Class, Student, histogram, likely_causes, unlikely, write_report
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, open_gradebook
-from tests.teaching.test_feedback import Dangers
+from tests.support.pages import Dangers
 
 NAMES = ("1-bigram", "4-masking")
 EQUAL, ROWS = "head_v3_equals_the_loops", "head_v3_rows_sum_to_one"

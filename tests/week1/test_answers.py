@@ -4,8 +4,6 @@ import pytest
 
 from tests.support.answers import EDITS, answers, verdicts
 
-pytestmark = pytest.mark.apart
-
 
 @pytest.mark.parametrize(("file", "answer"), answers("wrong"))
 def test_wrong_answers_fail_the_check_that_names_their_mistake(file, answer):

@@ -9,9 +9,8 @@ import torch
 
 from learngpt.carrying import take
 from learngpt.week1 import checks
-from tests.support import OTHER_PROCESSORS, ROOT
-
-pytestmark = pytest.mark.apart
+from tests.support import ROOT
+from tests.support.processors import OTHER_PROCESSORS
 
 CHECKS = [
     (checks.generate_appends, "GPTVer1"),
@@ -37,23 +36,28 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(params=[(50, 1), pytest.param((3, 2), marks=pytest.mark.slow)], ids=["1 thread", "2 threads"])
-def seeds(request):
-    """Two threads add numbers up in another order, and take a hundred times as long where others are at work."""
-    count, threads = request.param
+# Two threads add numbers up in another order, and take a hundred times as long where others are at work.
+SEEDS = [
+    pytest.param(range(10), 1, id="10 seeds"),
+    pytest.param(range(10, 50), 1, id="40 more", marks=pytest.mark.slow),
+    pytest.param(range(3), 2, id="2 threads", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("seeds", "threads"), SEEDS)
+@pytest.mark.parametrize(("check", "name"), CHECKS, ids=lambda value: getattr(value, "__name__", value))
+def test_right_answers_pass_for_any_seed(check, name, seeds, threads):
+    own = take(name, ROOT / "notebooks" / "week1")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    yield range(count)
-    torch.set_num_threads(before)
+    try:
+        for seed in seeds:
+            check(own, seed=seed)
+    finally:
+        torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("check", "name"), CHECKS, ids=lambda value: getattr(value, "__name__", value))
-def test_right_answers_pass_for_any_seed(check, name, seeds):
-    own = take(name, ROOT / "notebooks" / "week1")
-    for seed in seeds:
-        check(own, seed=seed)
-
-
+@pytest.mark.slow
 def test_training_makes_text_likelier_for_any_seed(text):
     own = take("GPTVer1", ROOT / "notebooks" / "week1")
     for seed in range(20):
