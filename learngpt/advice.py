@@ -2,11 +2,13 @@
 
 import ast
 import builtins
+import contextlib
 import difflib
 import inspect
 import linecache
 import math
 import re
+import sys
 import textwrap
 import traceback
 import types
@@ -15,11 +17,14 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 PACKAGE = Path(__file__).resolve().parent
 IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn", "math": "import math"}
 MODULES = {"torch": torch, "math": math, "F": nn.functional, "nn": nn}
-SAFE = {"transpose", "permute", "view", "reshape", "unsqueeze", "squeeze", "t", "float"}  # to look at a shape again
+# What may be called again, to look at the shape that it gives.
+SAFE = {"transpose", "permute", "view", "reshape", "unsqueeze", "squeeze", "t", "float", "sum"}
+SAFE |= {"arange", "ones", "zeros", "tril", "triu"}
 PAIR = "self(idx) gives a pair, (logits, loss). Take the logits out of it first: logits, _ = self(idx)."
 
 # Parts of PyTorch's messages that mean one thing wherever they come up.
@@ -29,8 +34,14 @@ MEANINGS = [
     ("sample n_sample > prob_dist", "Draw one token at a time: torch.multinomial(probabilities, num_samples=1)."),
     ("stack expects each tensor", "torch.stack makes a new dimension. torch.cat appends along one that is there."),
     ("cannot be converted to Scalar", ".item() takes a tensor of one number; this one holds one for each example."),
-    ("same dtype", "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float()."),
-    ("expected scalar type", "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32."),
+    (
+        "same dtype",
+        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float().",
+    ),
+    (
+        "expected scalar type",
+        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32.",
+    ),
     ("not implemented for 'Bool'", "True and False can't be multiplied. Make them 1 and 0 with .float()."),
     ("not implemented for 'Long'", "Whole numbers can't be used here. Make them floats with .float()."),
     ("infer output dtype", "Whole numbers have no mean. Make them floats with .float()."),
@@ -43,11 +54,17 @@ MEANINGS = [
     ("mat2 must be a matrix", "torch.mm takes two matrices. `@` takes a batch as well."),
     ("view size is not compatible", "After a transpose, view can't be used: take reshape."),
     ("Boolean value of Tensor", "A tensor of many numbers is neither True nor False. `if` needs one number."),
-    ("doesn't match the broadcast shape", "`+=` writes into what is there, and its shape can't change. Write a = a + b."),
+    (
+        "doesn't match the broadcast shape",
+        "`+=` writes into what is there, and its shape can't change. Write a = a + b.",
+    ),
     ("doesn't require grad", "No tensor that can learn had a part in this."),
     ("before Module.__init__() call", "Keep super().__init__() as the first line of __init__."),
     ("index out of range in self", "A number that is no token went into the embedding table."),
-    ("to have one of the following scalar types: Long", "An embedding takes token numbers, which are whole: torch.int64."),
+    (
+        "to have one of the following scalar types: Long",
+        "An embedding takes token numbers, which are whole: torch.int64.",
+    ),
     ("step must be greater than zero", "A tensor takes no negative step. x.flip(0) turns its first dimension around."),
     ("at least 2 dimensions", "A matrix has two sizes, rows and columns: torch.ones(T, T)."),
     ("could not convert string to float", 'Minus infinity is written float("-inf").'),
@@ -56,13 +73,16 @@ MEANINGS = [
     ("to match target batch_size", "The logits must have one row for each position of each example, (B, T, V)."),
     ("list indices must be integers", "A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
     ("cannot be interpreted as an integer", "range() and sizes take whole numbers; // divides without a rest."),
-    ("backward through the graph a second time", "A tensor of an earlier call is kept on self. Make a new one in each call."),
+    (
+        "backward through the graph a second time",
+        "A tensor of an earlier call is kept on self. Make a new one in each call.",
+    ),
 ]  # fmt: skip
 
 
 @dataclass
 class _Place:
-    """Where the learner's code stopped: the names that were known, and the expression that failed, where it is known."""
+    """Where the learner's code stopped: the names that were known and, where it can be had, what failed."""
 
     local: dict = field(default_factory=dict)
     known: dict = field(default_factory=dict)  # global names
@@ -125,6 +145,35 @@ def learners_lines(error):
 
 def is_library(filename):
     return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
+
+
+class _FirstNan(TorchFunctionMode):
+    """Remembers the line of the learner's own code at which the first nan comes out of an operation."""
+
+    line = ""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if not self.line and isinstance(result, torch.Tensor) and result.is_floating_point():
+            with torch._C.DisableTorchFunction():
+                if result.isnan().any():
+                    frame = sys._getframe(1)
+                    while frame and is_library(frame.f_code.co_filename):
+                        frame = frame.f_back
+                    self.line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() if frame else ""
+        return result
+
+
+def where_nan_begins(function, *arguments):
+    """The line at which the first nan comes up when a function of the learner's is called, in words, or ""."""
+    with contextlib.suppress(Exception), _FirstNan() as first, torch.no_grad():
+        function(*arguments)
+    if not first.line:
+        return ""
+    return (
+        f"The first nan comes up in this line: {first.line}\n"
+        "It is made by 0 / 0, by infinity minus infinity, or by 0 times infinity."
+    )
 
 
 def _place(error):
@@ -283,7 +332,10 @@ def _kind(text, place):
     if text in ("int", "float"):
         return "A tensor is wanted there, and this is a number of Python's: C ** 0.5 is the root of one, for instance."
     if text == "str":
-        return 'A number is wanted there, not a text: minus infinity is float("-inf").'
+        texts = [part.value for part in ast.walk(place.node) if isinstance(part, ast.Constant)] if place.node else []
+        if any("inf" in str(text) for text in texts):
+            return 'A number is wanted there, not a text: minus infinity is float("-inf").'
+        return "A number is wanted there, not a text in quotes."
     if text == "ndarray":
         return "Stay with torch: numpy can't carry gradients back."
     return ""
@@ -303,7 +355,7 @@ def _type(error, place):
     if match := re.search(r"'([\w.]+)' object is not subscriptable", text):
         if match[1] in ("int", "float"):
             return "It is a single number of Python's: there is nothing to index."
-        return _kind(match[1], place)
+        return _kind(match[1], place) or "It isn't a list or a tensor. Is it to be called, with round brackets?"
     if match := re.search(r"'([\w.]+)' object is not callable", text):
         if match[1] in ("Tensor", "torch.Size", "tuple", "list", "int", "float"):
             return "Square brackets pick out, as in x.shape[1]; round ones call. Or is a * missing before the bracket?"
@@ -411,10 +463,11 @@ def _index(error, place):
                     return "The indices stand in the wrong order: the example comes first, then the position."
         if int(match[1]) < -1:
             return (
-                f"Dimension {match[2]} has size {match[3]} here, so there is nothing at {match[1]}. The last one is -1, "
-                "and always there."
+                f"Dimension {match[2]} has size {match[3]} here, so there is nothing at {match[1]}. "
+                "The last one is -1, and always there."
             )
-        return f"Dimension {match[2]} has {match[3]} places, 0 to {int(match[3]) - 1}. Does the loop run over its own size?"
+        last = int(match[3]) - 1
+        return f"Dimension {match[2]} is counted from 0 to {last} here. Does the loop run over its own size?"
     if match := re.search(
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)", text
     ):
@@ -435,6 +488,8 @@ def _runtime(error, place):
             "New tokens of shape (B, 1) fit behind (B, T): no squeeze, or [:, None] to bring a dimension back."
         )
     if "Sizes of tensors must match" in text:
+        if "except in dimension 0" in text:
+            return "dim=0 joins below, as more examples, and all else must be equal. Time is dim=1."
         first = next(iter(place.named(torch.Tensor).values()), None)
         logits = next(
             (value for value in place.local.values() if isinstance(value, torch.Tensor) and value.dim() == 3), None
@@ -468,12 +523,20 @@ def _runtime(error, place):
             scores = place.value(call.func.value)
             if isinstance(scores, torch.Tensor) and scores.shape[-2:].numel() != scores.shape[-2] ** 2:
                 return (
-                    f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for each two "
-                    "positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
+                    f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for "
+                    "each two positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
                 )
         return _broadcast(place)
     if "expanded size of the tensor" in text or "expand(" in text or "shape mismatch: value tensor" in text:
         return _written(text)
+    if "same dtype" in text or "expected scalar type" in text:
+        whole = [name for name, value in place.named(torch.Tensor).items() if not value.is_floating_point()]
+        if whole and place.method == "logits" and whole[0] == "idx":
+            return "idx are the numbers of tokens: token_embedding_table makes embeddings of them, and those go on."
+        if whole:
+            return f"{whole[0]} holds whole numbers, and meets floats. Make it floats, {whole[0]}.float()."
+    if place.method == "forward" and "targets" in place.local and re.search("invalid for input|batch_size", text):
+        return "Are targets handed over that are longer than idx? Without them, self(idx) is enough to go on writing."
     if match := re.search(r"shape '(\[.*?\])' is invalid for input of size (\d+)", text):
         return f"There are {match[2]} numbers, and they don't make up the shape {match[1]}."
     if match := re.search(r"mask \[(.*?)\].* does not match .*indexed tensor \[(.*?)\]", text):
@@ -483,6 +546,8 @@ def _runtime(error, place):
 
 def _product(place):
     general = "In a @ b, the last size of a must be the last but one of b."
+    if place.node is not None and re.search(r"\b(cat|concat|hstack)\(", ast.unparse(place.node)):
+        return "torch.cat lays two things side by side, which makes them longer. To add them, write a + b."
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     if node is None or not isinstance(node.op, ast.MatMult):
         return general
@@ -496,7 +561,7 @@ def _product(place):
     said = f"{ast.unparse(node.left)} has shape {tuple(left.shape)} and {written} {tuple(right.shape)}. "
     if re.search(r"transpose\((0, 1|1, 0|0, 2|2, 0|0, -1)\)", written):
         return said + "Dimension 0 are the examples. Swap the last two, transpose(-2, -1)."
-    if left.shape == right.shape and left.dim() > 1:
+    if left.dim() > 1 and right.dim() > 1 and left.shape[-1] == right.shape[-1]:
         return said + f"Swap the last two dimensions of the second: {written}.transpose(-2, -1)."
     if right.dim() > 1 and left.dim() > 1 and right.shape[-1] == left.shape[-2]:
         return said + f"They fit the other way round: {written} @ {ast.unparse(node.left)}."

@@ -219,7 +219,7 @@ def _cause_of_window(GPT, contexts):
         return None
     T = contexts.shape[1]
     if shown[0].shape[-1] > T:
-        return "the model is shown more than there is: tokens that nobody wrote yet. Show it what is there, without padding."
+        return "the model is shown tokens that nobody wrote yet. Show it what is there, without padding."
     if shown[0].shape == contexts.shape:
         return "the model is shown other tokens than the context."
     return None
@@ -412,8 +412,8 @@ def _not_shown(shown, out, step, block_size):
         cause = "one token too few is shown: the last block_size are idx[:, -self.block_size:]."
     elif longest < expected:
         cause = (
-            f"never more than {longest} are shown. Show all that fits: a bigram needs only the last token, the versions "
-            "to come need the whole context."
+            f"never more than {longest} are shown. Show all that fits: a bigram needs only the last token, "
+            "the versions to come need the whole context."
         )
     elif all(torch.equal(seen[:, -1:], out[:, at : at + 1]) for at, seen in enumerate(shown, step - len(shown))):
         cause = "the last token isn't among those that are shown."

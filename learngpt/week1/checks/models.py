@@ -32,6 +32,9 @@ class BentMeanHead:
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
 
 
+BentMeanHead.__name__ = BentMeanHead.__qualname__ = "Head"  # as a learner meets it in messages
+
+
 class MixingHead(nn.Module):
     """An attention head with fixed weights of its own, so that a model can be checked without a learner's head."""
 
