@@ -344,6 +344,8 @@ def _kind(text, place):
 def _type(error, place):
     """A value of a kind that doesn't belong there, or arguments that don't fit."""
     text = str(error)
+    if place.node is not None and re.search(r"\bnp\.|\bnumpy\.", ast.unparse(place.node)):
+        return "Stay with torch, which has the same functions: numpy can't carry gradients back."
     if match := re.search(r"^'([\w.]+)' object is not iterable", text):
         loop = place.node.iter if isinstance(place.node, ast.For) else place.node
         name = ast.unparse(loop) if isinstance(loop, ast.Name) else "..."
