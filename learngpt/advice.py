@@ -1,7 +1,6 @@
 """What most likely led to an error in the learner's code: Python's and PyTorch's words, and the values they met."""
 
 import ast
-import builtins
 import contextlib
 import difflib
 import inspect
@@ -88,6 +87,7 @@ class _Place:
     known: dict = field(default_factory=dict)  # global names
     node: ast.AST | None = None
     method: str = ""
+    line: str = ""
 
     def value(self, node):
         """The value of an expression that can be looked at again without a consequence, else None."""
@@ -185,7 +185,7 @@ def _place(error):
     summary = next(
         part for part in reversed(traceback.extract_tb(error.__traceback__)) if not is_library(part.filename)
     )
-    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code.co_name)
+    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code.co_name, summary.line or "")
 
 
 def _expression(summary):
@@ -236,7 +236,9 @@ def _name(error, place):
         return f"It is part of a module: write {' or '.join(f'{home}.{name}' for home in homes)}."
     if name in _sizes_of_init(owner):
         return f"{name} is known in __init__ only. Take the size from a shape, as in x.shape[-1]."
-    close = _close(name, [*place.local, *place.known, *dir(builtins)])
+    if place.line.startswith((f"{name}[", f"{name}.append(")):
+        return f"{name} isn't there yet. Make it above, before the loop, and fill it then."
+    close = _close(name, [*place.local, *place.known])
     if close:
         return f"Did you mean {close}?"
     if owner is not None and (close := _close(name, _own(owner))):
@@ -289,11 +291,16 @@ def _attribute(error, place):
         return f"It is {obj} here, a number of Python's and not a tensor."
     if obj is not place.local.get("self"):
         return ""
+    if re.match(r"self\.\w+ == ", place.line):
+        return "== compares, and stores nothing. A single = stores."
+    if name in place.local:
+        return f"{name} is a name of this method: write it without self."
     if name in _sizes_of_init(obj):
         return f"__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1]."
     if close := _close(name, _own(obj)):
         return f"Did you mean self.{close}?"
-    return f"The object has {', '.join(_own(obj))}."
+    names = [own for own in _own(obj) if own not in vars(type(obj))]
+    return f"The object has {', '.join(names)}." if names else "Nothing was stored on self under any name before."
 
 
 def _none(place):
@@ -439,7 +446,12 @@ def _value(error, place):
 
 
 def _recursion(error, place):
-    return "The method calls itself without end: self(idx) and forward call logits, so logits can't call them."
+    own = [step[0].f_code for step in traceback.walk_tb(error.__traceback__)]
+    own = [code.co_name for code in own if not is_library(code.co_filename)]
+    circle = sorted({name for name in own if own.count(name) > 2})
+    if len(circle) == 1:
+        return f"{circle[0]} calls itself without end."
+    return f"{' and '.join(circle)} call each other without end: the one that is written here can't call the other."
 
 
 def _division(error, place):
@@ -459,7 +471,11 @@ def _index(error, place):
         node = place.part(ast.Subscript)
         if node is not None and isinstance(node.slice, ast.Tuple):
             owner, indices = place.value(node.value), [place.value(part) for part in node.slice.elts]
-            if isinstance(owner, torch.Tensor) and all(isinstance(index, int) for index in indices):
+            if (
+                isinstance(owner, torch.Tensor)
+                and owner.dim() == 3
+                and all(isinstance(index, int) for index in indices)
+            ):
                 turned = indices[::-1]
                 if all(-size <= index < size for index, size in zip(turned, owner.shape)):
                     return "The indices stand in the wrong order: the example comes first, then the position."
@@ -515,14 +531,22 @@ def _runtime(error, place):
     if "invalid multinomial distribution" in text:
         return "All probabilities of a row are 0: nothing can be drawn."
     if re.search(r"cannot be multiplied|first two dimensions of batch2|batch1 and batch2|size mismatch", text):
-        return _product(place)
+        return _product(place, text)
     if "must match the size of tensor b" in text or "not broadcastable" in text:
         node = place.node
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            return _product(place)
+            return _product(place, text)
+        if re.search(r"tensor [ab] \(0\)", text):
+            return "One side is empty: a slice like [T:] begins behind all that is there. The first T are [:T]."
         call = place.part(ast.Call)
         if call is not None and isinstance(call.func, ast.Attribute) and call.func.attr.startswith("masked_fill"):
-            scores = place.value(call.func.value)
+            scores, mask = place.value(call.func.value), place.value(call.args[0]) if call.args else None
+            both = isinstance(mask, torch.Tensor) and isinstance(scores, torch.Tensor)
+            if both and mask.dim() == 2 and scores.shape[-2] == scores.shape[-1]:
+                return (
+                    f"The mask has shape {tuple(mask.shape)}, and {ast.unparse(call.func.value)} {tuple(scores.shape)}. "
+                    "The mask must be (T, T), as the scores are for each example."
+                )
             if isinstance(scores, torch.Tensor) and scores.shape[-2:].numel() != scores.shape[-2] ** 2:
                 return (
                     f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for "
@@ -546,13 +570,14 @@ def _runtime(error, place):
     return ""
 
 
-def _product(place):
+def _product(place, text):
     general = "In a @ b, the last size of a must be the last but one of b."
     if place.node is not None and re.search(r"\b(cat|concat|hstack)\(", ast.unparse(place.node)):
         return "torch.cat lays two things side by side, which makes them longer. To add them, write a + b."
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     if node is None or not isinstance(node.op, ast.MatMult):
-        return general
+        sizes = re.search(r"\(\d+x(\d+) and (\d+)x\d+\)", text)
+        return f"A layer that takes rows of {sizes[2]} numbers was given rows of {sizes[1]}." if sizes else general
     left, right = place.value(node.left), place.value(node.right)
     written = ast.unparse(node.right)
     if not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
@@ -580,6 +605,8 @@ def _broadcast(place):
         return general
     first, second = ast.unparse(node.left), ast.unparse(node.right)
     said = f"{first} has shape {tuple(left.shape)} and {second} {tuple(right.shape)}. "
+    if isinstance(node.op, ast.Mult) and left.shape[-1] == right.shape[-2:][0]:
+        return said + "* multiplies number by number. A product of matrices is written @."
     if left.dim() == right.dim() == 1:
         return said + f"To take each with each, make the first a column: {first}[:, None]."
     return said + general

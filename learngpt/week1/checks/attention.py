@@ -257,6 +257,7 @@ def _variance(ran):
     except (TypeError, ValueError, RuntimeError):
         shape = tuple(getattr(value, "shape", ()))
         kind = f"a tensor of shape {shape}" if shape else f"a {type(value).__name__}"
+        kind = "a method, which is called with round brackets" if callable(value) else kind
         raise CheckFailed(f"self.var is {kind}, expected one number: the variance of all scores together.") from None
 
 

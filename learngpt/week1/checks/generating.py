@@ -313,6 +313,7 @@ def _other_distributions(table, past, contexts, drawn, factor):
     yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.relu())
     yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.abs())
     yield "the logits were shifted and used as weights; softmax takes their exponential.", _share(logits - logits.min())
+    yield "the squares of the logits were used as weights; softmax takes their exponential.", _share(logits.square())
     yield "log-probabilities were used as weights; take softmax, not log_softmax.", _share(-logits.log_softmax(0))
     yield "sigmoid was used in place of softmax.", _share(logits.sigmoid())
     for k in range(2, len(table)):

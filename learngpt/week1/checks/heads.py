@@ -242,6 +242,10 @@ def _slots(x, lesson):
         ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1)),
         ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1).clamp(min=1)),
         ("the sum was divided by t + 2; rows 0 to t are t + 1.", lambda seen: seen / (count + 1)),
+        (
+            "the rows were multiplied by their number, t + 1; divide by it.",
+            lambda seen: seen * seen.sum(1, keepdim=True),
+        ),
         ("the sum was divided by B, the number of examples.", lambda seen: seen / B),
         ("the sum was divided by C, the number of channels.", lambda seen: seen / C),
         (
@@ -318,6 +322,10 @@ def _oddities(x, lesson):
         ("the average runs over the channels.", x.mean(2, keepdim=True).expand_as(x)),
         ("one mean of all rows and channels was taken; it is one for each channel, dim=0.",
          mean.mean(2, keepdim=True).expand_as(x)),
+        ("every row holds the sum of all. Does `+=` change a tensor that is kept already?",
+         x.sum(1, keepdim=True).expand_as(x)),
+        ("each channel was divided by its sum over the positions; divide row t by t + 1.",
+         x.cumsum(1) / x.cumsum(1).sum(1, keepdim=True)),
         ("the largest value of the past was taken, not the mean.", x.cummax(1).values),
         ("the smallest value of the past was taken, not the mean.", x.cummin(1).values),
         ("the middle value of the past was taken, not the mean.", _running_median(x)),

@@ -89,6 +89,8 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         ]  # fmt: skip
     axes = ("example", "position", "token")
     fact = f"{name}.logits is not lm_head(head(token_embedding_table(idx)))."
+    if drawn_at_random(model, idx, out):
+        compare(fact, out, right, axes=axes, cause=RANDOM)
     compare(fact, out, right, suspects, axes, otherwise=where_it_parts(model, idx, out, x, stages))
 
 
@@ -142,12 +144,17 @@ def staged(model, idx, hint=""):
         model.head.stages = None
 
 
+RANDOM = "something is drawn at random: the same idx gave other logits when asked again."
+
+
+@torch.no_grad()
+def drawn_at_random(model, idx, out):
+    """Whether a model gives other logits than `out` when it is asked again."""
+    return any(not agree(run("logits(idx)", model.logits, idx), out).all() for _ in range(5))
+
+
 def where_it_parts(model, idx, out, x, stages):
     """The first stage at which a model's logits leave the right way, in words; `x` is what the head should be given."""
-    with torch.no_grad():
-        again = run("logits(idx)", model.logits, idx)
-    if again.shape == out.shape and not agree(again, out).all():
-        return "Likely cause: something is drawn at random: the same idx gave other logits when asked again."
     ways = [("into the head", "What goes into the head", x), ("into lm_head", "What goes into lm_head", model.head(x))]
     for stage, words, right in ways:
         yours = stages.get(stage)
