@@ -70,6 +70,8 @@ MEANINGS = [
     ("tensors used as indices must be long", "What stands in the square brackets must be whole numbers."),
     ("Expected target size", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
     ("to match target batch_size", "The logits must have one row for each position of each example, (B, T, V)."),
+    ("slice indices must be integers", "A slice takes whole numbers; // divides without a rest."),
+    ("expected Tensor as element", "torch.cat joins tensors, and one of these is none: .tolist() and .item() undo them."),
     ("list indices must be integers", "A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
     ("cannot be interpreted as an integer", "range() and sizes take whole numbers; // divides without a rest."),
     (
@@ -207,8 +209,9 @@ def _expression(summary):
     return None
 
 
-def _close(name, names):
-    return next(iter(difflib.get_close_matches(name, [other for other in names if not other.startswith("_")], 1)), None)
+def _close(name, names, cutoff=0.6):
+    names = [other for other in names if not other.startswith("_")]
+    return next(iter(difflib.get_close_matches(name, names, 1, cutoff)), None)
 
 
 def _sizes_of_init(owner):
@@ -231,6 +234,8 @@ def _name(error, place):
         return f"{name} isn't imported in this notebook. Write `{IMPORTS[name]}` as the first line of your cell."
     if name in ("inf", "infinity", "minus_infinity", "neg_inf"):
         return 'Infinity is written float("inf"), and minus infinity float("-inf").'
+    if close := _close(name, place.local, 0.8):
+        return f"Did you mean {close}?"
     homes = [alias for alias, module in MODULES.items() if alias in place.known and hasattr(module, name)]
     if homes:
         return f"It is part of a module: write {' or '.join(f'{home}.{name}' for home in homes)}."
@@ -272,6 +277,8 @@ def _attribute(error, place):
     if isinstance(obj, torch.Tensor):
         if name in ("append", "extend", "insert", "add_row", "push"):
             return "A tensor can't grow. torch.cat((a, b), dim=1) makes a longer one of two."
+        if name in ("average", "avg"):
+            return "The average of a tensor is its mean: x.mean(dim=0)."
         if name in ("length", "len"):
             return "The sizes of a tensor are in x.shape; len(x) is the first one."
         home = next((alias for alias in ("torch", "F") if hasattr(MODULES[alias], name)), None)
@@ -435,7 +442,9 @@ def _scalar(place):
 def _value(error, place):
     text = str(error)
     if match := re.search(r"(too many|not enough) values to unpack \(expected (?:at least )?(\d+)", text):
-        shown = {name: tuple(value.shape) for name, value in place.named(torch.Tensor).items()}
+        written = re.search(r"=\s*(\w+)\.(shape|size\(\))\s*$", place.line)
+        owner = place.local.get(written[1]) if written else None
+        shown = {written[1]: tuple(owner.shape)} if isinstance(owner, torch.Tensor) else {}
         if not shown:
             return PAIR if place.method == "generate" else "There must be as many names as there are things to take."
         name, shape = next(iter(shown.items()))
@@ -544,15 +553,15 @@ def _runtime(error, place):
             both = isinstance(mask, torch.Tensor) and isinstance(scores, torch.Tensor)
             if both and mask.dim() == 2 and scores.shape[-2] == scores.shape[-1]:
                 return (
-                    f"The mask has shape {tuple(mask.shape)}, and {ast.unparse(call.func.value)} {tuple(scores.shape)}. "
-                    "The mask must be (T, T), as the scores are for each example."
+                    f"The mask has shape {tuple(mask.shape)}, and {ast.unparse(call.func.value)} "
+                    f"{tuple(scores.shape)}. The mask must be (T, T), as the scores are for each example."
                 )
             if isinstance(scores, torch.Tensor) and scores.shape[-2:].numel() != scores.shape[-2] ** 2:
                 return (
                     f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for "
                     "each two positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
                 )
-        return _broadcast(place)
+        return _broadcast(place, text)
     if "expanded size of the tensor" in text or "expand(" in text or "shape mismatch: value tensor" in text:
         return _written(text)
     if "same dtype" in text or "expected scalar type" in text:
@@ -595,9 +604,12 @@ def _product(place, text):
     return said + general
 
 
-def _broadcast(place):
+def _broadcast(place, text):
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     general = "Two shapes don't fit: from the right, sizes must be equal, or 1."
+    sizes = re.search(r"tensor a \((\d+)\).*tensor b \((\d+)\)", text)
+    if sizes and abs(int(sizes[1]) - int(sizes[2])) == 1 and min(map(int, sizes.groups())) > 1:
+        general = "Two sizes differ by one. Does a slice, or a range, stop one too early or one too late?"
     if node is None:
         return general
     left, right = place.value(node.left), place.value(node.right)

@@ -227,7 +227,7 @@ def cause_of_shape(yours, expected):
         return ""
     positions = 1 if len(expected) == 3 else None
     others = [axis for axis in range(len(expected)) if axis != positions]
-    if yours == expected[1:]:
+    if yours == expected[1:] and len(expected) == 3:
         return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
     if yours[1:] == expected:
         return "there is a dimension too many in front. One result serves all examples."
@@ -319,6 +319,15 @@ def _in_general(yours, expected):
 
 
 NEARLY = "All numbers are right to two digits: something was rounded, or float16 for a while."
+
+
+def times(yours, expected):
+    """The number that a right tensor was multiplied with, in words, or None."""
+    seen = expected.abs() > 1e-6
+    factor = (yours[seen] / expected[seen]).double()
+    if not len(factor) or not agree(yours, factor[0] * expected).all():
+        return None
+    return f"it is right but for a factor: all of it was multiplied by {factor[0]:.4g}."
 
 
 def nearly(yours, expected):

@@ -18,6 +18,7 @@ from learngpt.checking import (
     run,
     seeded,
     tensor,
+    times,
 )
 from learngpt.week1.checks.heads import KEPT_EARLY, _looks_ahead, _weak_mask, rows_sum_to_one, softmax_of
 
@@ -112,11 +113,13 @@ def _cause_of_run(ran, wei):
     """What is wrong with the weights (B, T, T) that a head kept, or with its output, in words, or None."""
     right = softmax_of(ran.scores, ran.future)
     if agree(wei, right).all():
-        return None if agree(ran.out, right @ ran.v).all() else likely_cause(ran.out, _value_suspects(ran, right))
+        if agree(ran.out, right @ ran.v).all():
+            return None
+        return likely_cause(ran.out, _value_suspects(ran, right)) or times(ran.out, right @ ran.v)
     known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
     if agree(ran.out, right @ ran.v).all():
         return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
-    return known or (NEARLY if nearly(wei, right) else _cause_of_scores(ran, wei))
+    return known or times(wei, right) or (NEARLY if nearly(wei, right) else _cause_of_scores(ran, wei))
 
 
 def _cause_of_scores(ran, wei):

@@ -22,6 +22,7 @@ from learngpt.checking import (
     run,
     seeded,
     tensor,
+    times,
 )
 from learngpt.instruments import operations
 
@@ -155,6 +156,7 @@ def _explained(Head, x, out):
     cause = likely_cause(probed, _suspects(probe, lesson))
     if cause is None and nearly(probed, _mean_of_past(probe)):
         return {"cause": NEARLY}
+    cause = cause or times(probed, _mean_of_past(probe))
     return {"cause": cause, "otherwise": where_nan_begins(Head(), probe) or _mixes(Head) or _recipe(Head)}
 
 
@@ -583,7 +585,9 @@ def _cause_of_weights(wei, out, x):
     future = torch.ones(T, T).triu(1).bool()
     right = softmax_of(torch.zeros(T, T), future)
     if agree(wei, right).all():
-        return None if agree(out, right @ x).all() else likely_cause(out, _weighed(right, x))
+        if agree(out, right @ x).all():
+            return None
+        return likely_cause(out, _weighed(right, x)) or times(out, right @ x)
     known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
     if agree(out, right @ x).all():
         return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
@@ -591,7 +595,7 @@ def _cause_of_weights(wei, out, x):
     written_late = T > 1 and any(agree(low, seen).all() for seen in (right, torch.ones(T, T).tril() / T))
     if not known and written_late and agree(late, late[:1]).all():
         known = f"the future got the weight {late[0]:.3g} after the softmax. It gets -inf before it."
-    return known or (NEARLY if nearly(wei, right) else None)
+    return known or times(wei, right) or (NEARLY if nearly(wei, right) else None)
 
 
 def _weighed(wei, x):
@@ -646,6 +650,7 @@ def mean_weight_suspects(T):
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril.softmax(1) * tril),
         ("softmax was taken twice.", right.softmax(1)),
         ("the exponentials aren't divided by their sum; softmax does that.", math.e * tril),
+        ("sigmoid was used in place of softmax.", tril / 2),
         ("the past is masked: it is torch.tril(...) == 0 that is the future, not == 1.", nan.masked_fill(future, 0)),
         (
             "the score of the future is only 1 below that of the past, as 0 is below 1. Only -inf hides it.",

@@ -437,20 +437,25 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
             return (
                 f"The codes must be as wide as the embeddings, {C}, which is their x.shape[-1]. {width} was asked for."
             )
-    taken = set()
-    for length in range(1, block_size + 1):
-        with contextlib.suppress(Exception):
-            if new().logits(torch.zeros(B, length, dtype=torch.long)).shape[:2] == (B, length):
-                taken.add(length)
+
+    def lengths(examples):
+        found = set()
+        for length in range(1, block_size + 1):
+            with contextlib.suppress(Exception):
+                shape = new().logits(torch.zeros(examples, length, dtype=torch.long)).shape
+                found |= {length} if shape[:2] == (examples, length) else set()
+        return found
+
+    taken = lengths(B)
     if T in taken and block_size in taken:
         return (
             "A new model takes this idx, this one doesn't any more: something is kept from a call with a shorter text."
         )
     if taken and taken <= {1, block_size}:
         return "A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T]."
-    if taken and taken <= {1, B}:
+    if B in taken and taken <= {1, B} and B + 1 in lengths(B + 1):
         return f"It works only where T is {B}, the number of examples: T is idx.shape[1]."
-    if taken and max(taken) < block_size and taken >= set(range(2, max(taken) + 1)):
+    if taken and max(taken) < block_size and taken == set(range(1, max(taken) + 1)):
         return (
             f"It takes {max(taken)} positions, but not {max(taken) + 1}, with block_size = {block_size}: a size is "
             "fixed. Take it from self.block_size."
