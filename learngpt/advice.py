@@ -71,7 +71,7 @@ MEANINGS = [
     ("Expected target size", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
     ("to match target batch_size", "The logits must have one row for each position of each example, (B, T, V)."),
     ("slice indices must be integers", "A slice takes whole numbers; // divides without a rest."),
-    ("expected Tensor as element", "torch.cat joins tensors, and one of these is none: .tolist() and .item() undo them."),
+    ("expected Tensor as element", "torch.cat joins tensors, and one of these is none. Was it .tolist(), or .item()?"),
     ("list indices must be integers", "A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
     ("cannot be interpreted as an integer", "range() and sizes take whole numbers; // divides without a rest."),
     (

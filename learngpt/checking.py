@@ -325,7 +325,9 @@ def times(yours, expected):
     """The number that a right tensor was multiplied with, in words, or None."""
     seen = expected.abs() > 1e-6
     factor = (yours[seen] / expected[seen]).double()
-    if not len(factor) or not agree(yours, factor[0] * expected).all():
+    if not len(factor) or abs(factor[0] - 1) < 1e-2 or not agree(yours, factor[0] * expected).all():
+        return None
+    if not factor[0].isfinite() or (yours[~seen].abs() > 1e-6).any():
         return None
     return f"it is right but for a factor: all of it was multiplied by {factor[0]:.4g}."
 
@@ -343,7 +345,8 @@ def _picture(yours, expected, place, axes):
     which = f" of {axes[0]} {place[0]}" if len(place) == 3 else ""
     matrices = {"expected": expected, "yours": yours, "difference": yours - expected}
     small = expected.numel() <= 64
-    plots.heatmaps(matrices, f"Expected and yours{which}", row_name=axes[-2], col_name=axes[-1], values=small)
+    title = f"Expected and yours{which}"
+    plots.heatmaps(matrices, title, row_name=axes[-2], col_name=axes[-1], values=small, difference="difference")
 
 
 def likely_cause(yours, suspects, tolerance=1e-4):
