@@ -1,12 +1,13 @@
 """What most likely led to an error in the learner's code: Python's and PyTorch's words, and the values they met."""
 
 import ast
-import builtins
+import contextlib
 import difflib
 import inspect
 import linecache
 import math
 import re
+import sys
 import textwrap
 import traceback
 import types
@@ -15,11 +16,14 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 PACKAGE = Path(__file__).resolve().parent
 IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn", "math": "import math"}
 MODULES = {"torch": torch, "math": math, "F": nn.functional, "nn": nn}
-SAFE = {"transpose", "permute", "view", "reshape", "unsqueeze", "squeeze", "t", "float"}  # to look at a shape again
+# What may be called again, to look at the shape that it gives.
+SAFE = {"transpose", "permute", "view", "reshape", "unsqueeze", "squeeze", "t", "float", "sum"}
+SAFE |= {"arange", "ones", "zeros", "tril", "triu"}
 PAIR = "self(idx) gives a pair, (logits, loss). Take the logits out of it first: logits, _ = self(idx)."
 
 # Parts of PyTorch's messages that mean one thing wherever they come up.
@@ -29,8 +33,14 @@ MEANINGS = [
     ("sample n_sample > prob_dist", "Draw one token at a time: torch.multinomial(probabilities, num_samples=1)."),
     ("stack expects each tensor", "torch.stack makes a new dimension. torch.cat appends along one that is there."),
     ("cannot be converted to Scalar", ".item() takes a tensor of one number; this one holds one for each example."),
-    ("same dtype", "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float()."),
-    ("expected scalar type", "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32."),
+    (
+        "same dtype",
+        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float().",
+    ),
+    (
+        "expected scalar type",
+        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32.",
+    ),
     ("not implemented for 'Bool'", "True and False can't be multiplied. Make them 1 and 0 with .float()."),
     ("not implemented for 'Long'", "Whole numbers can't be used here. Make them floats with .float()."),
     ("infer output dtype", "Whole numbers have no mean. Make them floats with .float()."),
@@ -43,31 +53,43 @@ MEANINGS = [
     ("mat2 must be a matrix", "torch.mm takes two matrices. `@` takes a batch as well."),
     ("view size is not compatible", "After a transpose, view can't be used: take reshape."),
     ("Boolean value of Tensor", "A tensor of many numbers is neither True nor False. `if` needs one number."),
-    ("doesn't match the broadcast shape", "`+=` writes into what is there, and its shape can't change. Write a = a + b."),
+    (
+        "doesn't match the broadcast shape",
+        "`+=` writes into what is there, and its shape can't change. Write a = a + b.",
+    ),
     ("doesn't require grad", "No tensor that can learn had a part in this."),
     ("before Module.__init__() call", "Keep super().__init__() as the first line of __init__."),
     ("index out of range in self", "A number that is no token went into the embedding table."),
-    ("to have one of the following scalar types: Long", "An embedding takes token numbers, which are whole: torch.int64."),
+    (
+        "to have one of the following scalar types: Long",
+        "An embedding takes token numbers, which are whole: torch.int64.",
+    ),
     ("step must be greater than zero", "A tensor takes no negative step. x.flip(0) turns its first dimension around."),
     ("at least 2 dimensions", "A matrix has two sizes, rows and columns: torch.ones(T, T)."),
     ("could not convert string to float", 'Minus infinity is written float("-inf").'),
     ("tensors used as indices must be long", "What stands in the square brackets must be whole numbers."),
     ("Expected target size", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
     ("to match target batch_size", "The logits must have one row for each position of each example, (B, T, V)."),
+    ("slice indices must be integers", "A slice takes whole numbers; // divides without a rest."),
+    ("expected Tensor as element", "torch.cat joins tensors, and one of these is none. Was it .tolist(), or .item()?"),
     ("list indices must be integers", "A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
     ("cannot be interpreted as an integer", "range() and sizes take whole numbers; // divides without a rest."),
-    ("backward through the graph a second time", "A tensor of an earlier call is kept on self. Make a new one in each call."),
+    (
+        "backward through the graph a second time",
+        "A tensor of an earlier call is kept on self. Make a new one in each call.",
+    ),
 ]  # fmt: skip
 
 
 @dataclass
 class _Place:
-    """Where the learner's code stopped: the names that were known, and the expression that failed, where it is known."""
+    """Where the learner's code stopped: the names that were known and, where it can be had, what failed."""
 
     local: dict = field(default_factory=dict)
     known: dict = field(default_factory=dict)  # global names
     node: ast.AST | None = None
     method: str = ""
+    line: str = ""
 
     def value(self, node):
         """The value of an expression that can be looked at again without a consequence, else None."""
@@ -127,6 +149,35 @@ def is_library(filename):
     return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
 
 
+class _FirstNan(TorchFunctionMode):
+    """Remembers the line of the learner's own code at which the first nan comes out of an operation."""
+
+    line = ""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if not self.line and isinstance(result, torch.Tensor) and result.is_floating_point():
+            with torch._C.DisableTorchFunction():
+                if result.isnan().any():
+                    frame = sys._getframe(1)
+                    while frame and is_library(frame.f_code.co_filename):
+                        frame = frame.f_back
+                    self.line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() if frame else ""
+        return result
+
+
+def where_nan_begins(function, *arguments):
+    """The line at which the first nan comes up when a function of the learner's is called, in words, or ""."""
+    with contextlib.suppress(Exception), _FirstNan() as first, torch.no_grad():
+        function(*arguments)
+    if not first.line:
+        return ""
+    return (
+        f"The first nan comes up in this line: {first.line}\n"
+        "It is made by 0 / 0, by infinity minus infinity, or by 0 times infinity."
+    )
+
+
 def _place(error):
     """The innermost frame of the learner's own code that an error went through."""
     steps = [step for step in traceback.walk_tb(error.__traceback__) if not is_library(step[0].f_code.co_filename)]
@@ -136,7 +187,7 @@ def _place(error):
     summary = next(
         part for part in reversed(traceback.extract_tb(error.__traceback__)) if not is_library(part.filename)
     )
-    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code.co_name)
+    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code.co_name, summary.line or "")
 
 
 def _expression(summary):
@@ -158,8 +209,9 @@ def _expression(summary):
     return None
 
 
-def _close(name, names):
-    return next(iter(difflib.get_close_matches(name, [other for other in names if not other.startswith("_")], 1)), None)
+def _close(name, names, cutoff=0.6):
+    names = [other for other in names if not other.startswith("_")]
+    return next(iter(difflib.get_close_matches(name, names, 1, cutoff)), None)
 
 
 def _sizes_of_init(owner):
@@ -182,12 +234,16 @@ def _name(error, place):
         return f"{name} isn't imported in this notebook. Write `{IMPORTS[name]}` as the first line of your cell."
     if name in ("inf", "infinity", "minus_infinity", "neg_inf"):
         return 'Infinity is written float("inf"), and minus infinity float("-inf").'
+    if close := _close(name, place.local, 0.8):
+        return f"Did you mean {close}?"
     homes = [alias for alias, module in MODULES.items() if alias in place.known and hasattr(module, name)]
     if homes:
         return f"It is part of a module: write {' or '.join(f'{home}.{name}' for home in homes)}."
     if name in _sizes_of_init(owner):
         return f"{name} is known in __init__ only. Take the size from a shape, as in x.shape[-1]."
-    close = _close(name, [*place.local, *place.known, *dir(builtins)])
+    if place.line.startswith((f"{name}[", f"{name}.append(")):
+        return f"{name} isn't there yet. Make it above, before the loop, and fill it then."
+    close = _close(name, [*place.local, *place.known])
     if close:
         return f"Did you mean {close}?"
     if owner is not None and (close := _close(name, _own(owner))):
@@ -221,6 +277,8 @@ def _attribute(error, place):
     if isinstance(obj, torch.Tensor):
         if name in ("append", "extend", "insert", "add_row", "push"):
             return "A tensor can't grow. torch.cat((a, b), dim=1) makes a longer one of two."
+        if name in ("average", "avg"):
+            return "The average of a tensor is its mean: x.mean(dim=0)."
         if name in ("length", "len"):
             return "The sizes of a tensor are in x.shape; len(x) is the first one."
         home = next((alias for alias in ("torch", "F") if hasattr(MODULES[alias], name)), None)
@@ -240,11 +298,16 @@ def _attribute(error, place):
         return f"It is {obj} here, a number of Python's and not a tensor."
     if obj is not place.local.get("self"):
         return ""
+    if re.match(r"self\.\w+ == ", place.line):
+        return "== compares, and stores nothing. A single = stores."
+    if name in place.local:
+        return f"{name} is a name of this method: write it without self."
     if name in _sizes_of_init(obj):
         return f"__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1]."
     if close := _close(name, _own(obj)):
         return f"Did you mean self.{close}?"
-    return f"The object has {', '.join(_own(obj))}."
+    names = [own for own in _own(obj) if own not in vars(type(obj))]
+    return f"The object has {', '.join(names)}." if names else "Nothing was stored on self under any name before."
 
 
 def _none(place):
@@ -283,7 +346,10 @@ def _kind(text, place):
     if text in ("int", "float"):
         return "A tensor is wanted there, and this is a number of Python's: C ** 0.5 is the root of one, for instance."
     if text == "str":
-        return 'A number is wanted there, not a text: minus infinity is float("-inf").'
+        texts = [part.value for part in ast.walk(place.node) if isinstance(part, ast.Constant)] if place.node else []
+        if any("inf" in str(text) for text in texts):
+            return 'A number is wanted there, not a text: minus infinity is float("-inf").'
+        return "A number is wanted there, not a text in quotes."
     if text == "ndarray":
         return "Stay with torch: numpy can't carry gradients back."
     return ""
@@ -292,6 +358,8 @@ def _kind(text, place):
 def _type(error, place):
     """A value of a kind that doesn't belong there, or arguments that don't fit."""
     text = str(error)
+    if place.node is not None and re.search(r"\bnp\.|\bnumpy\.", ast.unparse(place.node)):
+        return "Stay with torch, which has the same functions: numpy can't carry gradients back."
     if match := re.search(r"^'([\w.]+)' object is not iterable", text):
         loop = place.node.iter if isinstance(place.node, ast.For) else place.node
         name = ast.unparse(loop) if isinstance(loop, ast.Name) else "..."
@@ -303,7 +371,7 @@ def _type(error, place):
     if match := re.search(r"'([\w.]+)' object is not subscriptable", text):
         if match[1] in ("int", "float"):
             return "It is a single number of Python's: there is nothing to index."
-        return _kind(match[1], place)
+        return _kind(match[1], place) or "It isn't a list or a tensor. Is it to be called, with round brackets?"
     if match := re.search(r"'([\w.]+)' object is not callable", text):
         if match[1] in ("Tensor", "torch.Size", "tuple", "list", "int", "float"):
             return "Square brackets pick out, as in x.shape[1]; round ones call. Or is a * missing before the bracket?"
@@ -374,7 +442,9 @@ def _scalar(place):
 def _value(error, place):
     text = str(error)
     if match := re.search(r"(too many|not enough) values to unpack \(expected (?:at least )?(\d+)", text):
-        shown = {name: tuple(value.shape) for name, value in place.named(torch.Tensor).items()}
+        written = re.search(r"=\s*(\w+)\.(shape|size\(\))\s*$", place.line)
+        owner = place.local.get(written[1]) if written else None
+        shown = {written[1]: tuple(owner.shape)} if isinstance(owner, torch.Tensor) else {}
         if not shown:
             return PAIR if place.method == "generate" else "There must be as many names as there are things to take."
         name, shape = next(iter(shown.items()))
@@ -385,7 +455,12 @@ def _value(error, place):
 
 
 def _recursion(error, place):
-    return "The method calls itself without end: self(idx) and forward call logits, so logits can't call them."
+    own = [step[0].f_code for step in traceback.walk_tb(error.__traceback__)]
+    own = [code.co_name for code in own if not is_library(code.co_filename)]
+    circle = sorted({name for name in own if own.count(name) > 2})
+    if len(circle) == 1:
+        return f"{circle[0]} calls itself without end."
+    return f"{' and '.join(circle)} call each other without end: the one that is written here can't call the other."
 
 
 def _division(error, place):
@@ -405,16 +480,21 @@ def _index(error, place):
         node = place.part(ast.Subscript)
         if node is not None and isinstance(node.slice, ast.Tuple):
             owner, indices = place.value(node.value), [place.value(part) for part in node.slice.elts]
-            if isinstance(owner, torch.Tensor) and all(isinstance(index, int) for index in indices):
+            if (
+                isinstance(owner, torch.Tensor)
+                and owner.dim() == 3
+                and all(isinstance(index, int) for index in indices)
+            ):
                 turned = indices[::-1]
                 if all(-size <= index < size for index, size in zip(turned, owner.shape)):
                     return "The indices stand in the wrong order: the example comes first, then the position."
         if int(match[1]) < -1:
             return (
-                f"Dimension {match[2]} has size {match[3]} here, so there is nothing at {match[1]}. The last one is -1, "
-                "and always there."
+                f"Dimension {match[2]} has size {match[3]} here, so there is nothing at {match[1]}. "
+                "The last one is -1, and always there."
             )
-        return f"Dimension {match[2]} has {match[3]} places, 0 to {int(match[3]) - 1}. Does the loop run over its own size?"
+        last = int(match[3]) - 1
+        return f"Dimension {match[2]} is counted from 0 to {last} here. Does the loop run over its own size?"
     if match := re.search(
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)", text
     ):
@@ -435,6 +515,8 @@ def _runtime(error, place):
             "New tokens of shape (B, 1) fit behind (B, T): no squeeze, or [:, None] to bring a dimension back."
         )
     if "Sizes of tensors must match" in text:
+        if "except in dimension 0" in text:
+            return "dim=0 joins below, as more examples, and all else must be equal. Time is dim=1."
         first = next(iter(place.named(torch.Tensor).values()), None)
         logits = next(
             (value for value in place.local.values() if isinstance(value, torch.Tensor) and value.dim() == 3), None
@@ -458,22 +540,38 @@ def _runtime(error, place):
     if "invalid multinomial distribution" in text:
         return "All probabilities of a row are 0: nothing can be drawn."
     if re.search(r"cannot be multiplied|first two dimensions of batch2|batch1 and batch2|size mismatch", text):
-        return _product(place)
+        return _product(place, text)
     if "must match the size of tensor b" in text or "not broadcastable" in text:
         node = place.node
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            return _product(place)
+            return _product(place, text)
+        if re.search(r"tensor [ab] \(0\)", text):
+            return "One side is empty: a slice like [T:] begins behind all that is there. The first T are [:T]."
         call = place.part(ast.Call)
         if call is not None and isinstance(call.func, ast.Attribute) and call.func.attr.startswith("masked_fill"):
-            scores = place.value(call.func.value)
+            scores, mask = place.value(call.func.value), place.value(call.args[0]) if call.args else None
+            both = isinstance(mask, torch.Tensor) and isinstance(scores, torch.Tensor)
+            if both and mask.dim() == 2 and scores.shape[-2] == scores.shape[-1]:
+                return (
+                    f"The mask has shape {tuple(mask.shape)}, and {ast.unparse(call.func.value)} "
+                    f"{tuple(scores.shape)}. The mask must be (T, T), as the scores are for each example."
+                )
             if isinstance(scores, torch.Tensor) and scores.shape[-2:].numel() != scores.shape[-2] ** 2:
                 return (
-                    f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for each two "
-                    "positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
+                    f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for "
+                    "each two positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
                 )
-        return _broadcast(place)
+        return _broadcast(place, text)
     if "expanded size of the tensor" in text or "expand(" in text or "shape mismatch: value tensor" in text:
         return _written(text)
+    if "same dtype" in text or "expected scalar type" in text:
+        whole = [name for name, value in place.named(torch.Tensor).items() if not value.is_floating_point()]
+        if whole and place.method == "logits" and whole[0] == "idx":
+            return "idx are the numbers of tokens: token_embedding_table makes embeddings of them, and those go on."
+        if whole:
+            return f"{whole[0]} holds whole numbers, and meets floats. Make it floats, {whole[0]}.float()."
+    if place.method == "forward" and "targets" in place.local and re.search("invalid for input|batch_size", text):
+        return "Are targets handed over that are longer than idx? Without them, self(idx) is enough to go on writing."
     if match := re.search(r"shape '(\[.*?\])' is invalid for input of size (\d+)", text):
         return f"There are {match[2]} numbers, and they don't make up the shape {match[1]}."
     if match := re.search(r"mask \[(.*?)\].* does not match .*indexed tensor \[(.*?)\]", text):
@@ -481,11 +579,14 @@ def _runtime(error, place):
     return ""
 
 
-def _product(place):
+def _product(place, text):
     general = "In a @ b, the last size of a must be the last but one of b."
+    if place.node is not None and re.search(r"\b(cat|concat|hstack)\(", ast.unparse(place.node)):
+        return "torch.cat lays two things side by side, which makes them longer. To add them, write a + b."
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     if node is None or not isinstance(node.op, ast.MatMult):
-        return general
+        sizes = re.search(r"\(\d+x(\d+) and (\d+)x\d+\)", text)
+        return f"A layer that takes rows of {sizes[2]} numbers was given rows of {sizes[1]}." if sizes else general
     left, right = place.value(node.left), place.value(node.right)
     written = ast.unparse(node.right)
     if not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
@@ -496,16 +597,19 @@ def _product(place):
     said = f"{ast.unparse(node.left)} has shape {tuple(left.shape)} and {written} {tuple(right.shape)}. "
     if re.search(r"transpose\((0, 1|1, 0|0, 2|2, 0|0, -1)\)", written):
         return said + "Dimension 0 are the examples. Swap the last two, transpose(-2, -1)."
-    if left.shape == right.shape and left.dim() > 1:
+    if left.dim() > 1 and right.dim() > 1 and left.shape[-1] == right.shape[-1]:
         return said + f"Swap the last two dimensions of the second: {written}.transpose(-2, -1)."
     if right.dim() > 1 and left.dim() > 1 and right.shape[-1] == left.shape[-2]:
         return said + f"They fit the other way round: {written} @ {ast.unparse(node.left)}."
     return said + general
 
 
-def _broadcast(place):
+def _broadcast(place, text):
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     general = "Two shapes don't fit: from the right, sizes must be equal, or 1."
+    sizes = re.search(r"tensor a \((\d+)\).*tensor b \((\d+)\)", text)
+    if sizes and abs(int(sizes[1]) - int(sizes[2])) == 1 and min(map(int, sizes.groups())) > 1:
+        general = "Two sizes differ by one. Does a slice, or a range, stop one too early or one too late?"
     if node is None:
         return general
     left, right = place.value(node.left), place.value(node.right)
@@ -513,6 +617,8 @@ def _broadcast(place):
         return general
     first, second = ast.unparse(node.left), ast.unparse(node.right)
     said = f"{first} has shape {tuple(left.shape)} and {second} {tuple(right.shape)}. "
+    if isinstance(node.op, ast.Mult) and left.shape[-1] == right.shape[-2:][0]:
+        return said + "* multiplies number by number. A product of matrices is written @."
     if left.dim() == right.dim() == 1:
         return said + f"To take each with each, make the first a column: {first}[:, None]."
     return said + general

@@ -239,7 +239,7 @@ def cause_of_shape(yours, expected):
         return ""
     positions = 1 if len(expected) == 3 else None
     others = [axis for axis in range(len(expected)) if axis != positions]
-    if yours == expected[1:]:
+    if yours == expected[1:] and len(expected) == 3:
         return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
     if yours[1:] == expected:
         return "there is a dimension too many in front. One result serves all examples."
@@ -333,6 +333,17 @@ def _in_general(yours, expected):
 NEARLY = "All numbers are right to two digits: something was rounded, or float16 for a while."
 
 
+def times(yours, expected):
+    """The number that a right tensor was multiplied with, in words, or None."""
+    seen = expected.abs() > 1e-6
+    factor = (yours[seen] / expected[seen]).double()
+    if not len(factor) or abs(factor[0] - 1) < 1e-2 or not agree(yours, factor[0] * expected).all():
+        return None
+    if not factor[0].isfinite() or (yours[~seen].abs() > 1e-6).any():
+        return None
+    return f"it is right but for a factor: all of it was multiplied by {factor[0]:.4g}."
+
+
 def nearly(yours, expected):
     """True where numbers differ by as little as a lower precision makes them."""
     return torch.isclose(yours.double(), expected.double(), rtol=1e-2, atol=1e-3).all().item()
@@ -346,7 +357,8 @@ def _picture(yours, expected, place, axes):
     which = f" of {axes[0]} {place[0]}" if len(place) == 3 else ""
     matrices = {"expected": expected, "yours": yours, "difference": yours - expected}
     small = expected.numel() <= 64
-    plots.heatmaps(matrices, f"Expected and yours{which}", row_name=axes[-2], col_name=axes[-1], values=small)
+    title = f"Expected and yours{which}"
+    plots.heatmaps(matrices, title, row_name=axes[-2], col_name=axes[-1], values=small, difference="difference")
 
 
 def likely_cause(yours, suspects, tolerance=1e-4):

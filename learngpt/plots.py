@@ -72,17 +72,27 @@ def heatmaps(matrices, title, **options):
     """Draw matrices of one shape side by side: `matrices` is a dict of names to matrices, the rest as `heatmap`.
 
     Args:
-        options: also `shared=False`, which gives each matrix a range of colours of its own.
+        options: also `shared=False`, which gives each matrix a range of colours of its own, and `difference`, the name
+            of one that has colours of its own anyway, with 0 in their middle.
     """
     display(heatmaps_picture(matrices, title, **options))
 
 
 def heatmaps_picture(
-    matrices, title, rows=None, cols=None, row_name="position", col_name="position", values=False, shared=True, **limits
+    matrices,
+    title,
+    rows=None,
+    cols=None,
+    row_name="position",
+    col_name="position",
+    values=False,
+    shared=True,
+    difference=None,
+    **limits,
 ):
     """The picture of `heatmaps`, not shown yet."""
     matrices = {name: torch.as_tensor(matrix).detach().float() for name, matrix in matrices.items()}
-    everything = list(matrices.values())
+    everything = [matrix for name, matrix in matrices.items() if name != difference]
     rows, cols = visible(rows or ""), visible(cols or "")
     height, width = everything[0].shape
     with _styled() as plt:
@@ -93,14 +103,17 @@ def heatmaps_picture(
         wide = panel * len(matrices) + (1.2 if shared else 0.4 + 0.5 * len(matrices))
         fig, axes = plt.subplots(1, len(matrices), figsize=(wide, tall), squeeze=False)
         for ax, (name, matrix) in zip(axes[0], matrices.items()):
-            own = _limits(everything if shared else [matrix]) | limits
-            picture = _draw_matrix(ax, matrix, rows, cols, own, values)
+            apart = name == difference
+            own = _around_zero(matrix) if apart else _limits(everything if shared else [matrix]) | limits
+            picture = _draw_matrix(ax, matrix, rows, cols, own, values, "PuOr" if apart else None)
             ax.set(xlabel=col_name, ylabel=row_name if ax is axes[0][0] else "")
             ax.set_title(name, loc="center", fontsize=11)
-            if not shared:
+            if not shared or apart:
                 fig.colorbar(picture, ax=ax, shrink=0.9)
+            else:
+                common = picture
         if shared:
-            fig.colorbar(picture, ax=list(axes[0]), shrink=0.9)
+            fig.colorbar(common, ax=[ax for ax, name in zip(axes[0], matrices) if name != difference], shrink=0.9)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
         parts = [_matrix_in_words(name, matrix, rows, cols) for name, matrix in matrices.items()]
         return render(fig, f"{title}. Rows: {row_name}, columns: {col_name}. " + " ".join(parts))
@@ -111,10 +124,15 @@ def _limits(matrices):
     return {"vmin": finite.min().item(), "vmax": finite.max().item()}
 
 
-def _draw_matrix(ax, matrix, rows, cols, limits, values):
+def _around_zero(matrix):
+    reach = matrix[matrix.isfinite()].abs().max().item() if matrix.isfinite().any() else 1.0
+    return {"vmin": -reach or -1.0, "vmax": reach or 1.0}
+
+
+def _draw_matrix(ax, matrix, rows, cols, limits, values, cmap=None):
     import matplotlib as mpl
 
-    colours = mpl.colormaps[mpl.rcParams["image.cmap"]].with_extremes(bad="#d9d9d9")
+    colours = mpl.colormaps[cmap or mpl.rcParams["image.cmap"]].with_extremes(bad="#d9d9d9")
     shown = matrix.masked_fill(~matrix.isfinite(), float("nan")).numpy()
     picture = ax.imshow(shown, cmap=colours, aspect="auto", **limits)
     ax.spines[:].set_visible(False)
@@ -127,17 +145,17 @@ def _draw_matrix(ax, matrix, rows, cols, limits, values):
         else:
             axis.get_major_locator().set_params(integer=True)
     if values:
-        _write_values(ax, matrix, limits)
+        _write_values(ax, matrix, picture)
     return picture
 
 
-def _write_values(ax, matrix, limits):
-    middle = (limits["vmin"] + limits["vmax"]) / 2
+def _write_values(ax, matrix, picture):
     for i, row in enumerate(matrix.tolist()):
         for j, value in enumerate(row):
             label = "−∞" if value == float("-inf") else f"{value + 0:.2f}".rstrip("0").rstrip(".")
-            dark = value == float("-inf") or value > middle
-            ax.text(j, i, label, ha="center", va="center", fontsize=8, color="black" if dark else "white")
+            red, green, blue, _ = picture.to_rgba(value)
+            light = value == float("-inf") or 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
+            ax.text(j, i, label, ha="center", va="center", fontsize=8, color="black" if light else "white")
 
 
 def _matrix_in_words(name, matrix, rows, cols):

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from learngpt.advice import where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -17,6 +18,7 @@ from learngpt.checking import (
     run,
     seeded,
     tensor,
+    times,
 )
 from learngpt.week1.checks.heads import KEPT_EARLY, _looks_ahead, _weak_mask, rows_sum_to_one, softmax_of
 
@@ -76,12 +78,13 @@ class _Run:
             )
         wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
-            cause = self.cause() or "0 times infinity, or a softmax over a row that is -inf everywhere."
-            raise CheckFailed(f"self.wei has nan, expected weights.\nLikely cause: {cause}")
+            cause = self.cause()
+            said = f"Likely cause: {cause}" if cause else where_nan_begins(self.head, self.x)
+            raise CheckFailed(f"self.wei has nan, expected weights.\n{said}")
         return wei
 
     def cause(self):
-        """What is wrong with weights or output, in words, or None. All checks ask this, so that the first one says it."""
+        """What is wrong with weights or output, in words, or None. All checks ask this, so the first one says it."""
         head = self.head
         tril = getattr(head, "tril", None)
         if isinstance(tril, torch.Tensor) and tril.shape != (self.block_size, self.block_size):
@@ -110,13 +113,13 @@ def _cause_of_run(ran, wei):
     """What is wrong with the weights (B, T, T) that a head kept, or with its output, in words, or None."""
     right = softmax_of(ran.scores, ran.future)
     if agree(wei, right).all():
-        return None if agree(ran.out, right @ ran.v).all() else likely_cause(ran.out, _value_suspects(ran, right))
-    if wei.isnan().all():
-        return "all weights are nan: from 0 times infinity, a mask times -inf perhaps, or from 0 / 0. Use masked_fill."
+        if agree(ran.out, right @ ran.v).all():
+            return None
+        return likely_cause(ran.out, _value_suspects(ran, right)) or times(ran.out, right @ ran.v)
     known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
     if agree(ran.out, right @ ran.v).all():
         return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
-    return known or (NEARLY if nearly(wei, right) else _cause_of_scores(ran, wei))
+    return known or times(wei, right) or (NEARLY if nearly(wei, right) else _cause_of_scores(ran, wei))
 
 
 def _cause_of_scores(ran, wei):
@@ -257,6 +260,7 @@ def _variance(ran):
     except (TypeError, ValueError, RuntimeError):
         shape = tuple(getattr(value, "shape", ()))
         kind = f"a tensor of shape {shape}" if shape else f"a {type(value).__name__}"
+        kind = "a method, which is called with round brackets" if callable(value) else kind
         raise CheckFailed(f"self.var is {kind}, expected one number: the variance of all scores together.") from None
 
 
@@ -516,14 +520,20 @@ def _other_scales(ran, block_size):
         ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", lambda raw: raw / math.sqrt(B)),
         ("the scores were divided by T, not by sqrt(C).", lambda raw: raw / T),
         ("the scores were divided by sqrt(block_size).", lambda raw: raw / math.sqrt(block_size)),
-        ("the scores were divided by sqrt(T C); the sum in q @ k runs over C alone.", lambda raw: raw / math.sqrt(T * C)),
+        (
+            "the scores were divided by sqrt(T C); the sum in q @ k runs over C alone.",
+            lambda raw: raw / math.sqrt(T * C),
+        ),
         ("the scores were divided by sqrt(2 C), not by sqrt(C).", lambda raw: raw / math.sqrt(2 * C)),
         *(
             (f"the scores were divided by {number}, which fits C = {number**2} only.", lambda raw, n=number: raw / n)
             for number in (2, 4, 8, 16, 32, 64)
         ),
         *(
-            (f"the scores were divided by sqrt({number}), which fits C = {number} only.", lambda raw, n=number: raw / n**0.5)
+            (
+                f"the scores were divided by sqrt({number}), which fits C = {number} only.",
+                lambda raw, n=number: raw / n**0.5,
+            )
             for number in (2, 8, 32, 128, 512)
         ),
         ("the scores were divided by the logarithm of C, not by sqrt(C).", lambda raw: raw / math.log(C)),
@@ -534,7 +544,10 @@ def _other_scales(ran, block_size):
             "each row of scores was divided by its standard deviation; divide by sqrt(C).",
             lambda raw: raw / raw.std(-1, keepdim=True),
         ),
-        ("each row of scores was divided by its length; divide by sqrt(C).", lambda raw: raw / raw.norm(dim=-1, keepdim=True)),
+        (
+            "each row of scores was divided by its length; divide by sqrt(C).",
+            lambda raw: raw / raw.norm(dim=-1, keepdim=True),
+        ),
     ]  # fmt: skip
 
 
@@ -545,11 +558,17 @@ def _other_scores():
         ("the scores lost their sign; leave them as they are.", lambda scores: scores.abs()),
         ("the scores are negative.", lambda scores: -scores),
         ("the scores were squared; leave them as they are.", lambda scores: scores.square()),
-        ("the exponential of the scores was taken before the softmax, which takes it itself.", lambda scores: scores.exp()),
+        (
+            "the exponential of the scores was taken before the softmax, which takes it itself.",
+            lambda scores: scores.exp(),
+        ),
         ("tanh was laid over the scores; leave them as they are.", lambda scores: scores.tanh()),
         ("sigmoid was laid over the scores; leave them as they are.", lambda scores: scores.sigmoid()),
         ("softmax was taken before the mask, and again after it.", lambda scores: scores.softmax(-1)),
-        ("the scores were averaged over the examples; each has its own.", lambda scores: scores.mean(0).expand_as(scores)),
+        (
+            "the scores were averaged over the examples; each has its own.",
+            lambda scores: scores.mean(0).expand_as(scores),
+        ),
         ("each example got the scores of the first one.", lambda scores: scores[:1].expand_as(scores)),
     ]  # fmt: skip
 

@@ -219,7 +219,7 @@ def _cause_of_window(GPT, contexts):
         return None
     T = contexts.shape[1]
     if shown[0].shape[-1] > T:
-        return "the model is shown more than there is: tokens that nobody wrote yet. Show it what is there, without padding."
+        return "the model is shown tokens that nobody wrote yet. Show it what is there, without padding."
     if shown[0].shape == contexts.shape:
         return "the model is shown other tokens than the context."
     return None
@@ -313,6 +313,7 @@ def _other_distributions(table, past, contexts, drawn, factor):
     yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.relu())
     yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.abs())
     yield "the logits were shifted and used as weights; softmax takes their exponential.", _share(logits - logits.min())
+    yield "the squares of the logits were used as weights; softmax takes their exponential.", _share(logits.square())
     yield "log-probabilities were used as weights; take softmax, not log_softmax.", _share(-logits.log_softmax(0))
     yield "sigmoid was used in place of softmax.", _share(logits.sigmoid())
     for k in range(2, len(table)):
@@ -412,8 +413,8 @@ def _not_shown(shown, out, step, block_size):
         cause = "one token too few is shown: the last block_size are idx[:, -self.block_size:]."
     elif longest < expected:
         cause = (
-            f"never more than {longest} are shown. Show all that fits: a bigram needs only the last token, the versions "
-            "to come need the whole context."
+            f"never more than {longest} are shown. Show all that fits: a bigram needs only the last token, "
+            "the versions to come need the whole context."
         )
     elif all(torch.equal(seen[:, -1:], out[:, at : at + 1]) for at, seen in enumerate(shown, step - len(shown))):
         cause = "the last token isn't among those that are shown."

@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from learngpt.advice import is_library
+from learngpt.advice import is_library, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -22,6 +22,7 @@ from learngpt.checking import (
     run,
     seeded,
     tensor,
+    times,
 )
 from learngpt.instruments import operations
 
@@ -51,7 +52,7 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
             f"{name}()(x)",
             head,
             again.clone(),
-            hint=lambda: _as_cause(_remembers(Head, again) or _sizes_it_takes(Head)),
+            hint=lambda again=again: _as_cause(_remembers(Head, again) or _sizes_it_takes(Head)),
         )
         out = tensor(out, f"The output of {name}", again.shape)
         if agree(out, _mean_of_past(again)).all():
@@ -76,6 +77,8 @@ def _has_its_shape(Head, out, x):
         cause = cause_of_shape(tuple(probed.shape), (3, 5, 4))
         if probed.shape == (3, 5, 4) and out.shape == x.shape[1:]:
             cause = "the dimension of the examples is gone where there is one example only. Was it squeezed away?"
+        if tuple(probed.shape) == (4,):
+            cause = "only one row comes back, the last one. Fill a result of the shape of x, row by row."
         if probed.shape[-2:] == (5, 5):
             cause = "these are the weights. Weigh x with them: weights @ x."
     cause = cause or _sizes_it_takes(Head)
@@ -144,6 +147,8 @@ def _explained(Head, x, out):
     if not agree(again, out).all():
         return {"cause": "something is drawn at random: the same x gave another output when asked again."}
     wei = getattr(head, "wei", None)
+    if probed.isnan().all():
+        return {"otherwise": where_nan_begins(Head(), probe)}
     if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
         return {"cause": cause}
     if agree(probed, _mean_of_past(probe)).all():
@@ -151,7 +156,8 @@ def _explained(Head, x, out):
     cause = likely_cause(probed, _suspects(probe, lesson))
     if cause is None and nearly(probed, _mean_of_past(probe)):
         return {"cause": NEARLY}
-    return {"cause": cause, "otherwise": _mixes(Head) or _recipe(Head)}
+    cause = cause or times(probed, _mean_of_past(probe))
+    return {"cause": cause, "otherwise": where_nan_begins(Head(), probe) or _mixes(Head) or _recipe(Head)}
 
 
 def _mixes(Head):
@@ -238,6 +244,10 @@ def _slots(x, lesson):
         ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1)),
         ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1).clamp(min=1)),
         ("the sum was divided by t + 2; rows 0 to t are t + 1.", lambda seen: seen / (count + 1)),
+        (
+            "the rows were multiplied by their number, t + 1; divide by it.",
+            lambda seen: seen * seen.sum(1, keepdim=True),
+        ),
         ("the sum was divided by B, the number of examples.", lambda seen: seen / B),
         ("the sum was divided by C, the number of channels.", lambda seen: seen / C),
         (
@@ -247,7 +257,8 @@ def _slots(x, lesson):
         ("the rows were divided by their mean, not by their sum.", lambda seen: seen / seen.mean(1, keepdim=True)),
         ("the columns of the weights sum to 1, not the rows.", lambda seen: seen / seen.sum(0)),
         (
-            "the columns were divided by the sums of the rows. Those must be a column, (T, 1), as keepdim=True keeps them.",
+            "the columns were divided by the sums of the rows. Those must be a column, (T, 1), as keepdim=True leaves "
+            "them.",
             lambda seen: seen / seen.sum(1),
         ),
         (
@@ -292,6 +303,11 @@ def _oddities(x, lesson):
     before = tril.tril(-1)
     mean = _mean_of_past(x)
     short = _slots(x, lesson)["rows"][1][1][0]
+    first_only = (
+        "only the first row was filled. Does a `return` stand inside of the loop?"
+        if lesson == "HeadVer1"
+        else "only the first row has weights. Were the others cut to whole numbers, by // or by an integer type?"
+    )
     windows = [tril.triu(1 - width) for width in range(2, T)]
     return [
         ("the input came back unchanged, nothing was averaged.", x),
@@ -308,6 +324,10 @@ def _oddities(x, lesson):
         ("the average runs over the channels.", x.mean(2, keepdim=True).expand_as(x)),
         ("one mean of all rows and channels was taken; it is one for each channel, dim=0.",
          mean.mean(2, keepdim=True).expand_as(x)),
+        ("every row holds the sum of all. Does `+=` change a tensor that is kept already?",
+         x.sum(1, keepdim=True).expand_as(x)),
+        ("each channel was divided by its sum over the positions; divide row t by t + 1.",
+         x.cumsum(1) / x.cumsum(1).sum(1, keepdim=True)),
         ("the largest value of the past was taken, not the mean.", x.cummax(1).values),
         ("the smallest value of the past was taken, not the mean.", x.cummin(1).values),
         ("the middle value of the past was taken, not the mean.", _running_median(x)),
@@ -319,10 +339,16 @@ def _oddities(x, lesson):
            mean[:, torch.arange(T).clamp(max=n - 1)]) for n in range(2, T)),
         *((f"only position {n} comes back, everywhere.", x[:, n : n + 1].expand_as(x)) for n in range(T)),
         ("the weights are multiplied number by number. A product of matrices is weights @ x.", x * tril[:, -1:]),
-        ("the numbers were divided by the length of the row, not by its sum.", tril / tril.norm(dim=1, keepdim=True) @ x),
+        (
+            "the numbers were divided by the length of the row, not by its sum.",
+            tril / tril.norm(dim=1, keepdim=True) @ x,
+        ),
         ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril()),
         ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril() / count),
-        ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", _mean_of_past(x.tril())),
+        (
+            "what lies above the diagonal of x itself was cut off; the triangle is for the weights.",
+            _mean_of_past(x.tril()),
+        ),
         ("the rows before were averaged already when they were used: read from x, write to another tensor.",
          _averages_of_averages(x)),
         ("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1.", _halves(x)),
@@ -336,8 +362,11 @@ def _oddities(x, lesson):
         ("the exponentials of 0 and 1 were left unsummed: softmax divides by their sum.", math.e * x.cumsum(1)),
         ("the last row was never filled.", torch.cat((mean[:, :-1], 0 * x[:, :1]), 1)),
         ("the first row was never filled.", torch.cat((0 * x[:, :1], mean[:, 1:]), 1)),
-        ("only the first row was filled. Does a `return` stand inside of the loop?",
-         torch.cat((x[:, :1], 0 * x[:, 1:]), 1)),
+        (first_only, torch.cat((x[:, :1], 0 * x[:, 1:]), 1)),
+        ("the mean begins at position 1; position 0 belongs to the past of all.",
+         torch.cat((0 * x[:, :1] / 0, _mean_of_past(x[:, 1:])), 1)),
+        ("the rows of the past were multiplied; add them up, and divide by t + 1.", x.cumprod(1)),
+        ("the square root of the mean of the squares was taken.", _mean_of_past(x.square()).sqrt()),
         ("only the first example was filled. Does a `return` stand inside of the loop?",
          torch.cat((mean[:1], 0 * x[1:]))),
         ("only the first row of the first example was filled. Does a `return` stand inside of the loops?",
@@ -499,8 +528,8 @@ def _gradient_reaches_input(name, x, out):
     out = out.sum()
     if out.requires_grad:
         hint = "Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one."
-        [gradient] = run(f"the gradient of {name}", torch.autograd.grad, out, x, allow_unused=True, hint=hint)
-    if not out.requires_grad or gradient is None or not gradient.abs().sum() > 0:
+        run(f"the gradient of {name}", out.backward, hint=hint)
+    if x.grad is None or not x.grad.abs().sum() > 0:
         raise CheckFailed(
             f"No gradient reaches the input of {name}: the embeddings before it could never learn.\n"
             "Compute with tensors from x to the result, without numpy, .tolist(), .item(), .data, .detach(), "
@@ -556,13 +585,17 @@ def _cause_of_weights(wei, out, x):
     future = torch.ones(T, T).triu(1).bool()
     right = softmax_of(torch.zeros(T, T), future)
     if agree(wei, right).all():
-        return None if agree(out, right @ x).all() else likely_cause(out, _weighed(right, x))
-    if wei.isnan().all():
-        return "all weights are nan: from 0 times infinity, a mask times -inf perhaps, or from 0 / 0. Use masked_fill."
+        if agree(out, right @ x).all():
+            return None
+        return likely_cause(out, _weighed(right, x)) or times(out, right @ x)
     known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
     if agree(out, right @ x).all():
         return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
-    return known or (NEARLY if nearly(wei, right) else None)
+    low, late = wei.tril(), wei[future]
+    written_late = T > 1 and any(agree(low, seen).all() for seen in (right, torch.ones(T, T).tril() / T))
+    if not known and written_late and agree(late, late[:1]).all():
+        known = f"the future got the weight {late[0]:.3g} after the softmax. It gets -inf before it."
+    return known or times(wei, right) or (NEARLY if nearly(wei, right) else None)
 
 
 def _weighed(wei, x):
@@ -574,7 +607,10 @@ def _weighed(wei, x):
         ("the weights are right, but x was added to what they give.", wei @ x + x),
         ("the weights are right, but x was weighed twice.", wei @ wei @ x),
         ("the weights are right, but the result was divided by T once more.", wei @ x / T),
-        ("the weights are right, but the result was divided by t + 1 once more.", wei @ x / torch.arange(1, T + 1)[:, None]),
+        (
+            "the weights are right, but the result was divided by t + 1 once more.",
+            wei @ x / torch.arange(1, T + 1)[:, None],
+        ),
         ("the weights are right, but a softmax was taken of the result.", (wei @ x).softmax(-1)),
         ("the weights are right, but x went through a softmax first.", wei @ x.softmax(-1)),
         ("the weights are right, but the triangle was multiplied with x, not they.", torch.ones(T, T).tril() @ x),
@@ -614,6 +650,7 @@ def mean_weight_suspects(T):
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril.softmax(1) * tril),
         ("softmax was taken twice.", right.softmax(1)),
         ("the exponentials aren't divided by their sum; softmax does that.", math.e * tril),
+        ("sigmoid was used in place of softmax.", tril / 2),
         ("the past is masked: it is torch.tril(...) == 0 that is the future, not == 1.", nan.masked_fill(future, 0)),
         (
             "the score of the future is only 1 below that of the past, as 0 is below 1. Only -inf hides it.",

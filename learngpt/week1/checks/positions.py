@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from learngpt.advice import where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -23,8 +24,10 @@ from learngpt.checking import (
 from learngpt.instruments import sinusoids
 from learngpt.week1.checks.models import (
     GIVEN,
+    RANDOM,
     BentMeanHead,
     after_lm_head,
+    drawn_at_random,
     has_its_shape,
     lent_encodings,
     staged,
@@ -62,7 +65,7 @@ def _encodings(GPT, block_size, embed_size):
         value = table[~table.isfinite()][0].item()
         raise CheckFailed(
             f"{NAME} has {value}, which is no number that can be added.\n"
-            "Likely cause: a number became too large, or 0 was divided by 0. The divisors are 10000 ** (2i / C)."
+            + (where_nan_begins(GPT.pos_encodings, block_size, embed_size) or "A number became too large, or 0 / 0.")
         )
     return table.double()
 
@@ -91,8 +94,8 @@ def encodings_keep_distances(GPT, block_size=16, embed_size=8):
                 f"From position {a} to {b} the codes are {one:.4g} apart, from {c} to {d} they are {two:.4g} apart; "
                 "expected the same.\n"
                 + (f"Likely cause: {cause}\n" if cause else "")
-                + "It takes a sine and a cosine of the same frequency: (sin a - sin b)² + (cos a - cos b)² depends on "
-                "a - b only."
+                + "It takes a sine and a cosine of the same frequency: (sin a - sin b)² + (cos a - cos b)² depends "
+                "on a - b only."
             )
         if one < 1e-6:
             raise CheckFailed(f"Positions {a} and {b} have the same code; expected codes that lie apart.")
@@ -161,7 +164,8 @@ def _bases(table):
         ("the logarithm to base 2 was taken; exp needs the natural one, math.log.", math.exp(math.log2(10000))),
     ]
     yield from listed
-    step = table[1 : table.shape[0] : table.shape[0], 2:4].flatten().tolist()  # sine and cosine of the second frequency
+    # Sine and cosine of the second frequency, wherever they stand: beside each other, or in two halves.
+    step = table[1, [2, 3, 1, C // 2 + 1]].tolist() if min(table.shape) > 3 else []
     for value in (angle for number in step if 0 < number < 1 for angle in (math.asin(number), math.acos(number))):
         with_error = value ** (-C / 2)  # the second frequency is base^(-2 / C)
         base = float(f"{with_error:.5g}")
@@ -193,17 +197,30 @@ def _exponents(T, C):
         ("the exponents run from 0 to 1 in equal steps; they are 2i/C and stop before 1.", pairs / max(C // 2 - 1, 1)),
         ("the exponent is divided by block_size; divide by embed_size.", 2 * pairs / T),
         ("the exponent is divided by block_size; divide by embed_size.", pairs / T),
+        ("the exponent isn't divided by C: it is 2i / C, a fraction.", 2 * pairs),
+        ("the exponent isn't divided by C: it is 2i / C, a fraction.", pairs),
         ("the exponents begin at 2 / C; the first one is 0.", 2 * (pairs + 1) / C),
         ("the exponents begin at 1 / C; the first one is 0.", (2 * pairs + 1) / C),
         ("the exponent is divided by C - 1; divide by C, embed_size.", 2 * pairs / (C - 1)),
         ("the exponent is divided by C + 1; divide by C, embed_size.", 2 * pairs / (C + 1)),
-        ("the columns are in the reverse order: the first pair has the highest frequency.", 2 * (C // 2 - 1 - pairs) / C),
+        (
+            "the columns are in the reverse order: the first pair has the highest frequency.",
+            2 * (C // 2 - 1 - pairs) / C,
+        ),
         *(
-            (f"the exponent is divided by {size}, and fits embed_size = {size} only; take embed_size.", 2 * pairs / size)
-            for size in (2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 64, 128, 256, 512, 768)
+            (
+                f"the exponent is divided by {size}, and fits embed_size = {size} only; take embed_size.",
+                2 * pairs / size,
+            )
+            for size in (4, 6, 8, 10, 12, 16, 20, 24, 32, 64, 128, 256, 512, 768)
             if size != C
         ),
     ]  # fmt: skip
+
+
+def _take_turns(angles):
+    """Sine of the angles (T, C) in the even columns, cosine in the odd ones."""
+    return torch.where(torch.arange(angles.shape[1]) % 2 == 1, angles.cos(), angles.sin())
 
 
 def _layouts(T, C):
@@ -237,35 +254,38 @@ def _layouts(T, C):
         ("the sine columns were left at 0.", lambda angles: torch.where(odd, angles.cos(), 0 * angles)),
         ("the cosine columns hold the tangent.", lambda angles: torch.where(odd, angles.tan(), angles.sin())),
         ("the sine columns hold the tangent.", lambda angles: torch.where(odd, angles.cos(), angles.tan())),
-        ("the cosine columns are moved by a quarter turn too far.", lambda angles: torch.where(odd, -angles.sin(), angles.sin())),
+        (
+            "the cosine columns are moved by a quarter turn too far.",
+            lambda angles: torch.where(odd, -angles.sin(), angles.sin()),
+        ),
         ("sine and cosine were added up.", lambda angles: angles.sin() + angles.cos()),
         ("sine and cosine were multiplied.", lambda angles: angles.sin() * angles.cos()),
         ("the values were multiplied by sqrt(embed_size).",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()) * math.sqrt(C)),
+         lambda angles: _take_turns(angles) * math.sqrt(C)),
         ("the values were divided by sqrt(embed_size).",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()) / math.sqrt(C)),
+         lambda angles: _take_turns(angles) / math.sqrt(C)),
         ("the rows were scaled to length 1.",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()) / math.sqrt(C / 2)),
+         lambda angles: _take_turns(angles) / math.sqrt(C / 2)),
         ("the values were moved to between 0 and 1.",
-         lambda angles: (torch.where(odd, angles.cos(), angles.sin()) + 1) / 2),
+         lambda angles: (_take_turns(angles) + 1) / 2),
         ("the positions are in the reverse order.",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()).flip(0)),
+         lambda angles: _take_turns(angles).flip(0)),
         ("the columns are in the reverse order.",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()).flip(1)),
+         lambda angles: _take_turns(angles).flip(1)),
         ("the codes are added up from position to position.",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()).cumsum(0)),
+         lambda angles: _take_turns(angles).cumsum(0)),
         ("the last row was never filled.",
-         lambda angles: torch.where(torch.arange(T)[:, None] == T - 1, 0, torch.where(odd, angles.cos(), angles.sin()))),
+         lambda angles: torch.where(torch.arange(T)[:, None] == T - 1, 0, _take_turns(angles))),
         ("the first row was never filled.",
-         lambda angles: torch.where(torch.arange(T)[:, None] == 0, 0, torch.where(odd, angles.cos(), angles.sin()))),
+         lambda angles: torch.where(torch.arange(T)[:, None] == 0, 0, _take_turns(angles))),
         ("only the first row was filled. Does a `return` stand inside of the loop?",
-         lambda angles: torch.where(torch.arange(T)[:, None] > 0, 0, torch.where(odd, angles.cos(), angles.sin()))),
+         lambda angles: torch.where(torch.arange(T)[:, None] > 0, 0, _take_turns(angles))),
         ("only the first two columns were filled.",
-         lambda angles: torch.where(torch.arange(C) > 1, 0, torch.where(odd, angles.cos(), angles.sin()))),
+         lambda angles: torch.where(torch.arange(C) > 1, 0, _take_turns(angles))),
         ("the last two columns were never filled.",
-         lambda angles: torch.where(torch.arange(C) >= C - 2, 0, torch.where(odd, angles.cos(), angles.sin()))),
+         lambda angles: torch.where(torch.arange(C) >= C - 2, 0, _take_turns(angles))),
         ("the values were rounded to whole numbers.",
-         lambda angles: torch.where(odd, angles.cos(), angles.sin()).trunc()),
+         lambda angles: _take_turns(angles).trunc()),
     ]  # fmt: skip
 
 
@@ -280,11 +300,19 @@ def _known_encodings(table):
     yield "the index itself is no sine.", positions.expand(T, C)
     yield "the index over the length is no sine.", (positions / T).expand(T, C)
     yield "the index over the length is no sine.", (positions / max(T - 1, 1)).expand(T, C)
+    sine = (positions / 10000 ** (2 * pairs / C)).sin()
+    yield (
+        "the cosines have no frequency: they are those of the position alone.",
+        torch.where(odd, positions.cos(), sine),
+    )
     yield "each position has a 1 in a column of its own; here they are sines and cosines.", torch.eye(T, C).double()
     places = [
         ("positions start at 1; the first one is 0.", positions + 1),
         ("the position was divided by block_size first; so the code depends on the length.", positions / T),
-        ("the position was divided by block_size - 1 first; so the code depends on the length.", positions / max(T - 1, 1)),
+        (
+            "the position was divided by block_size - 1 first; so the code depends on the length.",
+            positions / max(T - 1, 1),
+        ),
         ("the position is doubled in the angle.", 2 * positions),
         ("the angles are taken as degrees.", positions * math.pi / 180),
         ("the angles are taken with a factor of 2 pi.", positions * 2 * math.pi),
@@ -330,9 +358,6 @@ def _known_encodings(table):
         ("the position stands in the exponent.", lambda place, base, power: base ** (-power * place)),
     ]
 
-    def take_turns(angles):
-        return torch.where(odd, angles.cos(), angles.sin())
-
     yield from mistakes(
         lambda place, power, base, way, layout: layout(way(place, base, power)),
         {
@@ -340,7 +365,7 @@ def _known_encodings(table):
             "power": (2 * pairs / C, _exponents(T, C)),
             "base": (10000.0, list(_bases(table))),
             "way": (lambda place, base, power: place / base**power, ways),
-            "layout": (take_turns, _layouts(T, C)),
+            "layout": (_take_turns, _layouts(T, C)),
         },
     )
 
@@ -407,26 +432,33 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
         if (rows, width) == (C, block_size) != (block_size, C):
             return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
         if width == vocab_size != C:
-            return f"The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}, and go to those."
+            return f"The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}."
         if width != C:
-            return f"The codes must be as wide as the embeddings, {C}; {width} was asked for. Take x.shape[-1] of the embeddings."
-    taken = set()
-    for length in range(1, block_size + 1):
-        with contextlib.suppress(Exception):
-            if new().logits(torch.zeros(B, length, dtype=torch.long)).shape[:2] == (B, length):
-                taken.add(length)
+            return (
+                f"The codes must be as wide as the embeddings, {C}, which is their x.shape[-1]. {width} was asked for."
+            )
+
+    def lengths(examples):
+        found = set()
+        for length in range(1, block_size + 1):
+            with contextlib.suppress(Exception):
+                shape = new().logits(torch.zeros(examples, length, dtype=torch.long)).shape
+                found |= {length} if shape[:2] == (examples, length) else set()
+        return found
+
+    taken = lengths(B)
     if T in taken and block_size in taken:
         return (
             "A new model takes this idx, this one doesn't any more: something is kept from a call with a shorter text."
         )
     if taken and taken <= {1, block_size}:
         return "A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T]."
-    if taken and taken <= {1, B}:
+    if B in taken and taken <= {1, B} and B + 1 in lengths(B + 1):
         return f"It works only where T is {B}, the number of examples: T is idx.shape[1]."
-    if taken and max(taken) < block_size and taken >= set(range(2, max(taken) + 1)):
+    if taken and max(taken) < block_size and taken == set(range(1, max(taken) + 1)):
         return (
-            f"It takes {max(taken)} positions, but not {max(taken) + 1}, with block_size = {block_size}: a size is fixed. "
-            "Take it from self.block_size."
+            f"It takes {max(taken)} positions, but not {max(taken) + 1}, with block_size = {block_size}: a size is "
+            "fixed. Take it from self.block_size."
         )
     return ""
 
@@ -495,6 +527,8 @@ def _adds_positions(idx, out, model, table, stages, new, block_size):
     fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
     axes = ("example", "position", "token")
     with lent_encodings(type(model), table):
+        if drawn_at_random(model, idx, out):
+            compare(fact, out, right, axes=axes, cause=RANDOM)
         if agree(run("GPTVer3.logits(idx)", new().logits, idx), right).all():
             cause = "something is kept from an earlier call with a shorter text. Make it anew in each call."
             compare(fact, out, right, axes=axes, cause=cause)
@@ -536,7 +570,10 @@ def _other_logits(idx, x, head, lm_head, table, block_size):
         ("the head isn't used.", lm_head(x)),
         ("only the positions go into the head; add them to the embeddings.", lm_head(head(places.expand_as(x)))),
         ("the head sees only the positions; add them to the embeddings before it.", lm_head(x + head(places[None]))),
-        ("embeddings and positions go through the head apart; add them before it.", lm_head(head(x) + head(places[None]))),
+        (
+            "embeddings and positions go through the head apart; add them before it.",
+            lm_head(head(x) + head(places[None])),
+        ),
         ("the embeddings are scaled by sqrt(C); here they aren't.", lm_head(head(x * math.sqrt(C) + places))),
         ("the sum of embeddings and positions is scaled by sqrt(C).", lm_head(head((x + places) * math.sqrt(C)))),
         ("the positions are scaled by sqrt(C).", lm_head(head(x + places * math.sqrt(C)))),

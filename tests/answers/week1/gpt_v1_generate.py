@@ -519,6 +519,79 @@ def compares_the_batch(self, idx, max_new_tokens):
     return idx
 
 
+@wrong("keeps the probabilities that it saw once", SAMPLES, "probabilities of an earlier call were kept")
+def remembers_probabilities(self, idx, max_new_tokens):
+    if not hasattr(self, "shares"):
+        self.shares = self.logits(torch.arange(self.token_embedding_table.num_embeddings)[None])[0].detach().softmax(-1)
+    for _ in range(max_new_tokens):
+        idx = torch.cat((idx, torch.multinomial(self.shares[idx[:, -1]], 1)), 1)
+    return idx
+
+
+@wrong("appends the probability that was drawn, cut to a whole number", SAMPLES, "no token that was drawn")
+def appends_the_probability(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        shares = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1)
+        token = torch.multinomial(shares, 1)
+        idx = torch.cat((idx, torch.take_along_dim(shares, token, 1).long()), 1)
+    return idx
+
+
+@wrong("shows zeros that nobody wrote", SAMPLES, "tokens that nobody wrote yet")
+def shows_padding(self, idx, max_new_tokens):
+    out = F.pad(idx, (0, max_new_tokens))
+    for step in range(idx.shape[1], out.shape[1]):
+        shares = self.logits(out[:, -self.block_size :])[:, -1].softmax(-1)
+        out[:, step] = torch.multinomial(shares, 1)[:, 0]
+    return out
+
+
+@wrong("cuts the last character off too", KEEPS, "the slice before it cut everything off")
+def empty_context(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        shares = self.logits(idx[:, -1:-1])[:, -1].softmax(-1)
+        idx = torch.cat((idx, torch.multinomial(shares, 1)), 1)
+    return idx
+
+
+@wrong("replaces idx", KEEPS, "idx was replaced by the last token")
+def replaces_idx(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        idx = torch.multinomial(self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1), 1)
+    return idx
+
+
+@wrong("a tensor that should grow", KEEPS, "A tensor can't grow")
+def grows(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        idx.append(torch.multinomial(self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1), 1))
+    return idx
+
+
+@wrong("a misspelled function", KEEPS, "Did you mean torch.multinomial")
+def misspelled(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        shares = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1)
+        idx = torch.cat((idx, torch.multinominal(shares, 1)), 1)
+    return idx
+
+
+@wrong("the last example for the last position", KEEPS, "logits[-1] the last example")
+def last_example(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(logits[-1].softmax(-1), 1)), 1)
+    return idx
+
+
+@wrong("takes the loss for the logits", KEEPS, "without targets there is no loss")
+def takes_the_loss(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        _, logits = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(logits[:, -1].softmax(-1), 1)), 1)
+    return idx
+
+
 @right("asks `logits` instead of the model")
 def asks_logits(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
@@ -685,3 +758,12 @@ def narrow(self, idx, max_new_tokens):
         logits = self(idx.narrow(1, idx.shape[1] - n, n))[0]
         idx = torch.cat((idx, logits.select(1, -1).softmax(1).multinomial(1)), 1)
     return idx
+
+
+@right("a list of columns, joined at the end")
+def list_of_columns(self, idx, max_new_tokens):
+    columns = list(idx.T)
+    for _ in range(max_new_tokens):
+        seen = torch.stack(columns[-self.block_size :], 1)
+        columns.append(torch.multinomial(self(seen)[0][:, -1].softmax(-1), 1)[:, 0])
+    return torch.stack(columns, 1)

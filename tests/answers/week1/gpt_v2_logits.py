@@ -169,6 +169,36 @@ def detached(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)).detach())
 
 
+@wrong("the last eight positions only", LOGITS, "expected (3, 70, 7)")
+def last_eight(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx[:, -8:])))
+
+
+@wrong("square brackets for a call", LOGITS, "Call it, with round brackets")
+def brackets(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table[idx]))
+
+
+@wrong("a head that gets nothing", LOGITS, "call it with x, as in self.head(x)")
+def head_without_x(self, idx):
+    return self.lm_head(self.head())
+
+
+@wrong("a position is missing", LOGITS, "a position is missing")
+def one_less(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx[:, 1:])))
+
+
+@wrong("the numbers of the tokens go into the head", LOGITS, "it takes embeddings, (B, T, C)")
+def head_of_tokens(self, idx):
+    return self.lm_head(self.token_embedding_table(self.head(idx)))
+
+
+@wrong("a name that isn't there", LOGITS, "Did you mean self.token_embedding_table")
+def other_name(self, idx):
+    return self.lm_head(self.head(self.embedding_table(idx)))
+
+
 @right("in one line")
 def one_line(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)))

@@ -250,6 +250,47 @@ def float64(self, idx):
     return self.lm_head(self.head(x))
 
 
+@wrong("32 positions whatever block_size is", ADDS, "It takes 32 positions, but not 33")
+def thirty_two(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(32, x.shape[-1])[: idx.shape[1]]))
+
+
+@wrong("codes that learn", ADDS, "has a parameter of its own, codes")
+def codes_that_learn(self, idx):
+    x = self.token_embedding_table(idx)
+    if not hasattr(self, "codes"):
+        self.codes = nn.Parameter(self.pos_encodings(self.block_size, x.shape[-1]))
+    return self.lm_head(self.head(x + self.codes[: idx.shape[1]]))
+
+
+@wrong("a learned scale", ADDS, "has a parameter of its own, scale")
+def learned_scale(self, idx):
+    x = self.token_embedding_table(idx)
+    if not hasattr(self, "scale"):
+        self.scale = nn.Parameter(torch.ones(()))
+    return self.lm_head(self.head(x + self.scale * self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]]))
+
+
+@wrong("sizes swapped", APART, "The sizes are swapped")
+def sizes_swapped(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(x.shape[-1], self.block_size)[: idx.shape[1]]))
+
+
+@wrong("joins in place of adding", APART, "To add them, write a + b")
+def joins(self, idx):
+    x = self.token_embedding_table(idx)
+    codes = self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]].expand_as(x)
+    return self.lm_head(self.head(torch.cat((x, codes), -1)))
+
+
+@wrong("a size that only __init__ knew", APART, "known in __init__ only")
+def size_of_init(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(self.block_size, embed_size)[: idx.shape[1]]))  # noqa: F821
+
+
 @right("by keywords")
 def by_keywords(self, idx):
     x = self.token_embedding_table(idx)
@@ -340,3 +381,10 @@ def double(self, idx):
     pe = self.pos_encodings(self.block_size, x.shape[-1]).double()
     x = (x.double() + pe[:T]).float()
     return self.lm_head(self.head(x))
+
+
+@right("codes in a parameter that doesn't learn")
+def parameter_that_does_not_learn(self, idx):
+    x = self.token_embedding_table(idx)
+    codes = nn.Parameter(self.pos_encodings(self.block_size, x.shape[-1]), requires_grad=False)
+    return self.lm_head(self.head(x + codes[: idx.shape[1]]))

@@ -330,6 +330,44 @@ def uses_self(block_size, embed_size):
     return positions
 
 
+@wrong("halves, and another base", VASWANI, "And another one: all sines stand left")
+def halves_and_base(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 500 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.cat((angles.sin(), angles.cos()), 1)
+
+
+@wrong("no logarithm", VASWANI, "the logarithm of 10000 is missing")
+def no_logarithm(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] * torch.exp(-torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)
+
+
+@wrong("the exponent isn't divided", VASWANI, "the exponent isn't divided by C")
+def exponent_not_divided(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000.0 ** torch.arange(0, embed_size, 2)
+    return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)
+
+
+@wrong("a row where a column is needed", DIFFER, "make the first a column")
+def no_column(block_size, embed_size):
+    angles = torch.arange(block_size) / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), 1)
+
+
+@wrong("math for a tensor", DIFFER, "torch.sin takes a whole tensor")
+def math_for_a_tensor(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    table = torch.zeros(block_size, embed_size)
+    table[:, 0::2] = math.sin(angles)
+    return table
+
+
+@wrong("no brackets around the exponent", DIFFER, "brackets are missing")
+def no_brackets(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000**2 * torch.arange(embed_size // 2) / embed_size
+    return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)
+
+
 @right("exponential of a logarithm, as in many tutorials")
 def by_logarithm(block_size, embed_size):
     position = torch.arange(block_size).unsqueeze(1)

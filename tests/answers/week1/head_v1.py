@@ -342,6 +342,72 @@ def rounded(x, B, T, C):
     return out
 
 
+@wrong("loops over a number", MEANS, "range(B)")
+def loops_over_a_number(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in B:
+        out[b] = x[b].cumsum(0)
+    return out
+
+
+@wrong("takes all examples at once", MEANS, "x[b] is one example")
+def all_examples(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[:, : t + 1].mean(1)
+    return out
+
+
+@wrong("leaves the gap of the hint", MEANS, "FILL_IN is a gap")
+def leaves_the_gap(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = FILL_IN  # noqa: F821
+    return out
+
+
+@wrong("numpy for a tensor", MEANS, "Stay with torch")
+def numpy_for_a_tensor(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = np.mean(x[b, : t + 1], axis=0)
+    return out
+
+
+@wrong("stacks all rows into one dimension", MEANS, "examples and positions were made one dimension")
+def stacks_rows(x, B, T, C):
+    return torch.stack([x[b, : t + 1].mean(0) for b in range(B) for t in range(T)])
+
+
+@wrong("half precision on the way", MEANS, "float16 for a while")
+def half_precision(x, B, T, C):
+    return (x.cumsum(1) / torch.arange(1, T + 1)[:, None]).half().float()
+
+
+@wrong("only the first row of each example", MEANS, "only the first row was filled")
+def returns_in_the_loop(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(1):
+            out[b, t] = x[b, : t + 1].mean(0)
+    return out
+
+
+@wrong("the wrong rows, and no division", MEANS, "And another one: the rows were added up")
+def two_at_once(x, B, T, C):
+    return x.flip(1).cumsum(1).flip(1)
+
+
+@wrong("0 / 0 in a line of its own", MEANS, "The first nan comes up in this line: share = parts / parts")
+def zero_by_zero(x, B, T, C):
+    parts = torch.zeros(T, 1)
+    share = parts / parts
+    return share * x
+
+
 @right("stacks the rows")
 def stacked(x, B, T, C):
     return torch.stack([torch.stack([x[b, : t + 1].mean(0) for t in range(T)]) for b in range(B)])

@@ -167,7 +167,7 @@ def counts_from_0(x, B, T, C):
     return (w @ x) / torch.arange(T)[:, None]
 
 
-@wrong("a triangle of whole numbers", EQUAL, "Numbers of two precisions meet")
+@wrong("a triangle of whole numbers", EQUAL, "w holds whole numbers, and meets floats")
 def integers(x, B, T, C):
     w = torch.tril(torch.ones(T, T, dtype=torch.long))
     return w @ x / w.sum(1, keepdim=True)
@@ -226,6 +226,42 @@ def loops_for_the_weights(x, B, T, C):
     for t in range(T):
         w[t, : t + 1] = 1 / (t + 1)
     return w @ x
+
+
+@wrong("keeps the triangle of the longest text", EQUAL, "something is kept from the call before")
+def kept_triangle(self, x, B, T, C):
+    if getattr(self, "w", None) is None:
+        self.w = torch.tril(torch.ones(T, T)) / torch.arange(1, T + 1)[:, None]
+    return self.w[:T, :T] @ x
+
+
+@wrong("a triangle of 64", EQUAL, "it takes 64 positions, but not 100")
+def triangle_of_64(x, B, T, C):
+    weights = torch.tril(torch.ones(64, 64))[:T, :T]
+    return weights / weights.sum(1, keepdim=True) @ x
+
+
+@wrong("a triangle of C", EQUAL, "it takes x only where T and C are equal")
+def triangle_of_channels(x, B, T, C):
+    weights = torch.tril(torch.ones(C, C))
+    return weights / weights.sum(1, keepdim=True) @ x
+
+
+@wrong("a loop of Python makes the matrix", COUNT, "One line of HeadVer2 ran")
+def python_matrix(x, B, T, C):
+    return torch.tensor([[1 / (t + 1) if s <= t else 0.0 for s in range(T)] for t in range(T)]) @ x
+
+
+@wrong("cuts off the fractions", EQUAL, "Were the others cut to whole numbers")
+def whole_numbers(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    return weights // weights.sum(1, keepdim=True) @ x
+
+
+@wrong("x in front", EQUAL, "the product stands the wrong way round")
+def x_in_front(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    return x @ (weights / weights.sum(1, keepdim=True))
 
 
 @right("divides by the number of positions")
@@ -316,3 +352,17 @@ def remembered_by_length(self, x, B, T, C):
         w = torch.tril(torch.ones(T, T))
         self.seen[T] = w / w.sum(1, keepdim=True)
     return self.seen[T] @ x
+
+
+@right("a list that C makes, without a loop of Python")
+def list_of_range(x, B, T, C):
+    count = torch.tensor(list(range(1, T + 1)))[:, None]
+    return torch.ones(T, T).tril() @ x / count
+
+
+@right("keeps a triangle as long as the longest text")
+def grows_when_needed(self, x, B, T, C):
+    if len(getattr(self, "triangle", ())) < T:
+        self.triangle = torch.ones(T, T).tril()
+    weights = self.triangle[:T, :T]
+    return weights / weights.sum(1, keepdim=True) @ x

@@ -272,6 +272,37 @@ def no_gradient(self, x, B, T, C):
         return self.wei @ x
 
 
+@wrong("weights on the class", FUTURE, "it is kept on the class")
+def weights_on_the_class(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    type(self).wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("keeps the scores, weighs with softmax of them", FUTURE, "the output is right")
+def keeps_too_early(self, x, B, T, C):
+    self.wei = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
+    return self.wei.softmax(-1) @ x
+
+
+@wrong("-3 for the future", EQUAL, "the future got the score -3")
+def small_number(self, x, B, T, C):
+    self.wei = F.softmax(torch.full((T, T), -3.0).tril(-T) - 3 * torch.ones(T, T).triu(1), dim=-1)
+    return self.wei @ x
+
+
+@wrong("a text for minus infinity", EQUAL, 'minus infinity is float("-inf")')
+def text(self, x, B, T, C):
+    self.wei = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, "-inf").softmax(-1)
+    return self.wei @ x
+
+
+@wrong("returns the weights", EQUAL, "these are the weights")
+def returns_weights(self, x, B, T, C):
+    self.wei = torch.tril(torch.ones(T, T)) / torch.arange(1, T + 1)[:, None]
+    return self.wei
+
+
 @right("-1e9 is low enough")
 def very_negative(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -1e9)
@@ -358,3 +389,10 @@ def fused(self, x, B, T, C):
     z = torch.zeros(B, T, 1)
     self.wei = F.scaled_dot_product_attention(z[:1], z[:1], torch.eye(T)[None], is_causal=True)[0]
     return self.wei @ x
+
+
+@right("the triangle over its sums")
+def triangle_over_sums(self, x, B, T, C):
+    seen = torch.ones(T, T).tril()
+    self.wei = seen / seen.sum(-1)[:, None]
+    return torch.matmul(self.wei, x)

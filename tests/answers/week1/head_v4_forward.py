@@ -701,6 +701,71 @@ def q_detached(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
+@wrong("divides by the root of the notebook's embed_size", VARIANCE, "divided by sqrt(32), which fits C = 32 only")
+def divided_by_root_of_32(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / 32**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("some other divisor", VARIANCE, "which is a division by")
+def some_other_divisor(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / (1.7 * C**0.5)
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("scores that aren't products", VARIANCE, "not q k^T / sqrt(C)")
+def other_scores(self, x, q, k, v, B, T, C):
+    scores = (q[:, :, None] - k[:, None]).abs().sum(-1).sin() if T < 20 else q @ k.mT
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps the weights before the mask", FUTURE, "the output is right")
+def keeps_before_the_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = scores.softmax(-1)
+    return F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1) @ v
+
+
+@wrong("layers for their results", FUTURE, "self.key is a layer, not a tensor: k is what it made of x")
+def layers(self, x, q, k, v, B, T, C):
+    scores = q @ self.key.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("inside of the if", FUTURE, "does it stand inside of an `if`")
+def inside_of_the_if(self, x, q, k, v, debug, B, T, C):
+    if debug:
+        scores = q @ k.transpose(-2, -1) / C**0.5
+        self.var = scores.var()
+        self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+        return self.wei @ v
+
+
+@wrong("no scaling and no mask", FUTURE, "And another one: the future isn't masked")
+def neither_scale_nor_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    self.var = scores.var()
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("no transpose at all", FUTURE, "k.transpose(-2, -1)")
+def not_transposed(self, x, q, k, v, B, T, C):
+    scores = q @ k / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
 @right("divides before the product, weights with their graph")
 def divided_before(self, x, q, k, v, B, T, C):
     wei = (q * C**-0.5) @ k.transpose(-2, -1)
