@@ -121,7 +121,7 @@ def _tests(graded):
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.gradescope", description=__doc__.split("\n")[0])
-    parser.add_argument("assignment", nargs="?", default="week1")
+    parser.add_argument("assignment", help="such as week1")
     parser.add_argument("--to", default="autograder.zip", help="the zip file to write")
     parser.add_argument("--run", metavar="FOLDER", help="grade FOLDER/submission, as run_autograder does")
     options = parser.parse_args()

@@ -1,13 +1,12 @@
 """Steps of nbgrader's that make release/ and notebooks/ what they are."""
 
 import nbformat
-from nbconvert.preprocessors import Preprocessor
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 
 from learngpt_teaching.course import is_graded, marks
 
 
-class NameChecks(Preprocessor):
+class NameChecks(NbGraderPreprocessor):
     """Writes into a notebook's metadata which checks it has, so that Validate sees when one is lost."""
 
     def preprocess(self, nb, resources):

@@ -165,13 +165,18 @@ class Draw:
         return Script(int(self.random.integers(2**31)))
 
     def sizes(self, *ranges):
-        """One size out of each range, such that none is another one, next to it, or a product of two."""
-        while True:
+        """One size out of each range, such that none is another one, next to it, or a product of two.
+
+        Raises:
+            ValueError: the ranges leave no such sizes.
+        """
+        for _ in range(10_000):
             sizes = [each[self.random.integers(len(each))] for each in ranges]
             pairs = [a * b for a, b in itertools.combinations_with_replacement(sizes, 2)]
             apart = all(abs(a - b) > 1 for a, b in itertools.combinations(sizes, 2))
             if apart and len({*sizes, *pairs}) == len(sizes) + len(pairs):
                 return sizes
+        raise ValueError(f"There are no sizes that are told apart in {ranges}.")
 
     def normal(self, *shape, scale=1.0):
         return (scale * self.random.standard_normal(shape)).astype(np.float32)

@@ -37,10 +37,10 @@ def lost(graded, *checks):
     return all(graded[check][0] == 0 for check in checks)
 
 
-def test_a_syntax_error_is_said_to_leave_no_class(graded):
-    points, message = graded["generate_keeps_context_and_appends_max_new_tokens"]
+def test_a_syntax_error_is_told_with_its_line(graded):
+    points, message = graded["generate_samples_from_softmax_of_last_logits"]
     assert points == 0
-    assert message.startswith("GPTVer1 is not defined. Run the cell with your class first.")
+    assert message == "The cell that defines GPTVer1 stopped. SyntaxError: invalid syntax (line 21 of that cell)"
 
 
 def test_an_infinite_loop_is_stopped_and_costs_only_its_own_checks(graded):

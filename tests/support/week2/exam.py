@@ -6,7 +6,7 @@ import numpy as np
 def _multiplies(name, factor):
     def exam(draw):
         ask = draw.script()
-        B, T, C = draw.sizes((2, 5), (3, 9), (3, 9))
+        B, T, C = draw.sizes(range(2, 6), range(3, 10), range(3, 12))
         x = draw.normal(B, T, C)
         head = ask.call(ask.look(name))
         out = ask.answer(ask.call(head, ask.tensor(x)), x.shape)
