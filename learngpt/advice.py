@@ -344,7 +344,9 @@ def _kind(text, place):
     if text in ("method", "builtin_function_or_method", "function"):
         return "It is a method or a function: call it, with round brackets behind its name."
     if text in ("int", "float"):
-        return "A tensor is wanted there, and this is a number of Python's: C ** 0.5 is the root of one, for instance."
+        if "sqrt" in place.line:
+            return "torch.sqrt takes a tensor. The root of a number is C ** 0.5, or math.sqrt(C)."
+        return "A tensor is wanted there, and this is a single number of Python's."
     if text == "str":
         texts = [part.value for part in ast.walk(place.node) if isinstance(part, ast.Constant)] if place.node else []
         if any("inf" in str(text) for text in texts):

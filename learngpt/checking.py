@@ -341,7 +341,7 @@ def times(yours, expected):
         return None
     if not factor[0].isfinite() or (yours[~seen].abs() > 1e-6).any():
         return None
-    return f"it is right but for a factor: all of it was multiplied by {factor[0]:.4g}."
+    return f"the result is right but for a factor: all of it was multiplied by {factor[0]:.4g}."
 
 
 def nearly(yours, expected):

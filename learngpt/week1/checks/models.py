@@ -5,7 +5,7 @@ import contextlib
 import torch
 from torch import nn
 
-from learngpt.checking import CheckFailed, agree, compare, run, seeded, tensor
+from learngpt.checking import CheckFailed, agree, compare, run, seeded, tensor, times
 from learngpt.instruments import sinusoids
 from learngpt.text import Text
 
@@ -162,6 +162,8 @@ def where_it_parts(model, idx, out, x, stages):
             return f"Nothing went {stage}: it wasn't called with x."
         if tuple(yours.shape) != tuple(right.shape):
             return f"{words} has shape {tuple(yours.shape)}, expected {tuple(right.shape)}."
+        if words_of_factor := times(yours, right):
+            return f"{words} isn't what it should be: {words_of_factor}"
         if not agree(yours, right).all():
             b, t, c = (~agree(yours, right)).nonzero()[0].tolist()
             return (

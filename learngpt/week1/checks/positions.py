@@ -199,6 +199,7 @@ def _exponents(T, C):
         ("the exponent is divided by block_size; divide by embed_size.", pairs / T),
         ("the exponent isn't divided by C: it is 2i / C, a fraction.", 2 * pairs),
         ("the exponent isn't divided by C: it is 2i / C, a fraction.", pairs),
+        ("the exponent is 1 - 2i/C; it is 2i/C, and the first one is 0.", 1 - 2 * pairs / C),
         ("the exponents begin at 2 / C; the first one is 0.", 2 * (pairs + 1) / C),
         ("the exponents begin at 1 / C; the first one is 0.", (2 * pairs + 1) / C),
         ("the exponent is divided by C - 1; divide by C, embed_size.", 2 * pairs / (C - 1)),
@@ -252,6 +253,8 @@ def _layouts(T, C):
          lambda angles: torch.where(odd, angles, angles.sin())),
         ("the cosine columns were left at 0.", lambda angles: torch.where(odd, 0 * angles, angles.sin())),
         ("the sine columns were left at 0.", lambda angles: torch.where(odd, angles.cos(), 0 * angles)),
+        ("the cosines stand in the even columns, and the odd ones were left at 0.",
+         lambda angles: torch.where(odd, 0 * angles, angles.cos())),
         ("the cosine columns hold the tangent.", lambda angles: torch.where(odd, angles.tan(), angles.sin())),
         ("the sine columns hold the tangent.", lambda angles: torch.where(odd, angles.cos(), angles.tan())),
         (
@@ -350,6 +353,10 @@ def _known_encodings(table):
         (
             "the power is raised the other way round: it is 10000 ** (2i / C).",
             lambda place, base, power: place / power**base,
+        ),
+        (
+            "position and divisor are added; the position is divided by 10000^(2i/C).",
+            lambda place, base, power: place + base**power,
         ),
         (
             "position and column have changed places in the formula.",
@@ -533,12 +540,24 @@ def _adds_positions(idx, out, model, table, stages, new, block_size):
             cause = "something is kept from an earlier call with a shorter text. Make it anew in each call."
             compare(fact, out, right, axes=axes, cause=cause)
         otherwise = where_it_parts(model, idx, out, x + places, stages)
+    cause = _factor_of_codes(stages.get("into the head"), x, places)
     suspects = [
         (words, wrong)
         for words, wrong in _other_logits(idx, x, head, lm_head, table, block_size)
         if wrong.shape == out.shape
     ]
-    compare(fact, out, right, suspects, axes, otherwise=otherwise)
+    compare(fact, out, right, suspects, axes, cause=cause, otherwise=otherwise)
+
+
+def _factor_of_codes(given, x, places):
+    """The number that the codes (T, C) were multiplied with before they were added to x, in words, or None."""
+    if given is None or given.shape != x.shape or agree(given, x).all():
+        return None
+    added, seen = given - x, places.abs().expand_as(x) > 1e-3
+    factor = (added / places)[seen].median().item()
+    if not agree(added, factor * places).all() or abs(factor) in (1.0, 2.0):
+        return None
+    return f"the codes are multiplied by {factor:.4g} before they are added. Add them as they are."
 
 
 def _other_logits(idx, x, head, lm_head, table, block_size):

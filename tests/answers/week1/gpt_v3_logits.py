@@ -166,7 +166,7 @@ def dropout(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("a tenth of the codes", ADDS, "What goes into the head is already something else")
+@wrong("a tenth of the codes", ADDS, "the codes are multiplied by 0.1")
 def a_tenth(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx)
