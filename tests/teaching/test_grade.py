@@ -177,7 +177,7 @@ def postgres(tmp_path):
         owner = pwd.getpwnam("postgres")
         user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        for parent in [tmp_path, *tmp_path.parents][:4]:  # as far as pytest's own folders go
             parent.chmod(0o755)
     sockets = Path("/tmp") / f"pg-{os.getpid()}"
     sockets.mkdir(mode=0o777)

@@ -77,8 +77,10 @@ def course(tmp_path_factory):
 
 def test_marks(course):
     with (course / "grades.csv").open() as file:
-        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert scores == {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": 0}
+        scores = {row["student_id"]: row["score"] and float(row["score"]) for row in csv.DictReader(file)}
+    waits = ""  # for somebody to look at it: its checks pass and its exam doesn't
+    right = {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": waits}
+    assert scores == right
 
 
 def autograded(course, student, name):
@@ -94,7 +96,7 @@ def autograded(course, student, name):
 
 def test_what_cannot_be_read_is_said(course):
     assert autograded(course, "messy", "1-bigram") == {
-        "The file is no notebook: it isn't JSON. Save the notebook again in JupyterLab."
+        "The file is no notebook: it isn't JSON. Open the notebook in JupyterLab, save it, and hand that file in."
     }
     assert autograded(course, "messy", "2-averaging") == {"There is no file 2-averaging.ipynb in the submission."}
     assert autograded(course, "messy", "3-vectorizing") == set()
@@ -111,7 +113,7 @@ def test_who_keeps_checks_from_working_earns_nothing_and_is_listed(course):
 
 def test_feedback_tells_why(course):
     page = (course / "feedback" / "partly" / "week1" / "5-self-attention.html").read_text()
-    assert "The variance of the scores is 10" in page
+    assert "The variance of the scores is " in page
     assert "the scores were not divided by sqrt(C)" in page
     # The picture of expected and yours, which the check has drawn, with its words.
     assert re.search(r'<img[^>]+alt="[^"]*Expected and yours', page)
