@@ -100,7 +100,9 @@ def test_what_cannot_be_read_is_said(course):
     }
     assert autograded(course, "messy", "2-averaging") == {"There is no file 2-averaging.ipynb in the submission."}
     assert autograded(course, "messy", "3-vectorizing") == set()
-    assert (course / "submitted" / "messy" / "set aside" / "week1" / "data").is_symlink()
+    assert not (course / "submitted" / "messy" / "week1" / "data").is_symlink()
+    said = (course / "submitted" / "messy" / "set aside" / "week1" / "what was set aside.txt").read_text()
+    assert said == "data: a link to /dev/zero\n"
 
 
 def test_who_keeps_checks_from_working_earns_nothing_and_is_listed(course):
