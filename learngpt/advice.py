@@ -64,6 +64,7 @@ MEANINGS = [
         "to have one of the following scalar types: Long",
         "An embedding takes token numbers, which are whole: torch.int64.",
     ),
+    ("C++ compiler", "torch.compile needs a C++ compiler, and finds none that works here. Leave it out."),
     ("step must be greater than zero", "A tensor takes no negative step. x.flip(0) turns its first dimension around."),
     ("at least 2 dimensions", "A matrix has two sizes, rows and columns: torch.ones(T, T)."),
     ("could not convert string to float", 'Minus infinity is written float("-inf").'),

@@ -158,6 +158,7 @@ class Sandbox:
         command += ["/run/kernels", "contained"] if contain else [str(self.folder), "open"]
         command += modules
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+        environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
         if contain:
             command = [*self._bubblewrap(), "--", *command]

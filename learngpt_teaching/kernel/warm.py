@@ -8,6 +8,7 @@ but to a small folder in memory.
 Nothing here may start a thread: only the thread that forks lives on in the child.
 """
 
+import builtins
 import contextlib
 import ctypes
 import errno
@@ -23,6 +24,7 @@ import socket
 import sys
 import traceback
 
+import torch
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -216,7 +218,8 @@ def _allow(more):
 def _sit(place, names, given):
     with contextlib.suppress(BaseException), socket.socket(socket.AF_UNIX) as channel:
         channel.connect(place)
-        answer(channel, names, given)
+        _give_names_back(names, given)
+        answer(channel, names)
     os._exit(0)
 
 
@@ -235,8 +238,16 @@ def _sit_for_the_course(request, place, given, contained):
 
 def _put_back(names, given):
     """Give the course's names and PyTorch's state back to a notebook before one of its checks."""
-    names.update(given)
+    _give_names_back(names, given)
     put_back_state()
+
+
+def _give_names_back(names, given):
+    """Those of the course's own cells, and those of Python's that `from torch import *` takes, `float` among them."""
+    names.update(given)
+    for name in vars(builtins):
+        if name in names and names[name] is getattr(torch, name, builtins):
+            del names[name]
 
 
 def _mount(folder, limits):

@@ -1,0 +1,102 @@
+"""What holds between the two packages, between ours and nbgrader, and between threads."""
+
+import ast
+import inspect
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from nbgrader.converters import Autograde
+
+from learngpt_teaching import course as course_module
+from learngpt_teaching.course import Course, CourseError
+from learngpt_teaching.engine import sandbox as sandbox_module
+from learngpt_teaching.engine.sandbox import printable
+from learngpt_teaching.results import Kept, Result
+from tests.support import ROOT, SOURCE
+
+
+def test_what_notebooks_import_knows_nothing_of_what_instructors_run():
+    for file in (ROOT / "learngpt").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert name.split(".")[0] not in ("learngpt_teaching", "nbgrader", "distributed", "nh3"), file
+
+
+def test_nbgrader_still_has_what_we_use_of_its_insides():
+    source = inspect.getsource(Autograde)
+    assert "self._sanitizing = True" in source and "self._sanitizing = False" in source
+    start = inspect.getsource(Autograde.start)
+    assert start.index("self.init_notebooks()") < start.index("self.exporter_class(") < start.index("convert_notebooks")
+    assert "self.notebooks = sorted(self.assignments[assignment])" in inspect.getsource(Autograde.convert_notebooks)
+
+
+def test_threads_that_ask_at_the_same_time_get_one_sandbox(monkeypatch):
+    made = []
+
+    class Fake:
+        def __init__(self, *arguments):
+            made.append(self)
+            threading.Event().wait(0.05)
+            self.process = self
+
+        def poll(self):
+            return None
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(sandbox_module, "Sandbox", Fake)
+    monkeypatch.setattr(sandbox_module, "_sandboxes", {})
+    with ThreadPoolExecutor(6) as pool:
+        got = list(pool.map(lambda _: sandbox_module.sandbox(True), range(6)))
+    assert len(made) == 1 and set(got) == {made[0]}
+
+
+def test_code_that_was_changed_after_it_was_imported_grades_nothing(monkeypatch):
+    assert Course(SOURCE).exams
+    monkeypatch.setattr(course_module, "_code", lambda assignment: "other code")
+    with pytest.raises(CourseError, match="was changed after this program had read it. Start it again"):
+        _ = Course(SOURCE).exams
+
+
+def test_a_course_with_a_program_of_its_own_is_not_graded_by_another_one(tmp_path):
+    shutil.copytree(SOURCE, tmp_path / "source" / "week1")
+    (tmp_path / "learngpt_teaching").mkdir()
+    with pytest.raises(CourseError, match="and the course in .* has its own"):
+        Course(tmp_path / "source" / "week1")
+
+
+def test_marks_depend_on_code_alone(tmp_path):
+    folder = tmp_path / "source" / "week1"
+    shutil.copytree(SOURCE, folder)
+    before = {name: Course(folder).key(name) for name in Course(folder).notebooks}
+
+    def edit(old, new):
+        path = folder / "2-averaging.ipynb"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        return {name for name, key in before.items() if Course(folder).key(name) != key}
+
+    assert edit("# 2. ", "# Number 2. ") == set() if "# 2. " in (folder / "2-averaging.ipynb").read_text() else True
+    # Later notebooks that carry a class from it depend on it; the others don't.
+    assert edit("out = torch.zeros(B, T, C)", "out = torch.zeros_like(x)") >= {"2-averaging", "3-vectorizing"}
+    assert Course(folder).key("1-bigram") == before["1-bigram"]
+
+
+def test_a_kept_result_that_is_none_is_not_believed(tmp_path):
+    kept, possible = Kept(tmp_path), {"check": 4}
+    for text in ("", "{}", "[]", '{"notebook": {}}', '{"notebook": {"cells": []}, "checks": {"check": {"points": 9}}}'):
+        (tmp_path / "key.json").write_text(text)
+        assert kept.get("key", possible) is None
+        with pytest.raises(ValueError):
+            Result.from_json(text, possible)
+
+
+def test_nothing_of_a_students_moves_the_cursor_of_a_terminal():
+    assert printable("\x1b[2J\x1b]0;title\x07\nforged line\r" + "x" * 1000).startswith("[2J ]0;title forged line x")
+    assert len(printable("x" * 1000)) == 300
