@@ -13,6 +13,8 @@ from tests.exam.kernel import Notebook, with_child
 NAMES = ["1-bigram", "2-averaging", "3-vectorizing", "4-masking", "5-self-attention", "6-positions"]
 NOTEBOOKS = {}
 
+pytestmark = pytest.mark.slow
+
 
 def lost(name, own="", change=None, **options):
     """The grade ids that a notebook loses, after a cell of its own, with (old, new) replaced in its solution cells."""
@@ -71,11 +73,7 @@ OWN_CELLS = [
 ]
 
 
-def others(name):
-    return pytest.param(name, marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("name", ["6-positions", *map(others, NAMES[:-1])])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("own", OWN_CELLS)
 def test_own_cells_cost_nothing(name, own):
     own = own.replace("del GPTVer1, torch", "del torch") if name == "1-bigram" else own  # there it is the answer
@@ -190,7 +188,6 @@ def test_few_calls_are_enough(name):
     assert calls_of(name) <= 30
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old"), [("1-bigram", "        for _ in range(max_new"), ("5-self-attention", "        q, k, v = self")]
 )
