@@ -19,7 +19,7 @@ from nbgrader.preprocessors import SaveAutoGrades
 
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, sandbox
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, warmed
 from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
@@ -41,7 +41,7 @@ class Grader:
         self.at_once, self.contain = settings.at_once, settings.contain
         self.limits, self.seed = settings.all_limits, settings.seed
         self._pool = ThreadPoolExecutor(self.at_once)
-        self._running: dict[str, Future[Result]] = {}
+        self._running: dict[tuple[str, int], Future[Result]] = {}
         self._controlled: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
         self._free = _Slots(self.at_once)
@@ -49,19 +49,21 @@ class Grader:
     def begin(self, job: Job, budget: Budget) -> "Future[Result]":
         """Start a job, unless it runs already; a result that was kept is there at once."""
         with self._lock:
-            if job.key not in self._running:
+            # Two submissions that hold the same notebook run it each for itself: their budgets differ.
+            running = job.key, id(budget)
+            if running not in self._running:
                 kept = self.kept and self.kept.get(job.key, self.course.notebooks[job.name].possible)
                 if kept:
-                    self._running[job.key] = Future()
-                    self._running[job.key].set_result(kept)
+                    self._running[running] = Future()
+                    self._running[running].set_result(kept)
                 else:
-                    self._running[job.key] = self._submit(job, budget)
-            return self._running[job.key]
+                    self._running[running] = self._submit(job, budget)
+            return self._running[running]
 
-    def forget(self, job: Job) -> None:
+    def forget(self, job: Job, budget: Budget) -> None:
         """Let go of a result that was handed on."""
         with self._lock:
-            self._running.pop(job.key, None)
+            self._running.pop((job.key, id(budget)), None)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -88,12 +90,12 @@ class Grader:
         if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
             with self._free.all():
                 result = self._once(job, Budget(self.limits))
-        if result.keep and self.kept:
+        if result.keep and not result.cut_short and self.kept:
             self.kept.put(job.key, result)
         return result
 
     def _once(self, job: Job, budget: Budget) -> Result:
-        where = sandbox(self.contain, tuple(self.course.modules))
+        where = warmed(self.contain, tuple(self.course.modules))
         return grade_notebook(self.course, job.name, job.cells, job.missing, where, self.limits, budget, self.seed)
 
     def _control(self, name: str) -> None:
@@ -107,7 +109,7 @@ class Grader:
             done = self._controlled.setdefault(name, Future())
         if first:
             try:
-                control(self.course, name, sandbox(self.contain, tuple(self.course.modules)), self.limits)
+                control(self.course, name, warmed(self.contain, tuple(self.course.modules)), self.limits)
                 done.set_result(None)
             except BaseException as error:
                 done.set_exception(error)
@@ -183,17 +185,17 @@ class GradedExporter(NotebookExporter):
             return self.results[name]
         if folder != self._folder:
             self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
-            budget = Budget(self.grader.limits)
+            self._budget = Budget(self.grader.limits)
             for each in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
-                self.grader.begin(self._jobs[each], budget)
+                self.grader.begin(self._jobs[each], self._budget)
         for line in self._jobs[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
-            return self.grader.begin(self._jobs[name], Budget(self.grader.limits)).result()
+            return self.grader.begin(self._jobs[name], self._budget).result()
         except Broken as error:
             raise NbGraderException(str(error)) from None
         finally:
-            self.grader.forget(self._jobs[name])
+            self.grader.forget(self._jobs[name], self._budget)
 
 
 def tidy(folder: Path | str) -> list[str]:

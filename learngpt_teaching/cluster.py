@@ -11,7 +11,7 @@ from distributed import Client, Security
 from learngpt_teaching.autograding import Grader
 from learngpt_teaching.course import Course
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, printable, sandbox
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, printable, warmed
 from learngpt_teaching.results import Kept, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job
@@ -55,7 +55,7 @@ class Cluster(Grader):
                 here.set_exception(error if isinstance(error, Broken | NoContainment) else Broken(repr(error)))
                 return
             result = dask_future.result()
-            if result.keep and self.kept:
+            if result.keep and not result.cut_short and self.kept:
                 self.kept.put(job.key, result)
             here.set_result(result)
 
@@ -88,7 +88,7 @@ def _connect(scheduler: str, tls: Path | None) -> Client:
 
 def _grade_there(course: Course, job: Job, contain: bool, limits: dict[str, int], seed: int | None) -> Result:
     """What a worker does."""
-    where = sandbox(contain, tuple(course.modules))
+    where = warmed(contain, tuple(course.modules))
     if course.key(job.name) not in _controlled:
         control(course, job.name, where, limits)
         _controlled.add(course.key(job.name))

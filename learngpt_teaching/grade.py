@@ -163,13 +163,14 @@ class GradeClass(NbGrader):
     def _grade(self, found: dict[str, dict[str, Job]]) -> "Report":
         report, waiting = Report(self.course), list(found.items())
         under_way: dict[str, dict[str, Future[Result]]] = {}
+        budgets: dict[str, Budget] = {}
         with self._grader() as grader, tqdm(total=len(found), unit=" submissions", disable=None) as progress:
             ahead = AHEAD + grader.at_once // len(self.course.notebooks)
             while waiting or under_way:
                 while waiting and len(under_way) < ahead:
                     student, each = waiting.pop(0)
-                    budget = Budget(self.settings.all_limits)
-                    under_way[student] = {name: grader.begin(job, budget) for name, job in each.items()}
+                    budgets[student] = Budget(self.settings.all_limits)
+                    under_way[student] = {name: grader.begin(job, budgets[student]) for name, job in each.items()}
                 student = _next(under_way)
                 futures = under_way.pop(student)
                 try:
@@ -178,7 +179,7 @@ class GradeClass(NbGrader):
                 except (Broken, NbGraderException) as error:
                     report.failed[student] = printable(error)
                 for job in found[student].values():
-                    grader.forget(job)
+                    grader.forget(job, budgets[student])
                 progress.update()
         if len(report.failed) == len(found):
             raise Broken(next(iter(report.failed.values())))

@@ -43,6 +43,7 @@ class Result:
         seed: of the exam, so that it can be repeated; None where there was none.
         kernels: how many it took.
         seconds: on the clock.
+        cut_short: whether the budget of its submission ran out; so it depends on other notebooks too.
         keep: whether the same files would come to the same; not so where the machine was at fault.
     """
 
@@ -55,6 +56,7 @@ class Result:
     kernels: int = 0
     seconds: float = 0.0
     keep: bool = True
+    cut_short: bool = False
 
     @property
     def points(self) -> float:

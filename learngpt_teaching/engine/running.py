@@ -11,6 +11,7 @@ import html
 import json
 import logging
 import re
+import signal
 import threading
 import time
 
@@ -22,12 +23,13 @@ from nbformat.v4 import new_output
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
 from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
-from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Sandbox, printable
+from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Warmed, printable
 from learngpt_teaching.exam import asking
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
 MESSAGE_CHARACTERS = 5_000  # kept of what a check says
+SLOW = 8  # seconds after which a check that failed is taken for all of its class
 MOST_KERNELS = 16  # for one notebook; an answer that ends its kernel takes two for each check
 KINDS = {"status", "stream", "display_data", "execute_result", "error"}  # of messages that are read at all
 PICTURE = re.compile(  # as learngpt.plots makes it
@@ -38,6 +40,7 @@ DIFFERENT = (
     "The check passes in your notebook, and the same question with other numbers doesn't. Does your code depend on the "
     "numbers of the check, or change what the check uses?"
 )
+ABSENT = "absent"  # how an exam ends to which no kernel came
 ASIDE = "This notebook could not be graded, through no fault of yours: {reason}"
 
 
@@ -83,7 +86,7 @@ def grade_notebook(
     name: str,
     cells: list[Cell] | None,
     missing: str,
-    sandbox: Sandbox,
+    warmed: Warmed,
     limits: dict[str, int],
     budget: Budget | None = None,
     seed: int | None = None,
@@ -94,7 +97,7 @@ def grade_notebook(
         name: of the notebook of the course.
         cells: of the submitted one; None if there is none.
         missing: why there is none.
-        sandbox: where kernels come from.
+        warmed: where parents of kernels come from.
         limits: like LIMITS.
         budget: shared with the other notebooks of the submission; a new one if left out.
         seed: of an exam that is to be repeated; drawn anew if left out.
@@ -108,6 +111,7 @@ def grade_notebook(
         result = _void(notebook, UNREADABLE, missing, missing)
     else:
         try:
+            sandbox = warmed.sandbox((course.assignment, name))
             result = _graded(course, notebook, cells, sandbox, limits, budget or Budget(limits), seed)
         except Exception as error:  # a fault of the machine or of ours must not end a run, nor become a mark
             logging.getLogger(__name__).debug("not graded", exc_info=True)
@@ -126,7 +130,7 @@ def grade_notebook(
     return result
 
 
-def control(course: Course, name: str, sandbox: Sandbox, limits: dict[str, int]) -> None:
+def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -> None:
     """See that the course's own answers pass the exam here, on the same way as a student's.
 
     Raises:
@@ -134,6 +138,7 @@ def control(course: Course, name: str, sandbox: Sandbox, limits: dict[str, int])
     """
     notebook = course.notebooks[name]
     solutions = [cell.source for cell in notebook.node.cells if is_solution(cell)]
+    sandbox = warmed.sandbox(("control", course.assignment, name))  # no kernel of a student's inherits what it is sent
     number = sandbox.fork({}, limits, course.before(name), notebook.given, solutions)
     try:
         channel = sandbox.examine(number, seconds=60)
@@ -143,6 +148,7 @@ def control(course: Course, name: str, sandbox: Sandbox, limits: dict[str, int])
             taken = asking.take(channel, course.exams, list(notebook.checks), seconds=60)
     finally:
         sandbox.end(number)
+        sandbox.close()
     if denied := [grade_id for grade_id, right in taken.verdicts.items() if not right]:
         raise Broken(
             f"Nothing of {name} is graded: the course's own answers fail its exam here, in {', '.join(denied)} "
@@ -155,6 +161,7 @@ def _graded(course, notebook, cells, sandbox, limits, budget, seed):
     run = _Run(course, notebook, rebuilt, sandbox, limits, budget, seed)
     asyncio.run(run.all())
     result = Result(_encodable(rebuilt), checks=run.outcomes, seed=run.seed, kernels=run.kernels)
+    result.cut_short = bool(budget.over)
     result.notes = list(_notes(notebook, rebuilt))
     differing = [grade_id for grade_id, outcome in result.checks.items() if outcome.differs]
     if differing:
@@ -209,8 +216,8 @@ def _notes(notebook: Notebook, rebuilt):
             module = getattr(node, "module", None)
             if isinstance(module, str) and re.match(r"learngpt(_teaching)?\.", module) and module not in given:
                 yield f"A cell imports from {printable(module)}, where the references of the checks are."
-            elif isinstance(node, ast.Attribute) and ast.unparse(node).startswith("checks.") and node.attr[0] == "_":
-                yield f"A cell uses {printable(ast.unparse(node))}, which is a part of the checks."
+            elif isinstance(node, ast.Attribute) and node.attr[0] == "_" and getattr(node.value, "id", "") == "checks":
+                yield f"A cell uses checks.{printable(node.attr)}, which is a part of the checks."
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
                 names = {each.value for each in node.args if isinstance(each, ast.Constant)} & {*notebook.classes}
                 yield from (f"A cell carries {name}, the class that this notebook asks for." for name in sorted(names))
@@ -301,11 +308,15 @@ class _Run:
             except Lost:
                 break
             self.seed = taken.seed
+            if taken.ending == ABSENT and ABSENT in tried:
+                break
             verdicts |= taken.verdicts
             left = [grade_id for grade_id in left if taken.verdicts[grade_id] is None]
             if taken.ending == "complete" or self.budget.over:
                 break
-            if left and left[0] in tried:
+            if taken.ending == ABSENT:
+                tried.add(ABSENT)
+            elif left and left[0] in tried:
                 left.pop(0)
             else:
                 tried.update(left[:1])
@@ -319,7 +330,7 @@ class _Run:
         def take():
             channel = self.sandbox.examine(number, min(20, self.budget.left))
             if channel is None:
-                return asking.Result(self.seed, "closed", dict.fromkeys(grade_ids))
+                return asking.Result(self.seed, ABSENT, dict.fromkeys(grade_ids))
             with channel:
                 return asking.take(channel, self.course.exams, grade_ids, self.seed, self.budget.left)
 
@@ -332,12 +343,15 @@ class _Run:
         stopped = [said for name, said in self.stopped.items() if re.search(rf"\b{name}\b", cell.source)]
         if stopped:
             return _lose(cell, stopped[0])
+        start = time.monotonic()
         try:
             await self._execute(nbformat.v4.new_code_cell("get_ipython().put_back()"))
             await self._execute(cell)
         except Lost as lost:
             return _lose(cell, str(lost))
         said = message_of(cell.outputs)
+        if said and time.monotonic() - start > SLOW:  # what never ends once would take as long in each other check
+            self.stopped |= {name: said for name in self.notebook.classes if re.search(rf"\b{name}\b", cell.source)}
         if said is None:
             return _lose(cell, DIFFERENT, differs=f"{grade_id}: exam no, check yes")
         return _lose(cell, said, any(output.get("ename") == UNWRITTEN for output in cell.outputs))
@@ -388,8 +402,9 @@ class _Run:
         cgroup = self.sandbox.cgroups.get(kernel.number)
         if cgroup and cgroup.memory_ran_out:
             return self._too_much_memory
-        if kernel.status is not None and kernel.status < 0 and not kernel.killed:
-            raise Broken(f"The system ended a kernel with signal {-kernel.status}. Was there too little memory?")
+        # A process can end itself by any signal but this one: in its namespace nobody can send it that.
+        if kernel.status == -signal.SIGKILL and not kernel.killed:
+            raise Broken("The system ended a kernel. Was there too little memory?")
         return ""
 
     @property

@@ -132,8 +132,8 @@ def must_be_ready(contain):
         must_contain()
 
 
-class Sandbox:
-    """A warmed parent, inside bubblewrap if `contain`, that forks kernels.
+class Warmed:
+    """A warmed process, inside bubblewrap if `contain`, that forks parents of kernels.
 
     Args:
         modules: what it imports for all kernels.
@@ -145,12 +145,9 @@ class Sandbox:
 
     def __init__(self, contain=True, modules=()):
         self.contain = contain
-        self._numbers = itertools.count(1)
-        self._changed = threading.Condition()
-        self.pids = {}  # number of a kernel -> its pid, as the warmed parent sees it
-        self.ended = {}  # number of a kernel -> how it ended: its exit code, negative for a signal
-        self.cgroups = {}  # number of a kernel -> its Cgroup, where the system lets us have one
-        self._seen = {}  # number of a kernel -> its process, as it is seen from here
+        self.numbers = itertools.count(1)
+        self._sandboxes = {}  # what a parent is for -> its Sandbox
+        self._making = threading.Lock()
         self.folder = Path(tempfile.mkdtemp(prefix="lg-"))
         os.chmod(self.folder, 0o711)
         ours, theirs = socket.socketpair()
@@ -172,14 +169,22 @@ class Sandbox:
                 stdout=subprocess.DEVNULL, stderr=self._errors, cwd="/",
             )  # fmt: skip
         self._channel = ours
-        self._lines = ours.makefile("r", encoding="utf-8")
-        if not self._lines.readline():
+        if not ours.recv(100):
             self.process.wait()
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace").strip().split("\n")[-1]
             self.close()
             raise Broken(f"The parent of the kernels doesn't start: {printable(said)}")
-        threading.Thread(target=self._listen, daemon=True).start()
+
+    def sandbox(self, what):
+        """The Sandbox whose parent serves one thing alone, a notebook for example; a new one if there is none."""
+        with self._making:
+            if what not in self._sandboxes or not self._sandboxes[what].alive:
+                ours, theirs = socket.socketpair()
+                with theirs:
+                    socket.send_fds(self._channel, [b"p"], [theirs.fileno()])
+                self._sandboxes[what] = Sandbox(self, ours)
+            return self._sandboxes[what]
 
     def _bubblewrap(self):
         package = Path(learngpt.__file__).resolve().parent
@@ -202,6 +207,46 @@ class Sandbox:
         command += ["--bind", str(self.folder), "/run/kernels", "--setenv", "PYTHONPATH", str(package.parent)]
         return [*command, "--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"]
 
+    def close(self):
+        """End the warmed process, all parents and all their kernels."""
+        for each in self._sandboxes.values():
+            each.close()
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RDWR)
+        try:
+            self.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sandbox:
+    """A parent of kernels: it forks one whenever it is asked.
+
+    Args:
+        warmed: where it was forked.
+        channel: the socket over which it is asked.
+
+    Raises:
+        Broken: it doesn't start.
+    """
+
+    def __init__(self, warmed, channel):
+        self.contain, self.folder, self.process = warmed.contain, warmed.folder, warmed.process
+        self._numbers = warmed.numbers
+        self._changed = threading.Condition()
+        self.pids = {}  # number of a kernel -> its pid, as the warmed process sees it
+        self.ended = {}  # number of a kernel -> how it ended: its exit code, negative for a signal
+        self.cgroups = {}  # number of a kernel -> its Cgroup, where the system lets us have one
+        self._seen = {}  # number of a kernel -> its process, as it is seen from here
+        self.alive = True
+        self._channel = channel
+        self._lines = channel.makefile("r", encoding="utf-8")
+        if not self._lines.readline():
+            raise Broken("The parent of the kernels doesn't start.")
+        threading.Thread(target=self._listen, daemon=True).start()
+
     def _listen(self):
         for line in self._lines:
             news = json.loads(line)
@@ -211,6 +256,7 @@ class Sandbox:
                 else:
                     self.ended[news["ended"]] = news["status"]
                 self._changed.notify_all()
+        self.alive = False
         with self._changed:  # the parent is gone, and all kernels with it
             self.ended = {number: BROKEN for number in self.pids} | self.ended
             self._changed.notify_all()
@@ -238,7 +284,7 @@ class Sandbox:
         what = {"limits": limits, "before": before, "given": given, "solutions": list(solutions)}
         self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, **what)
         with self._changed:
-            self._changed.wait_for(lambda: number in self.pids or self.process.poll() is not None, timeout=60)
+            self._changed.wait_for(lambda: number in self.pids or not self.alive, timeout=60)
         if number not in self.pids:
             raise Broken("The parent of the kernels has ended.")
         self.cgroups[number] = Cgroup.around(self._find(self.pids[number]).pid, limits)
@@ -330,33 +376,27 @@ class Sandbox:
         raise psutil.NoSuchProcess(pid)
 
     def close(self):
-        """End the warmed parent and all its kernels."""
+        """End the parent and all its kernels."""
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
-        try:
-            self.process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_sandboxes = {}
+_warmed = {}
 _making = threading.Lock()
 
 
-def sandbox(contain, modules=()):
-    """The warmed parent of this process, a new one if it has ended.
+def warmed(contain, modules=()):
+    """The warmed process of this one, a new one if it has ended.
 
     Raises:
-        NoContainment, Broken: see Sandbox.
+        NoContainment, Broken: see Warmed.
     """
     with _making:  # two threads that ask at the same time get the same one
         key = contain, modules
-        if key not in _sandboxes or _sandboxes[key].process.poll() is not None:
-            _sandboxes[key] = Sandbox(contain, modules)
-            atexit.register(_sandboxes[key].close)
-        return _sandboxes[key]
+        if key not in _warmed or _warmed[key].process.poll() is not None:
+            _warmed[key] = Warmed(contain, modules)
+            atexit.register(_warmed[key].close)
+        return _warmed[key]
 
 
 class Provisioner(KernelProvisionerBase):

@@ -1,9 +1,9 @@
-"""The warmed parent: a process that has imported PyTorch and the checks, and forks a kernel whenever it is asked.
+"""The warmed process: it has imported PyTorch and the checks, and forks parents, which fork kernels when asked.
 
-`python -m learngpt_teaching.kernel.warm FD FOLDER contained MODULE ...` serves requests on the socket FD, one JSON
-object a line, after it has imported the modules. It runs inside bubblewrap; each kernel then gets user, process, mount
-and IPC namespaces of its own inside that, in which it can see neither this process nor another kernel, and can't write
-but to a small folder in memory.
+`python -m learngpt_teaching.kernel.warm FD FOLDER contained MODULE ...` imports the modules, and forks a parent for
+each socket that it is sent over the socket FD. A parent serves requests, one JSON object a line. All of it runs inside
+bubblewrap; each kernel then gets user, process, mount, network and IPC namespaces of its own inside that, in which it
+can see neither these processes nor another kernel, and can't write but to a small folder in memory.
 
 Nothing here may start a thread: only the thread that forks lives on in the child.
 """
@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import traceback
+import types
 
 import torch
 from ipykernel.kernelapp import IPKernelApp
@@ -32,7 +33,9 @@ from learngpt import carrying, checking
 from learngpt_teaching.exam.answering import answer, put_back_state
 from learngpt_teaching.kernel import EXAM
 
-NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000  # linux/sched.h
+NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (  # linux/sched.h
+    0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+)  # fmt: skip
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # sys/mount.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38  # linux/prctl.h
 ALLOW, ERRNO, NOT_EQUAL, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 1, 7  # seccomp.h
@@ -47,6 +50,26 @@ HERE = "/run/kernel"  # where a contained kernel finds its sockets
 SCRATCH = "/run/scratch"  # where it may write
 
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def serve_parents(channel, folder, contained):
+    """Fork a parent of kernels for each socket that comes over the channel, until its other end is closed.
+
+    Each serves one notebook. What it is sent, solved notebooks among it, is never in the memory of another one, nor in
+    this process, so no kernel of another notebook inherits it.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    channel.sendall(b"ready\n")
+    while True:
+        message, [*descriptors], _, _ = socket.recv_fds(channel, 1, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            channel.close()
+            _die_with_parent()
+            serve(socket.socket(fileno=descriptors[0]), folder, contained)
+            os._exit(0)
+        os.close(descriptors[0])
 
 
 def serve(channel, folder, contained):
@@ -83,7 +106,7 @@ def serve(channel, folder, contained):
                 if ended:
                     del kernels[number]
                     code = os.waitstatus_to_exitcode(status)
-                    say(ended=number, status=code - 256 if code > 128 else code)
+                    say(ended=number, status=128 - code if code > 128 else code)
         if channel.fileno() not in ready:
             continue
         received = channel.recv(1 << 16)
@@ -136,7 +159,8 @@ def _fork(request, folder, contained, classes, given):
         if kernel:
             os.write(writing, str(kernel).encode())
             os.closerange(3, 256)
-            os._exit(os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1]) & 0xFF)
+            code = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
+            os._exit(128 - code if code < 0 else min(code, 127))  # above 128 is a signal, and nothing else is
         _die_with_parent()
         os.closerange(3, 256)
         _become_kernel(request, folder, contained, classes, given)
@@ -158,7 +182,7 @@ def _enter_namespaces():
         libc.prctl(PR_SET_DUMPABLE, 1)  # else /proc/self isn't ours to write
         _die_with_parent()  # a change of user forgets it
     user, group = os.geteuid(), os.getegid()
-    _call(libc.unshare, NEWUSER | NEWPID | NEWNS | NEWIPC | NEWUTS)
+    _call(libc.unshare, NEWUSER | NEWPID | NEWNS | NEWIPC | NEWUTS | NEWNET)
     for name, value in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(value)
@@ -218,7 +242,8 @@ def _allow(more):
 def _sit(place, names, given):
     with contextlib.suppress(BaseException), socket.socket(socket.AF_UNIX) as channel:
         channel.connect(place)
-        _give_names_back(names, given)
+        own = {name for name, value in names.items() if _is_own_function(value)}  # a helper may bear such a name
+        _give_names_back(names, {name: value for name, value in given.items() if name not in own})
         answer(channel, names)
     os._exit(0)
 
@@ -234,6 +259,10 @@ def _sit_for_the_course(request, place, given, contained):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {EXAM})
     while True:
         signal.pause()
+
+
+def _is_own_function(value):
+    return isinstance(value, types.FunctionType) and value.__module__ == "__main__"
 
 
 def _put_back(names, given):
@@ -310,4 +339,4 @@ if __name__ == "__main__":
         with contextlib.suppress(ModuleNotFoundError):  # a name that a module has, and no module itself
             importlib.import_module(module)
     gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], contained=sys.argv[3] == "contained")
+    serve_parents(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], contained=sys.argv[3] == "contained")

@@ -371,3 +371,22 @@ def shadowed_torch(notebook):
 @submission("By accident, a name that the answer alone uses.", SOLVED, 15)
 def shadowed_name(notebook):
     insert(notebook, "x = T = B = 3")
+
+
+@submission("Ends the process as if the system had.", SOLVED, 15)
+def ends_like_a_kill(notebook):
+    insert(notebook, "import os\nos._exit(247)")
+
+
+@submission("The answer ends the process by a signal of its own.", SOLVED, 0, phrase="The kernel ended")
+def ends_by_a_signal(notebook):
+    in_call(notebook, "import os, ctypes; ctypes.string_at(0)")
+
+
+@submission("Looks for solved classes in the memory of its process.", SOLVED, 15)
+def looks_through_memory(notebook):
+    insert(
+        notebook,
+        "import gc\ngc.unfreeze()\nnames = {'HeadVer2', 'HeadVer3', 'HeadVer4', 'GPTVer3'}\n"
+        "print('FOUND', [each for each in gc.get_objects() if isinstance(each, type) and each.__name__ in names])",
+    )

@@ -100,3 +100,15 @@ class HeadVer3(metaclass=Meta):
 def compiled(notebook):
     solution = by_id(notebook, SOLUTION)
     solution["source"] = solution["source"].replace("    def __call__", "    @torch.compile\n    def __call__")
+
+
+@submission("A helper of the answer bears a name that the course gives.", SOLVED, 15)
+def helper_with_a_name_of_the_course(notebook):
+    solution = by_id(notebook, SOLUTION)
+    helper = 'def plots():\n    return float("-inf")\n\n'
+    solution["source"] = helper + solution["source"].replace('float("-inf"))', "plots())")
+
+
+@submission("An expression of five hundred parts.", SOLVED, 15)
+def deep_expression(notebook):
+    insert(notebook, "if 0:\n    a" + ".b" * 500)

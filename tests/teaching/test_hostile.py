@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from learngpt_teaching.course import Course
 from learngpt_teaching.engine.rebuilding import Unreadable, grade_id_of, is_own, read, rebuild
 from learngpt_teaching.engine.running import grade_notebook
-from learngpt_teaching.engine.sandbox import LIMITS, Sandbox
+from learngpt_teaching.engine.sandbox import LIMITS, Warmed
 from learngpt_teaching.results import Result
 from learngpt_teaching.submissions import jobs
 from tests.hostile import Submission
@@ -51,19 +51,19 @@ def submitted(each, port):
 
 
 @pytest.fixture(scope="module")
-def sandbox():
-    sandbox = Sandbox(modules=tuple(COURSE.modules))
-    yield sandbox
-    sandbox.close()
+def warmed():
+    warmed = Warmed(modules=tuple(COURSE.modules))
+    yield warmed
+    warmed.close()
 
 
 @pytest.fixture
-def grade(sandbox, tmp_path):
+def grade(warmed, tmp_path):
     def grade(raw):
         """The way of a submitted file to its result, through all that lies between."""
         (tmp_path / f"{NAME}.ipynb").write_bytes(raw)
         job = jobs(COURSE, tmp_path, SHORT)[NAME]
-        result = grade_notebook(COURSE, NAME, job.cells, job.missing, sandbox, SHORT)
+        result = grade_notebook(COURSE, NAME, job.cells, job.missing, warmed, SHORT)
         return Result.from_json(result.to_json(), COURSE.notebooks[NAME].possible)
 
     return grade
@@ -138,7 +138,7 @@ def test_without_bubblewrap_grading_refuses(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     sandbox.must_contain.cache_clear()
     with pytest.raises(sandbox.NoContainment, match="apt-get install bubblewrap"):
-        Sandbox()
+        sandbox.Warmed()
     sandbox.must_contain.cache_clear()
 
 

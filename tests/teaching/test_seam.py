@@ -49,10 +49,10 @@ def test_threads_that_ask_at_the_same_time_get_one_sandbox(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(sandbox_module, "Sandbox", Fake)
-    monkeypatch.setattr(sandbox_module, "_sandboxes", {})
+    monkeypatch.setattr(sandbox_module, "Warmed", Fake)
+    monkeypatch.setattr(sandbox_module, "_warmed", {})
     with ThreadPoolExecutor(6) as pool:
-        got = list(pool.map(lambda _: sandbox_module.sandbox(True), range(6)))
+        got = list(pool.map(lambda _: sandbox_module.warmed(True), range(6)))
     assert len(made) == 1 and set(got) == {made[0]}
 
 
