@@ -34,6 +34,12 @@ KNOWN_DIFFERENCES = [
         V3_TRAINS, True, "the check trains with the learner's pos_encodings, which cost their own points already",
         "edit-11",
     ),
+    (
+        V2_TRAINS, True, "the head that learns is another one or none; the logits cost their own points already",
+        "gpt_v2_logits-no_head gpt_v2_logits-head_last gpt_v2_logits-head_before_table gpt_v2_logits-head_of_its_own",
+    ),
+    (LIKELIER, True, "what it shows costs its own points already", "gpt_v1_generate-shows_padding"),
+    (ROWS, True, "rows sum to 1; that they are on the class costs other points", "head_v3-weights_on_the_class"),
 ]  # fmt: skip
 KNOWN = {(name, grade_id): says for grade_id, says, _, names in KNOWN_DIFFERENCES for name in names.split()}
 # Points that such an answer, which loses others in any case, gets or loses by chance.
