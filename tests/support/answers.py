@@ -45,7 +45,7 @@ EDITS = [
     ("head_v4_forward", "x, debug=False", "x",
      "head_v4_variance_is_1_after_scaling", "Keep the names and arguments as they were given"),
     ("head_v4_forward", "bias=False", "bias=True",
-     "head_v4_weights_are_softmax_of_masked_scaled_scores", "self.query has a bias"),
+     "head_v4_weights_are_softmax_of_masked_scaled_scores", "has a bias; it is given with bias=False"),
     ("gpt_v3_pos_encodings", "def pos_encodings", "def positions",
      "pos_encodings_differ_for_every_position", "GPTVer3 has no pos_encodings"),
     ("gpt_v3_pos_encodings", "    @staticmethod\n    def pos_encodings(", "    def pos_encodings(self, ",
