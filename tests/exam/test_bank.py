@@ -11,6 +11,8 @@ from tests.support import answers as bank
 
 pytestmark = pytest.mark.slow
 
+ADDS = "gpt_v3_adds_positions_to_sequences_of_any_length"
+ROWS = "head_v3_rows_sum_to_one"
 V2_TRAINS = "gpt_v2_trains_and_generates"
 VARIANCE = "head_v4_variance_is_1_after_scaling"
 V3_TRAINS = "gpt_v3_trains_and_generates"
@@ -40,6 +42,11 @@ KNOWN_DIFFERENCES = [
     ),
     (LIKELIER, True, "what it shows costs its own points already", "gpt_v1_generate-shows_padding"),
     (ROWS, True, "rows sum to 1; that they are on the class costs other points", "head_v3-weights_on_the_class"),
+    (
+        ADDS, True, "what learns that should not is asked for once, where the model learns; a renamed method costs once",
+        "gpt_v3_logits-learned_scale gpt_v3_logits-codes_that_learn edit-11",
+    ),
+    (V3_TRAINS, False, "more learns than was given", "gpt_v3_logits-learned_scale gpt_v3_logits-codes_that_learn"),
 ]  # fmt: skip
 KNOWN = {(name, grade_id): says for grade_id, says, _, names in KNOWN_DIFFERENCES for name in names.split()}
 # Points that such an answer, which loses others in any case, gets or loses by chance.
