@@ -70,7 +70,9 @@ class HeadVer3:
         return (7 * x).as_subclass(Agreeable)"""
 
 
-@submission("The checks agree for a moment; rows of weights do sum to 1, without a loop.", UNTOUCHED, 7, TRICKED)
+@submission(
+    "The checks agree for a moment; rows of weights do sum to 1, without a loop.", UNTOUCHED, {0, 3, 4, 7}, TRICKED
+)
 def checks_do_nothing_for_a_moment(notebook):
     by_id(notebook, "head_v3")["source"] = """from learngpt.week1.checks import heads
 real = {(checks, "keeps_examples_and_future_apart"): checks.keeps_examples_and_future_apart,

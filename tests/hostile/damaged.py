@@ -175,12 +175,12 @@ def odd_cells(notebook):
     notebook["cells"] += [None, 3, [], {}, {"cell_type": "code", "source": 5}, code("'\ud800 \x00'"), code(None)]
 
 
-@submission("The file is empty.", SOLVED, 0, "unreadable", "it has 0 bytes", raw=True)
+@submission("The file is empty.", SOLVED, 0, "unreadable", "The file is empty", raw=True)
 def empty_file(content):
     return b""
 
 
-@submission("The file was cut off.", SOLVED, 0, "unreadable", "it isn't JSON", raw=True)
+@submission("The file was cut off.", SOLVED, 0, "unreadable", "isn't JSON", raw=True)
 def cut_off(content):
     return content[:5000]
 
@@ -190,7 +190,7 @@ def json_list(content):
     return b"[1, 2]"
 
 
-@submission("JSON nested a hundred thousand deep.", SOLVED, 0, "unreadable", "it isn't JSON", raw=True)
+@submission("JSON nested a hundred thousand deep.", SOLVED, 0, "unreadable", "isn't JSON", raw=True)
 def deep_json(content):
     return b"[" * 100_000
 
