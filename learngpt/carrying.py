@@ -155,7 +155,7 @@ class _Cells:
 def _read(path):
     try:
         return _Cells(path.name, json.loads(path.read_text(encoding="utf-8-sig"))["cells"], path.parent.name)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         raise NotThere(f"{path.name} can't be read as a notebook") from None
 
 

@@ -157,6 +157,8 @@ class Warmed:
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
+        packages = [str(Path(package.__file__).resolve().parent.parent) for package in (learngpt, learngpt_teaching)]
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(packages))  # those that run here, not others installed
         if contain:
             command = [*self._bubblewrap(), "--", *command]
             environment |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), "/run/scratch")
@@ -171,10 +173,15 @@ class Warmed:
         self._channel = ours
         if not ours.recv(100):
             self.process.wait()
-            self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip().split("\n")[-1]
+            said = self.said()
             self.close()
-            raise Broken(f"The parent of the kernels doesn't start: {printable(said)}")
+            raise Broken(f"The parent of the kernels doesn't start: {said}")
+
+    def said(self):
+        """The last line that it, or a kernel that isn't up yet, wrote about an error."""
+        size = os.fstat(self._errors.fileno()).st_size
+        lines = os.pread(self._errors.fileno(), 10_000, max(0, size - 10_000)).decode(errors="replace").strip()
+        return printable(lines.split("\n")[-1])
 
     def sandbox(self, what):
         """The Sandbox whose parent serves one thing alone, a notebook for example; a new one if there is none."""
@@ -204,7 +211,7 @@ class Warmed:
         for path in dict.fromkeys(read):
             command += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind-try", path, path]
         command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run/scratch", "--dir", "/run/kernel"]
-        command += ["--bind", str(self.folder), "/run/kernels", "--setenv", "PYTHONPATH", str(package.parent)]
+        command += ["--bind", str(self.folder), "/run/kernels"]
         return [*command, "--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"]
 
     def close(self):
@@ -234,7 +241,7 @@ class Sandbox:
 
     def __init__(self, warmed, channel):
         self.contain, self.folder, self.process = warmed.contain, warmed.folder, warmed.process
-        self._numbers = warmed.numbers
+        self._warmed = warmed
         self._changed = threading.Condition()
         self.pids = {}  # number of a kernel -> its pid, as the warmed process sees it
         self.ended = {}  # number of a kernel -> how it ended: its exit code, negative for a signal
@@ -276,7 +283,7 @@ class Sandbox:
         Raises:
             Broken: the parent has ended, or doesn't answer.
         """
-        number = next(self._numbers)
+        number = next(self._warmed.numbers)
         folder = self.folder / str(number)
         folder.mkdir(mode=0o700)
         self._hand_over(folder)
@@ -286,7 +293,7 @@ class Sandbox:
         with self._changed:
             self._changed.wait_for(lambda: number in self.pids or not self.alive, timeout=60)
         if number not in self.pids:
-            raise Broken("The parent of the kernels has ended.")
+            raise Broken(f"The parent of the kernels has ended: {self._warmed.said()}")
         self.cgroups[number] = Cgroup.around(self._find(self.pids[number]).pid, limits)
         return number
 

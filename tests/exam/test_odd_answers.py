@@ -69,14 +69,16 @@ OWN_CELLS = [
     "import sys; sys.stdout.close()",
     "import numpy; numpy.seterr(all='raise')",
     "input, id, max, vars = 1, 2, 3, 4",
-    "del GPTVer1, torch",
+    "del torch",
+    "globals().pop('HeadVer1', None); globals().pop('GPTVer1', None)",
 ]
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("own", OWN_CELLS)
 def test_own_cells_cost_nothing(name, own):
-    own = own.replace("del GPTVer1, torch", "del torch") if name == "1-bigram" else own  # there it is the answer
+    if "pop" in own and name in ("1-bigram", "2-averaging"):
+        pytest.skip("there it is the answer")
     if "*" in own and name in ("1-bigram", "2-averaging", "4-masking", "5-self-attention"):
         pytest.skip("`range` and `float` are torch's then: the learner's own run stops there, too")
     assert lost(name, own) == []

@@ -63,9 +63,10 @@ def test_broken_notebooks_are_replaced_and_said_so(folder, capsys):
     edit(folder / "1-bigram.ipynb", "def generate(self", "def generate(self,,")
     carry("GPTVer1", folder=folder)
     assert "the course's, because yours in 1-bigram.ipynb has a syntax error" in capsys.readouterr().out
-    (folder / "1-bigram.ipynb").write_text("no notebook")
-    carry("GPTVer1", folder=folder)
-    assert "the course's, because 1-bigram.ipynb can't be read as a notebook" in capsys.readouterr().out
+    for nothing in ("no notebook", "[" * 100_000, '{"cells": 5}', "[]"):
+        (folder / "1-bigram.ipynb").write_text(nothing)
+        carry("GPTVer1", folder=folder)
+        assert "the course's, because 1-bigram.ipynb can't be read as a notebook" in capsys.readouterr().out
 
 
 def test_without_the_course_it_says_what_to_finish(folder, monkeypatch):
