@@ -157,8 +157,9 @@ class Warmed:
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
-        packages = [str(Path(package.__file__).resolve().parent.parent) for package in (learngpt, learngpt_teaching)]
-        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(packages))  # those that run here, not others installed
+        # The packages that run here, and no others that are installed.
+        places = [str(Path(package.__file__).resolve().parent.parent) for package in (learngpt, learngpt_teaching)]
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(places))
         if contain:
             command = [*self._bubblewrap(), "--", *command]
             environment |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), "/run/scratch")
