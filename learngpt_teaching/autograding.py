@@ -169,6 +169,8 @@ class GradedExporter(NotebookExporter):
                 self.log.warning("%s", line)
             names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
             converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb") for name in names]
+        if self.results is None and converter.assignments:  # the first kernels start while nbgrader sets out
+            self._begin(Path(min(converter.assignments)))
 
     def from_filename(self, filename, resources=None, **options):
         if not self.parent._sanitizing:  # nbgrader's second pass, over what the first one wrote
@@ -184,10 +186,7 @@ class GradedExporter(NotebookExporter):
         if self.results is not None:
             return self.results[name]
         if folder != self._folder:
-            self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
-            self._budget = Budget(self.grader.limits)
-            for each in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
-                self.grader.begin(self._jobs[each], self._budget)
+            self._begin(folder)
         for line in self._jobs[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
@@ -196,6 +195,12 @@ class GradedExporter(NotebookExporter):
             raise NbGraderException(str(error)) from None
         finally:
             self.grader.forget(self._jobs[name], self._budget)
+
+    def _begin(self, folder: Path) -> None:
+        self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
+        self._budget = Budget(self.grader.limits)
+        for name in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
+            self.grader.begin(self._jobs[name], self._budget)
 
 
 def tidy(folder: Path | str) -> list[str]:

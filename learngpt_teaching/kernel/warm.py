@@ -335,7 +335,8 @@ def _call(function, *arguments):
 
 
 if __name__ == "__main__":
-    for module in sys.argv[4:]:
+    sys.modules["debugpy"] = None  # each kernel would import it, for as long as the rest of its start takes
+    for module in ["ipykernel.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic", *sys.argv[4:]]:
         with contextlib.suppress(ModuleNotFoundError):  # a name that a module has, and no module itself
             importlib.import_module(module)
     gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
