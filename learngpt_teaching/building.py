@@ -98,9 +98,9 @@ def _answers(folder: Path) -> tuple[set[str], set[str]]:
             for call in [each for each in function.decorator_list if isinstance(each, ast.Call)]:
                 if getattr(call.func, "id", "") == "wrong":
                     check = call.args[1]
-                    wrong.add(check.value if isinstance(check, ast.Constant) else constants[check.id])
+                    wrong.add(str(check.value if isinstance(check, ast.Constant) else constants[ast.unparse(check)]))
                 elif getattr(call.func, "id", "") == "right":
-                    right.add(constants["CLASS"])
+                    right.add(str(constants["CLASS"]))
     return wrong, right
 
 

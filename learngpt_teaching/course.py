@@ -279,7 +279,7 @@ def _read(path: Path) -> Notebook:
 
 
 def _check(path: Path, cell: NotebookNode) -> Check:
-    grade_id, points = marks(cell).get("grade_id"), marks(cell).get("points")
+    grade_id, points = marks(cell).grade_id, marks(cell).points
     body = tree(cell.source).body
     last = ast.unparse(body[-1]) if body else ""
     if last != f"checks.passed({points:g})":
@@ -297,7 +297,7 @@ def _carried(statement: ast.stmt) -> list[str]:
         for call in calls
         if isinstance(call.func, ast.Name) and call.func.id == "carry"
         for argument in call.args
-        if isinstance(argument, ast.Constant)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     ]
 
 

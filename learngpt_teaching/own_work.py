@@ -103,7 +103,7 @@ def write_pages(graded: list[Graded], folder: Path) -> Path:
     for each in graded:
         notebook = each.result.notebook
         for cell in notebook.cells:
-            if outcome := each.result.checks.get(marks(cell).get("grade_id")):
+            if outcome := each.result.checks.get(marks(cell).get("grade_id", "")):
                 cell.metadata.nbgrader.score = outcome.points
         about = {"notebook": each.job.name, "score": each.points, "max_score": each.possible, "late_penalty": 0}
         page, _ = exporter.from_notebook_node(notebook, {"nbgrader": NotebookNode(about), "unique_key": each.job.name})

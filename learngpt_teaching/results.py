@@ -73,10 +73,11 @@ class Result:
             ValueError: the text is no result of this notebook.
         """
         try:
-            result = cls(**json.loads(text))
-            result.notebook = nbformat.from_dict(result.notebook)
-            nbformat.validate(result.notebook, relax_add_props=False)
-            result.checks = {grade_id: Outcome(**outcome) for grade_id, outcome in result.checks.items()}
+            fields = json.loads(text)
+            fields["notebook"] = nbformat.from_dict(fields["notebook"])
+            nbformat.validate(fields["notebook"], relax_add_props=False)
+            fields["checks"] = {grade_id: Outcome(**outcome) for grade_id, outcome in fields["checks"].items()}
+            result = cls(**fields)
             good = result.verdict in VERDICTS and result.checks.keys() == possible.keys()
             for grade_id, points in possible.items():
                 outcome = result.checks[grade_id]

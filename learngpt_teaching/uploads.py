@@ -250,13 +250,13 @@ class UploadsExtractor(ExtractorPlugin):
             upload.student = ""
         for (student, _), uploads in guesses.items():
             if _compete(uploads):
-                reason = f"may be another {student}'s than what lies beside it: the gradebook knows none."
-                self._refuse(uploads, f"{reason} Import a student list, or rename one of the two folders.")
+                why = f"may be another {student}'s than what lies beside it: the gradebook knows none."
+                self._refuse(uploads, f"{why} Import a student list, or rename one of the two folders.")
         for (student, _), uploads in certain_ones.items():
             strange = [one for one in uploads if owners.lies_with_another(one.place, student)]
             if _compete(uploads) and len(strange) < len(uploads):
-                reason = f"names {student}, whose own notebook lies elsewhere."
-                self._refuse(strange, f"{reason} If it is theirs and newer, move it into a folder {student}.")
+                why = f"names {student}, whose own notebook lies elsewhere."
+                self._refuse(strange, f"{why} If it is theirs and newer, move it into a folder {student}.")
 
     def _refuse(self, uploads, reason):
         for one in uploads:

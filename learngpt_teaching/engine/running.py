@@ -18,6 +18,7 @@ import time
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
 
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
@@ -219,8 +220,9 @@ def _notes(notebook: Notebook, rebuilt):
             elif isinstance(node, ast.Attribute) and node.attr[0] == "_" and getattr(node.value, "id", "") == "checks":
                 yield f"A cell uses checks.{printable(node.attr)}, which is a part of the checks."
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
-                names = {each.value for each in node.args if isinstance(each, ast.Constant)} & {*notebook.classes}
-                yield from (f"A cell carries {name}, the class that this notebook asks for." for name in sorted(names))
+                asked = {each.value for each in node.args if isinstance(each, ast.Constant)}
+                names = [name for name in notebook.classes if name in asked]
+                yield from (f"A cell carries {name}, the class that this notebook asks for." for name in names)
 
 
 class _Client(NotebookClient):
@@ -260,8 +262,8 @@ class _Run:
         self.outcomes: dict[str, Outcome] = {}
         self.kernels = 0
         self.client = None
-        self.ran = []  # cells to run again where a kernel had to be ended
-        self.stopped = {}  # name of a class -> what stopped the cell that defines it
+        self.ran: list[NotebookNode] = []  # cells to run again where a kernel had to be ended
+        self.stopped: dict[str, str] = {}  # name of a class -> what stopped the cell that defines it
 
     async def all(self):
         cells = [cell for cell in self.rebuilt.cells if cell.cell_type == "code"]

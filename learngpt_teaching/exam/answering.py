@@ -286,7 +286,7 @@ class _Desk:
 
     def rows(self, table, names):
         def lent(*sizes, **named):
-            rows, columns = [*sizes, *(named[name] for name in names if name in named)]
+            rows, columns = list(sizes) + [named[name] for name in names if name in named]
             if rows > table.shape[0] or columns > table.shape[1]:
                 raise ValueError("there are no such rows or columns")
             return table[:rows, :columns].clone()
