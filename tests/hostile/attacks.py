@@ -70,13 +70,11 @@ class HeadVer3:
         return (7 * x).as_subclass(Agreeable)"""
 
 
-@submission(
-    "The checks agree for a moment; rows of weights do sum to 1, without a loop.", UNTOUCHED, {0, 3, 4, 7}, TRICKED
-)
+@submission("The checks agree for a moment; rows of weights do sum to 1, without a loop.", UNTOUCHED, 7, "differs")
 def checks_do_nothing_for_a_moment(notebook):
     by_id(notebook, "head_v3")["source"] = """from learngpt.week1.checks import heads
 real = {(checks, "keeps_examples_and_future_apart"): checks.keeps_examples_and_future_apart,
-        (heads, "compare"): heads.compare, (heads, "_lets_gradients_through"): heads._lets_gradients_through}
+        (heads, "compare"): heads.compare, (heads, "_gradient_reaches_input"): heads._gradient_reaches_input}
 def put_back(*_):
     for (module, name), function in real.items():
         setattr(module, name, function)
@@ -392,3 +390,18 @@ def looks_through_memory(notebook):
         "import gc\ngc.unfreeze()\nnames = {'HeadVer2', 'HeadVer3', 'HeadVer4', 'GPTVer3'}\n"
         "print('FOUND', [each for each in gc.get_objects() if isinstance(each, type) and each.__name__ in names])",
     )
+
+
+SOCKET = "import socket, time\nbox = socket.socket(socket.AF_UNIX)\n"
+
+
+@submission("Waits where another submission may find it.", SOLVED, 15)
+def waits_for_another_kernel(notebook):
+    insert(notebook, SOCKET + "box.bind('\\0answers')\nbox.listen()\nbox.settimeout(3)\ntry:\n"
+                     "    box.accept()\n    print('REACHED another kernel')\nexcept OSError:\n    pass")  # fmt: skip
+
+
+@submission("Looks for another submission that waits.", SOLVED, 15)
+def looks_for_another_kernel(notebook):
+    search = "try:\n        box.connect('\\0answers')\n        print('REACHED another kernel')\n"
+    insert(notebook, f"{SOCKET}for _ in range(20):\n    {search}    except OSError:\n        time.sleep(0.1)")

@@ -5,6 +5,7 @@ import importlib
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -130,6 +131,21 @@ def test_one_submission_does_not_change_another(grade, port):
         grade(submitted(each, port))
         result = grade(content("notebooks"))
         assert (result.verdict, result.points) == ("graded", 15)
+
+
+def test_two_kernels_find_no_way_to_each_other(warmed, tmp_path):
+    pair = [each for each in TABLE if each.name in ("waits_for_another_kernel", "looks_for_another_kernel")]
+
+    def outputs(each):
+        folder = tmp_path / each.name
+        folder.mkdir()
+        (folder / f"{NAME}.ipynb").write_bytes(submitted(each, 0))
+        job = jobs(COURSE, folder, SHORT)[NAME]
+        return shown(grade_notebook(COURSE, NAME, job.cells, job.missing, warmed, SHORT))
+
+    with ThreadPoolExecutor(2) as pool:
+        for said in pool.map(outputs, pair):
+            assert "REACHED" not in said, said
 
 
 def test_without_bubblewrap_grading_refuses(monkeypatch):
