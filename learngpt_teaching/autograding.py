@@ -6,12 +6,14 @@ which submissions there are, the gradebook, late penalties, the folders.
 
 import contextlib
 import fnmatch
+import functools
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
+from nbgrader import api
 from nbgrader.api import Gradebook
 from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
@@ -142,10 +144,20 @@ class _Slots:
         return self._take(self._count)
 
 
+def share_engine() -> None:
+    """Let all gradebooks of one database share its engine.
+
+    nbgrader opens about thirty for a submission. An engine keeps the statements that it compiled; a new one has none.
+    """
+    if not hasattr(api.create_engine, "cache_info"):
+        api.create_engine = functools.cache(api.create_engine)
+
+
 class GradedExporter(NotebookExporter):
     """Reads a submitted notebook as the graded notebook of the course that it makes; other notebooks as they are.
 
-    `results` of its converter, {notebook: Result}, are handed on where there are any; else they are made here.
+    `results` of its converter, {notebook: Result}, and its `course` are taken where there are any; else they are made
+    here.
     """
 
     def __init__(self, **options):
@@ -154,8 +166,9 @@ class GradedExporter(NotebookExporter):
         self.coursedir = converter.coursedir
         self.results = getattr(converter, "results", None)
         self._folder, self._jobs = None, {}
+        share_engine()
         try:
-            self.course = course_of(self.coursedir)
+            self.course = getattr(converter, "course", None) or course_of(self.coursedir)
             if self.results is None:
                 settings = StudentCode(parent=self)
                 must_be_ready(settings.contain)  # before nbgrader touches any submission

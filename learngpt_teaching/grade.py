@@ -20,8 +20,8 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import Grader, course_of, kept_in, tidy
-from learngpt_teaching.course import CourseError, digest
+from learngpt_teaching.autograding import Grader, course_of, kept_in, share_engine, tidy
+from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable
 from learngpt_teaching.exchange import open_to_others
@@ -37,6 +37,7 @@ AHEAD = 2  # submissions that wait for each worker, so that none is idle
 class OneSubmission(Autograde):
     """nbgrader's autograde for a submission that is known to be new or changed, and graded already."""
 
+    course: Course
     results: dict[str, Result]
 
     def init_notebooks(self):
@@ -91,6 +92,7 @@ class GradeClass(NbGrader):
         if len(self.extra_args) != 1:
             self.fail("Say which assignment to grade, for example: %s week1", self.name)
         self.coursedir.assignment_id = self.extra_args[0]
+        share_engine()
         try:
             self.course = course_of(self.coursedir)
         except CourseError as error:
@@ -205,7 +207,7 @@ class GradeClass(NbGrader):
         coursedir = type(self.coursedir)(parent=self, student_id=student)
         coursedir.assignment_id = self.coursedir.assignment_id
         one = OneSubmission(coursedir=coursedir, parent=self)
-        one.results = results
+        one.course, one.results = self.course, results
         one.start()
         if all(result.keep for result in results.values()):
             self._stamp(student).parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from nbgrader import api
 from nbgrader.converters import Autograde
 
 from learngpt_teaching import autograding
@@ -119,3 +120,11 @@ def test_what_an_empty_budget_left_undone_is_not_kept(tmp_path, monkeypatch):
 def test_nothing_of_a_students_moves_the_cursor_of_a_terminal():
     assert printable("\x1b[2J\x1b]0;title\x07\nforged line\r" + "x" * 1000).startswith("[2J ]0;title forged line x")
     assert len(printable("x" * 1000)) == 300
+
+
+def test_gradebooks_of_one_database_share_an_engine(tmp_path):
+    """nbgrader opens about thirty for a submission; each engine of its own would compile all statements anew."""
+    autograding.share_engine()
+    url = f"sqlite:///{tmp_path}/gradebook.db"
+    with api.Gradebook(url) as one, api.Gradebook(url) as other, api.Gradebook("sqlite://") as another:
+        assert one.engine is other.engine is not another.engine
