@@ -13,6 +13,7 @@ import select
 import struct
 import time
 import zlib
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -186,6 +187,9 @@ class Draw:
 
     def key(self):
         return [int(number) for number in self.random.integers(2**20, 2**31 - 1, 4)]
+
+
+Exam = Callable[[Draw], Generator[list[Script], None, bool]]  # asks once, then says whether the answers are right
 
 
 @dataclass
