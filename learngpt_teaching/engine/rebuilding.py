@@ -29,7 +29,7 @@ class Cell:
     grade_id: str = None
 
 
-def read(raw):
+def read(raw: bytes) -> list[Cell]:
     """The cells of a submitted notebook, bytes -> list of Cell. It may be of any version and Unicode encoding.
 
     Raises:
