@@ -5,6 +5,7 @@ import copy
 import json
 from dataclasses import dataclass
 
+from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from learngpt_teaching.course import is_graded, is_solution, marks, tree
@@ -25,8 +26,8 @@ class Cell:
 
     kind: str
     source: str
-    id: str = None
-    grade_id: str = None
+    id: str | None = None
+    grade_id: str | None = None
 
 
 def read(raw: bytes) -> list[Cell]:
@@ -71,13 +72,15 @@ def _cell(each):
     )
 
 
-def grade_ids(notebook):
+def grade_ids(notebook: NotebookNode | list[Cell]) -> set[str]:
     """The grade ids of a notebook of the course, or of the cells of a submitted one."""
-    return {grade_id_of(cell) for cell in getattr(notebook, "cells", notebook)} - {None}
+    found = (grade_id_of(cell) for cell in getattr(notebook, "cells", notebook))
+    return {grade_id for grade_id in found if grade_id is not None}
 
 
-def grade_id_of(cell):
-    return cell.grade_id if isinstance(cell, Cell) else marks(cell).get("grade_id")
+def grade_id_of(cell: Cell | NotebookNode) -> str | None:
+    grade_id: str | None = cell.grade_id if isinstance(cell, Cell) else marks(cell).get("grade_id")
+    return grade_id
 
 
 def rebuild(course, submitted):
