@@ -478,6 +478,8 @@ class ContainedKernelManager(AsyncKernelManager):
         before, given: what the kernel is given, see Sandbox.fork.
     """
 
+    provisioner: Provisioner
+
     def __init__(self, sandbox: Sandbox, limits: dict[str, int], before: list[str], given: list[str]):
         super().__init__(transport="ipc", shutdown_wait_time=0)
         self.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
