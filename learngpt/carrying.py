@@ -49,13 +49,13 @@ def carry(*names, folder=None):
     return found[0] if len(found) == 1 else found
 
 
-def provide(classes):
+def provide(classes: dict[str, type]) -> None:
     """Let `carry` give these classes, {name: class}, and no others."""
     global _provided
     _provided = classes
 
 
-def classes_of(notebooks):
+def classes_of(notebooks: list[str]) -> dict[str, type]:
     """The classes that solved notebooks define.
 
     Args:

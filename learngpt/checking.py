@@ -48,7 +48,7 @@ class NotYet(CheckFailed):
 _todos = {}  # name of a class that a learner writes -> number of its TODO
 
 
-def set_up_notebook(todos=()):
+def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
     """Show what fails because of an unfinished or a renamed class in one line, and keep stderr empty when graded.
 
     nbgrader gives 0 points to a graded cell that writes to stderr, so a warning or a print of the learner's would

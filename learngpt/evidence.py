@@ -1,5 +1,7 @@
 """What a graded cell leaves to a reader of its outputs: its points, or what failed."""
 
+from typing import Any
+
 FAILED, UNWRITTEN = "CheckFailed", "NotYet"  # the names of errors whose text is the whole message
 
 
@@ -22,17 +24,17 @@ def passed(points):
     return _Passed(points)
 
 
-def lines(message):
+def lines(message: str) -> list[str]:
     """A message as it stands below a failed cell, the first line with its mark."""
     return [f"✗ {line}" if number == 0 else f"  {line}" for number, line in enumerate(message.split("\n"))]
 
 
-def earned(points):
+def earned(points: float) -> dict[str, str]:
     """What a graded cell shows that earned its points, as data of an output."""
     return {"text/plain": f"{points:g}", "text/html": _Passed(f"{points:g}" if points != 1 else 1)._repr_html_()}
 
 
-def message_of(outputs):
+def message_of(outputs: list[dict[str, Any]]) -> str | None:
     """What a failed cell says, from its outputs: a check's own message, else the error's name and text, else None."""
     for output in outputs:
         if output.get("output_type") == "error":

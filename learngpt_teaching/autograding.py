@@ -9,13 +9,16 @@ import fnmatch
 import functools
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from nbconvert.exporters import NotebookExporter
+from nbformat.notebooknode import NotebookNode
 from nbgrader import api
 from nbgrader.api import Gradebook
-from nbgrader.converters import NbGraderException
+from nbgrader.converters import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
 
@@ -126,7 +129,7 @@ class _Slots:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def _take(self, count: int):
+    def _take(self, count: int) -> Iterator[None]:
         with self._changed:
             self._changed.wait_for(lambda: self._taken + count <= self._count)
             self._taken += count
@@ -137,10 +140,10 @@ class _Slots:
                 self._taken -= count
                 self._changed.notify_all()
 
-    def one(self):
+    def one(self) -> contextlib.AbstractContextManager[None]:
         return self._take(1)
 
-    def all(self):
+    def all(self) -> contextlib.AbstractContextManager[None]:
         return self._take(self._count)
 
 
@@ -160,12 +163,15 @@ class GradedExporter(NotebookExporter):
     here.
     """
 
-    def __init__(self, **options):
-        super().__init__(**options)
+    parent: BaseConverter
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)  # type: ignore[no-untyped-call]  # nbconvert has no types here, nor below
         converter = self.parent
         self.coursedir = converter.coursedir
-        self.results = getattr(converter, "results", None)
-        self._folder, self._jobs = None, {}
+        self.results: dict[str, Result] | None = getattr(converter, "results", None)
+        self._folder: Path | None = None
+        self._jobs: dict[str, Job] = {}
         share_engine()
         try:
             self.course = getattr(converter, "course", None) or course_of(self.coursedir)
@@ -185,14 +191,16 @@ class GradedExporter(NotebookExporter):
         if self.results is None and converter.assignments:  # the first kernels start while nbgrader sets out
             self._begin(Path(min(converter.assignments)))
 
-    def from_filename(self, filename, resources=None, **options):
-        if not self.parent._sanitizing:  # nbgrader's second pass, over what the first one wrote
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        if resources is None or not self.parent._sanitizing:  # nbgrader's second pass, over what the first one wrote
             return super().from_filename(filename, resources, **options)
         name = resources["nbgrader"]["notebook"]
         result = self._result(Path(filename).parent, name)
         if result.verdict != GRADED:
             self.log.warning("%s, %s: %s: %s", resources["nbgrader"]["student"], name, result.verdict, result.reason)
-        return self.from_notebook_node(result.notebook, resources)
+        return self.from_notebook_node(result.notebook, resources)  # type: ignore[no-untyped-call, no-any-return]
 
     def _result(self, folder: Path, name: str) -> Result:
         """The result of one notebook; those of the same submission are begun with the first one."""
@@ -244,7 +252,7 @@ class SaveMarks(SaveAutoGrades):
     by hand are of another version of the notebook. nbgrader asks for it again after every regrade.
     """
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         nb, resources = super().preprocess(nb, resources)
         about = nb.metadata.get("learngpt", {})
         kept, where = kept_in(self.parent.coursedir), (self.notebook_id, self.assignment_id, self.student_id)

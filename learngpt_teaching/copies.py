@@ -8,9 +8,10 @@ of a browser or of Canvas does, and then the name that the course gave.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from learngpt_teaching.engine.rebuilding import Unreadable, read
+from learngpt_teaching.engine.rebuilding import Cell, Unreadable, read
 
 WORKED_IN, UNREADABLE, UNTOUCHED = "worked in", "unreadable", "untouched"
 STATES = (UNTOUCHED, UNREADABLE, WORKED_IN)  # the last one wins
@@ -38,10 +39,10 @@ class Copy:
     shown: str
     name: Name
     state: str
-    when: tuple = ()
+    when: tuple[float, ...] = ()
 
 
-def parse(stem, notebooks):
+def parse(stem: str, notebooks: Iterable[str]) -> Name | None:
     """Read the name of a file.
 
     Args:
@@ -63,7 +64,7 @@ def parse(stem, notebooks):
     return None
 
 
-def state(raw, released):
+def state(raw: bytes, released: set[str]) -> str:
     """What somebody did in a file.
 
     Args:
@@ -76,14 +77,14 @@ def state(raw, released):
         return UNREADABLE
 
 
-def state_of(cells, released):
+def state_of(cells: list[Cell] | None, released: set[str]) -> str:
     """The same of a file that was read: from its cells, or None where it couldn't be."""
     if cells is None:
         return UNREADABLE
     return UNTOUCHED if _sources(cells) <= released else WORKED_IN
 
 
-def code(raw):
+def code(raw: bytes) -> set[str]:
     """The code cells of a notebook, bytes -> set of their sources.
 
     Raises:
@@ -92,11 +93,11 @@ def code(raw):
     return _sources(read(raw))
 
 
-def _sources(cells):
+def _sources(cells: list[Cell]) -> set[str]:
     return {cell.source.strip() for cell in cells if cell.kind == "code"} - {""}
 
 
-def choose(copies):
+def choose(copies: list[Copy]) -> tuple[Copy, list[tuple[Copy, str]]]:
     """The copy that counts.
 
     Args:
@@ -109,11 +110,11 @@ def choose(copies):
     return chosen, [(one, _why(one, chosen)) for one in copies if one is not chosen]
 
 
-def _order(copy):
+def _order(copy: Copy) -> tuple[tuple[float, ...], int, bool]:
     return copy.when, copy.name.number, copy.name.plain
 
 
-def _why(copy, chosen):
+def _why(copy: Copy, chosen: Copy) -> str:
     if copy.state != chosen.state:
         why = {UNTOUCHED: "is the notebook as it was released", UNREADABLE: "can't be read as a notebook"}[copy.state]
         return f"{why}; {chosen.shown} was taken."

@@ -13,6 +13,7 @@ import importlib.metadata
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
@@ -20,6 +21,9 @@ from nbformat.notebooknode import NotebookNode
 
 import learngpt
 import learngpt_teaching
+
+if TYPE_CHECKING:  # only an exam needs NumPy
+    from learngpt_teaching.exam.asking import Exam
 
 PACKAGES = Path(learngpt.__file__).parent, Path(learngpt_teaching.__file__).parent
 # The code that decides marks and messages, of every assignment; a change of other code regrades nobody.
@@ -88,7 +92,8 @@ class Notebook:
 
 def marks(cell: NotebookNode) -> NotebookNode:
     """What nbgrader knows of a cell; empty where it knows nothing."""
-    return cell.metadata.get("nbgrader", NotebookNode())
+    known: NotebookNode = cell.metadata.get("nbgrader", NotebookNode())
+    return known
 
 
 def is_graded(cell: NotebookNode) -> bool:
@@ -110,7 +115,8 @@ def is_given(cell: NotebookNode) -> bool:
 
 def title(cell: NotebookNode) -> str:
     """The property that a graded cell checks, as a sentence; its grade id where nobody wrote one."""
-    return cell.metadata.get("learngpt", {}).get("title") or marks(cell).get("grade_id", "").replace("_", " ")
+    words: str = cell.metadata.get("learngpt", {}).get("title") or marks(cell).get("grade_id", "").replace("_", " ")
+    return words
 
 
 def tree(source: str) -> ast.Module:
@@ -119,12 +125,13 @@ def tree(source: str) -> ast.Module:
     if first.startswith("%%"):  # the rest of the cell is Python for some magics, and a string for the others
         source = rest if first[2:].split(" ")[0].strip() in PYTHON_MAGICS else ""
     try:
-        return ast.parse(TransformerManager().transform_cell(source))
+        plain: str = TransformerManager().transform_cell(source)
+        return ast.parse(plain)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], [])
 
 
-def digest(*parts) -> str:
+def digest(*parts: object) -> str:
     """A name for all that some data says."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -193,7 +200,7 @@ class Course:
         return digest(self._code, self.notebooks[name].digest, needed)
 
     @functools.cached_property
-    def exams(self) -> dict:
+    def exams(self) -> "dict[str, Exam]":
         """{grade id: how it is examined}, from the room of the assignment.
 
         Raises:
@@ -205,7 +212,7 @@ class Course:
                 f"The code that grades {self.assignment} was changed after this program had read it. Start it again."
             )
         try:
-            exams = importlib.import_module(room).EXAMS
+            exams: dict[str, Exam] = importlib.import_module(room).EXAMS
         except ModuleNotFoundError as error:
             if not room.startswith(str(error.name)):
                 raise
@@ -303,7 +310,8 @@ def _carried(statement: ast.stmt) -> list[str]:
 
 def _without_checks(node: NotebookNode) -> str:
     kept = [cell for cell in node.cells if marks(cell) and not is_graded(cell)]
-    return nbformat.writes(nbformat.v4.new_notebook(cells=kept))
+    text: str = nbformat.writes(nbformat.v4.new_notebook(cells=kept))
+    return text
 
 
 def _code(assignment: str) -> str:

@@ -6,15 +6,15 @@ import re
 CONFLICT = re.compile(rb"^(<{7} |={7}\s*$|>{7} )", re.M)
 
 
-def damage(raw):
+def damage(raw: bytes) -> str:
     """Why a file can't be read as a notebook, with the remedy, from its bytes; "" if it can be read.
 
     Only JSON without a list of cells is not told from a notebook here: that needs its whole structure.
     """
     if not raw.strip(b"\0 \t\r\n"):
         return "The file is empty. Save the notebook again, look at the size of the file, and hand that one in."
-    if CONFLICT.search(raw):
-        line = raw[: CONFLICT.search(raw).start()].count(b"\n") + 1
+    if conflict := CONFLICT.search(raw):
+        line = raw[: conflict.start()].count(b"\n") + 1
         return (
             f"The file has the marks of a merge conflict of git, the first in line {line} (<<<<<<<). Take one of the"
             " two versions whole: `git checkout --ours FILE` or `--theirs`, or delete the marks in a text editor."
@@ -36,7 +36,7 @@ def damage(raw):
     return ""
 
 
-def _no_json(start):
+def _no_json(start: bytes) -> str:
     if start.startswith(b"{"):
         return (
             "The file breaks off or is damaged: it begins like a notebook, and isn't JSON. Take an earlier version: in"

@@ -6,13 +6,17 @@ the name of a folder whoever it belongs to, and leaves what it collected writabl
 
 import contextlib
 import fnmatch
+import logging
 import os
 import shutil
 import stat
 import sys
+from datetime import datetime
 from pathlib import Path
+from typing import TypedDict
 
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment, ExchangeReleaseFeedback
 from nbgrader.utils import notebook_hash, parse_utc
 
@@ -27,6 +31,14 @@ MOST_DEEP = 10  # folders in one another
 SECRET = "submission_secret.txt"
 
 
+class Record(TypedDict):
+    """What the name of a submission's folder says, as nbgrader's collector wants it."""
+
+    username: str
+    filename: str
+    timestamp: datetime
+
+
 class Refused(Exception):
     """Why a submission, or a file of it, is not collected."""
 
@@ -34,7 +46,7 @@ class Refused(Exception):
 class Collect(ExchangeCollect):
     """Collects ordinary files and nothing else, each opened without following a link, for the instructor alone."""
 
-    def _path_to_record(self, path):
+    def _path_to_record(self, path: str) -> Record:
         name = os.path.basename(path)
         parts = name.rsplit("+", 3)
         with contextlib.suppress(ValueError, OverflowError, TypeError):
@@ -42,14 +54,14 @@ class Collect(ExchangeCollect):
                 return {"username": parts[0], "filename": name, "timestamp": parse_utc(parts[2])}
         raise Refused("has a name that `nbgrader submit` doesn't give")
 
-    def init_src(self):
+    def init_src(self) -> None:
         if not self.coursedir.course_id:
             self.fail("No course id specified. Re-run with --course flag.")
         self.inbound_path = os.path.join(self.root, self.coursedir.course_id, "inbound")
         if not os.path.isdir(self.inbound_path):
             self.fail(f"There is no {self.inbound_path}. Run `nbgrader release_assignment` first.")
         student = self.coursedir.student_id or "*"
-        records = {}
+        records: dict[str, list[Record]] = {}
         for name in sorted(os.listdir(self.inbound_path)):
             if not fnmatch.fnmatchcase(name, f"{student}+{self.coursedir.assignment_id}+*"):
                 continue
@@ -62,19 +74,20 @@ class Collect(ExchangeCollect):
             else:
                 records.setdefault(record["username"], []).append(record)
         duedate = self._duedate() if self.before_duedate else None
-        self.src_records = []
+        self.src_records: list[Record] = []
         for found in records.values():
             in_time = [record for record in found if duedate is None or record["timestamp"] <= duedate]
             self.src_records.append(max(in_time or found, key=lambda record: record["timestamp"]))
 
-    def _duedate(self):
+    def _duedate(self) -> datetime | None:
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
             try:
-                return gradebook.find_assignment(self.coursedir.assignment_id).duedate
+                duedate: datetime | None = gradebook.find_assignment(self.coursedir.assignment_id).duedate
+                return duedate
             except MissingEntry:
                 return None
 
-    def _must_be_own(self, path, student):
+    def _must_be_own(self, path: str, student: str) -> None:
         """The folder of a submission belongs to its student, or the name could be anybody's."""
         about = os.lstat(path)
         if not stat.S_ISDIR(about.st_mode):
@@ -91,7 +104,7 @@ class Collect(ExchangeCollect):
                 " c.ExchangeCollect.check_owner = False"
             )
 
-    def copy_files(self):
+    def copy_files(self) -> None:
         if not self.src_records:
             self.log.warning(
                 "No submissions of %r for course %r to collect", self.coursedir.assignment_id, self.coursedir.course_id
@@ -112,13 +125,13 @@ class Collect(ExchangeCollect):
             else:
                 self.log.info("Collected: %s %s", student, self.coursedir.assignment_id)
 
-    def _is_newer(self, folder, record):
+    def _is_newer(self, folder: Path, record: Record) -> bool:
         before, _ = read_time(folder)
         if self.before_duedate:
             return before != record["timestamp"]
         return self.update and (before is None or record["timestamp"] > before)
 
-    def _collect(self, source, folder, record):
+    def _collect(self, source: str, folder: Path, record: Record) -> None:
         """Copy one submission beside its place, and put it there when it is whole."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not self.coursedir.groupshared:
@@ -137,7 +150,7 @@ class Collect(ExchangeCollect):
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
-    def do_copy(self, src, dest, log=None):
+    def do_copy(self, src: Path | str, dest: Path | str, log: logging.Logger | None = None) -> None:
         """Copy the ordinary files of a folder, and warn of the others."""
         at = os.open(src, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         left = {"files": MOST_FILES, "bytes": 1000 * self.coursedir.max_dir_size}
@@ -146,7 +159,7 @@ class Collect(ExchangeCollect):
         finally:
             os.close(at)
 
-    def _copy_folder(self, at, dest, owner, left, inside):
+    def _copy_folder(self, at: int, dest: Path, owner: int, left: dict[str, int], inside: str) -> None:
         if inside.count("/") > MOST_DEEP:
             raise Refused(f"has more than {MOST_DEEP} folders in one another")
         dest.mkdir(mode=0o2770 if self.coursedir.groupshared else 0o700)
@@ -169,7 +182,7 @@ class Collect(ExchangeCollect):
             finally:
                 os.close(opened)
 
-    def _copy_entry(self, opened, dest, owner, left, inside):
+    def _copy_entry(self, opened: int, dest: Path, owner: int, left: dict[str, int], inside: str) -> None:
         about = os.fstat(opened)
         shown = _printable(str(dest))
         if about.st_uid != owner:
@@ -189,7 +202,7 @@ class Collect(ExchangeCollect):
                 raise Refused(f"has more than {self.coursedir.max_dir_size:,} kB")
             self._copy_file(opened, dest, about)
 
-    def _copy_file(self, opened, dest, about):
+    def _copy_file(self, opened: int, dest: Path, about: os.stat_result) -> None:
         mode = 0o660 if self.coursedir.groupshared else 0o600
         with open(dest, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as copy:
             remaining = about.st_size  # a file that grows meanwhile is cut
@@ -202,7 +215,7 @@ class Collect(ExchangeCollect):
 class ReleaseAssignment(ExchangeReleaseAssignment):
     """nbgrader's own, which also says what of the course everybody on the machine can read."""
 
-    def start(self):
+    def start(self) -> None:
         for sentence in open_to_others(self.coursedir):
             self.log.warning(sentence)
         super().start()
@@ -211,7 +224,7 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
 class ReleaseFeedback(ExchangeReleaseFeedback):
     """Brings pages to those who handed in through the exchange; the others are named, and stop nobody's."""
 
-    def copy_files(self):
+    def copy_files(self) -> None:
         exclude = set(self.coursedir.student_id_exclude.split(",")) - {""}
         assignment, hand_out, released = self.coursedir.assignment_id, [], 0
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
@@ -243,14 +256,14 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
             )
         self.log.info("%d pages released.", released)
 
-    def _release(self, page, checksum):
+    def _release(self, page: Path, checksum: str) -> None:
         part = os.path.join(self.dest_path, f"{checksum}-tmp.html")
         shutil.copyfile(page, part)
         os.chmod(part, 0o644)
         os.replace(part, os.path.join(self.dest_path, f"{checksum}.html"))
 
 
-def open_to_others(coursedir):
+def open_to_others(coursedir: CourseDirectory) -> list[str]:
     """What of a course everybody on this machine can read or change.
 
     Args:
@@ -275,9 +288,9 @@ def open_to_others(coursedir):
     return [f"Everybody with an account on this machine can read {what}. Close the course: chmod 700 {root}"]
 
 
-def _all_enter(folder):
+def _all_enter(folder: Path) -> bool:
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
-def _printable(text):
+def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]

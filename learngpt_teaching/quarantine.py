@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-def quarantine(folder, most_bytes=MOST_BYTES):
+def quarantine(folder: Path | str, most_bytes: int = MOST_BYTES) -> list[tuple[str, str]]:
     """Move out of the folder of a submission what must not be copied, to a new folder in "set aside" beside it.
 
     Links, devices and pipes are deleted, and a line of text says what they were. Ordinary files beyond `most_bytes` in
@@ -33,7 +33,9 @@ def quarantine(folder, most_bytes=MOST_BYTES):
     Returns:
         list of (name in the submission, what it was), empty where all is ordinary.
     """
-    folder, found, large, total = Path(folder), [], [], 0
+    folder, total = Path(folder), 0
+    found: list[tuple[str, str]] = []
+    large: list[Path] = []
     for root, folders, files, at in os.fwalk(folder, follow_symlinks=False):
         inside = Path(root).relative_to(folder)
         for name in sorted([*folders, *files], key=lambda name: (not name.endswith(".ipynb"), name)):  # those first
@@ -61,7 +63,7 @@ def quarantine(folder, most_bytes=MOST_BYTES):
     return [(_printable(name), _printable(what)) for name, what in found]
 
 
-def _new_folder(folder):
+def _new_folder(folder: Path) -> Path:
     """submitted/STUDENT/set aside/ASSIGNMENT, or ASSIGNMENT 2 and so on: made now, and for nobody else."""
     outer = folder.parent / FOLDER
     if outer.is_symlink() or (outer.exists() and not outer.is_dir()):
@@ -77,5 +79,5 @@ def _new_folder(folder):
             number += 1
 
 
-def _printable(text):
+def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]

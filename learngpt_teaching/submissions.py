@@ -98,10 +98,10 @@ def _notebook_of(course: Course, file: _File) -> str:
     named = copies.parse(file.path.stem, list(course.notebooks))
     classes = {each.name for cell in cells for each in tree(cell.source).body if isinstance(each, ast.ClassDef)}
 
-    def signs(name):
+    def signs(name: str) -> tuple[int, bool, int]:
         notebook = course.notebooks[name]
         ids = len(grade_ids(cells) & grade_ids(notebook.node))
-        return ids, bool(named) and named.notebook == name, len(classes & {*notebook.classes})
+        return ids, named is not None and named.notebook == name, len(classes & {*notebook.classes})
 
     best = max(course.notebooks, key=signs)
     return best if any(signs(best)) else ""

@@ -3,19 +3,21 @@
 import logging
 import os
 import stat
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import parse_utc
 
 TIMESTAMP = "timestamp.txt"
 NO_TIME = "not a time.txt"  # what a timestamp.txt is called that nbgrader couldn't read
 MOST_BYTES = 200
+Log = logging.Logger | logging.LoggerAdapter[Any]
 
 
-def read_time(folder):
+def read_time(folder: Path | str) -> tuple[datetime | None, str]:
     """The time of a submission, from the file that nbgrader's exchange puts there.
 
     Args:
@@ -46,7 +48,7 @@ def read_time(folder):
     return time, "" if time else f"isn't a time: {_printable(text)!r}"
 
 
-def put_bad_time_aside(folder):
+def put_bad_time_aside(folder: Path | str) -> str:
     """Rename a timestamp.txt that nbgrader would stop at, so that the submission is graded, without a time.
 
     Returns:
@@ -67,7 +69,7 @@ def put_bad_time_aside(folder):
     )
 
 
-def dates(gradebook, assignment, student, folder):
+def dates(gradebook: Gradebook, assignment: str, student: str, folder: Path | str) -> str:
     """All that a late penalty depends on, as text: it changes where a mark must be written anew.
 
     Args:
@@ -83,7 +85,7 @@ def dates(gradebook, assignment, student, folder):
     return f"{time} {duedate} {extension}"
 
 
-def late(submission):
+def late(submission: SubmittedAssignment) -> str:
     """One line for a student who was late, "" for the others.
 
     Args:
@@ -100,15 +102,17 @@ def late(submission):
 class QuietPenalties(AssignLatePenalties):
     """nbgrader's own, which warns twice for each notebook: here the one line of `late` says it."""
 
-    def __init__(self, **options):
+    log: Log
+
+    def __init__(self, **options: Any):
         super().__init__(**options)
         self.log = _WarningsAsInfo(self.log, {})
 
 
-class _WarningsAsInfo(logging.LoggerAdapter):
-    def warning(self, *arguments, **options):
+class _WarningsAsInfo(logging.LoggerAdapter[Log]):
+    def warning(self, *arguments: Any, **options: Any) -> None:
         self.info(*arguments, **options)
 
 
-def _printable(text):
+def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]

@@ -105,7 +105,7 @@ def given(part):
     return None
 
 
-def is_name(text):
+def is_name(text: str) -> bool:
     """Whether it can name a student or a notebook: letters of any script, digits and a few marks; no path, no glob."""
     letters = all(unicodedata.category(one)[0] in "LMN" or one in MARKS for one in text)
     return bool(text) and unicodedata.category(text[0])[0] in "LN" and letters and len(text.encode()) <= 200

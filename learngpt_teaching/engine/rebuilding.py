@@ -3,8 +3,11 @@
 import ast
 import copy
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from learngpt_teaching.course import is_graded, is_solution, marks, tree
@@ -25,11 +28,11 @@ class Cell:
 
     kind: str
     source: str
-    id: str = None
-    grade_id: str = None
+    id: str | None = None
+    grade_id: str | None = None
 
 
-def read(raw):
+def read(raw: bytes) -> list[Cell]:
     """The cells of a submitted notebook, bytes -> list of Cell. It may be of any version and Unicode encoding.
 
     Raises:
@@ -56,7 +59,7 @@ def read(raw):
     return cells
 
 
-def _cell(each):
+def _cell(each: dict[str, Any]) -> Cell:
     source = each.get("source", each.get("input", ""))
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
@@ -71,16 +74,18 @@ def _cell(each):
     )
 
 
-def grade_ids(notebook):
+def grade_ids(notebook: NotebookNode | list[Cell]) -> set[str]:
     """The grade ids of a notebook of the course, or of the cells of a submitted one."""
-    return {grade_id_of(cell) for cell in getattr(notebook, "cells", notebook)} - {None}
+    found = (grade_id_of(cell) for cell in getattr(notebook, "cells", notebook))
+    return {grade_id for grade_id in found if grade_id is not None}
 
 
-def grade_id_of(cell):
-    return cell.grade_id if isinstance(cell, Cell) else marks(cell).get("grade_id")
+def grade_id_of(cell: Cell | NotebookNode) -> str | None:
+    grade_id: str | None = cell.grade_id if isinstance(cell, Cell) else marks(cell).get("grade_id")
+    return grade_id
 
 
-def rebuild(course, submitted):
+def rebuild(course: NotebookNode, submitted: list[Cell]) -> NotebookNode:
     """Put a student's cells into the course's notebook.
 
     Solutions are found by their grade ids, whatever happened to the cells around them. Cells that the student added,
@@ -98,7 +103,10 @@ def rebuild(course, submitted):
     by_grade_id = {grade_id_of(cell): index for index, cell in enumerate(course.cells) if grade_id_of(cell)}
     by_id = {cell.id: index for index, cell in enumerate(course.cells) if not grade_id_of(cell)}
     by_source = {cell.source: index for index, cell in enumerate(course.cells) if not grade_id_of(cell)}
-    solutions, own, changed, after = {}, {}, {}, -1
+    solutions: dict[int, Cell] = {}
+    own: dict[int, list[Cell]] = {}
+    changed: dict[int, Cell] = {}
+    after = -1
     for cell in submitted:
         index = by_grade_id.get(cell.grade_id, by_id.get(cell.id, by_source.get(cell.source)))
         if index is not None and is_solution(course.cells[index]):
@@ -129,17 +137,17 @@ def rebuild(course, submitted):
     return notebook
 
 
-def _own(cell):
-    new = new_code_cell if cell.kind == "code" else new_markdown_cell
+def _own(cell: Cell) -> NotebookNode:
+    new: Callable[..., NotebookNode] = new_code_cell if cell.kind == "code" else new_markdown_cell
     return new(cell.source, metadata={"learngpt": {"own": True}})
 
 
-def is_own(cell):
+def is_own(cell: NotebookNode) -> bool:
     """Whether a cell of a rebuilt notebook is the student's own."""
     return bool(cell.metadata.get("learngpt", {}).get("own"))
 
 
-def _find_moved(course, solutions, own):
+def _find_moved(course: NotebookNode, solutions: dict[int, Cell], own: dict[int, list[Cell]]) -> None:
     """Where a solution cell is gone, take the student's own cell that defines its class, wherever it stands."""
     for index, cell in enumerate(course.cells):
         if not is_solution(cell) or index in solutions:
@@ -154,11 +162,11 @@ def _find_moved(course, solutions, own):
                 cells[:] = [each for each in cells if each is not solutions[index]]
 
 
-def _classes(source):
+def _classes(source: str) -> set[str]:
     return {node.name for node in tree(source).body if isinstance(node, ast.ClassDef)}
 
 
-def _names_bound(source):
+def _names_bound(source: str) -> set[str]:
     """The names that a cell gives a value, at any depth."""
     names = set()
     for node in ast.walk(tree(source)):
@@ -171,7 +179,7 @@ def _names_bound(source):
     return names
 
 
-def _names_loaded(sources):
+def _names_loaded(sources: Iterable[str]) -> set[str]:
     return {
         node.id
         for source in sources

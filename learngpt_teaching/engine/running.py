@@ -14,6 +14,8 @@ import re
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -24,7 +26,7 @@ from nbformat.v4 import new_output
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
 from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
-from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Warmed, printable
+from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Provisioner, Sandbox, Warmed, printable
 from learngpt_teaching.exam import asking
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
@@ -157,7 +159,15 @@ def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -
         )
 
 
-def _graded(course, notebook, cells, sandbox, limits, budget, seed):
+def _graded(
+    course: Course,
+    notebook: Notebook,
+    cells: list[Cell],
+    sandbox: Sandbox,
+    limits: dict[str, int],
+    budget: Budget,
+    seed: int | None,
+) -> Result:
     rebuilt = rebuild(notebook.node, cells)
     run = _Run(course, notebook, rebuilt, sandbox, limits, budget, seed)
     asyncio.run(run.all())
@@ -174,9 +184,11 @@ def _graded(course, notebook, cells, sandbox, limits, budget, seed):
     return result
 
 
-def _encodable(notebook):
+def _encodable(notebook: NotebookNode) -> NotebookNode:
     """A notebook without lone surrogates, which a kernel can send and no file can hold."""
-    return nbformat.from_dict(json.loads(json.dumps(notebook, ensure_ascii=False).encode("utf-8", "replace")))
+    data = json.loads(json.dumps(notebook, ensure_ascii=False).encode("utf-8", "replace"))
+    clean: NotebookNode = nbformat.from_dict(data)
+    return clean
 
 
 def _void(notebook: Notebook, verdict: str, reason: str, message: str) -> Result:
@@ -187,7 +199,7 @@ def _void(notebook: Notebook, verdict: str, reason: str, message: str) -> Result
     return result
 
 
-def _lose(cell, message: str, unwritten: bool = False, differs: str = "") -> Outcome:
+def _lose(cell: NotebookNode, message: str, unwritten: bool = False, differs: str = "") -> Outcome:
     """Write into a graded cell that it earns nothing, and why."""
     message = _plain(message)
     cell.outputs = [output for output in cell.get("outputs", []) if output.output_type == "display_data"]
@@ -195,7 +207,7 @@ def _lose(cell, message: str, unwritten: bool = False, differs: str = "") -> Out
     return Outcome(0, marks(cell).points, message, unwritten, differs)
 
 
-def _earn(cell) -> Outcome:
+def _earn(cell: NotebookNode) -> Outcome:
     points = marks(cell).points
     cell.outputs = [new_output("execute_result", earned(points))]
     return Outcome(points, points)
@@ -207,7 +219,7 @@ def _plain(text: str) -> str:
     return "".join(char for char in text if char.isprintable() or char == "\n")
 
 
-def _notes(notebook: Notebook, rebuilt):
+def _notes(notebook: Notebook, rebuilt: NotebookNode) -> Iterator[str]:
     """What an instructor may want to read in a student's cells; it changes no mark."""
     given = {node.module for source in notebook.given for node in ast.walk(tree(source)) if hasattr(node, "module")}
     for cell in rebuilt.cells:
@@ -228,12 +240,17 @@ def _notes(notebook: Notebook, rebuilt):
 class _Client(NotebookClient):
     """nbclient, with a limit on what it keeps of a cell's output, and deaf to widgets."""
 
-    def process_message(self, msg, cell, cell_index):
+    km: ContainedKernelManager
+    _spent: dict[tuple[int, str], int]  # characters that each cell showed so far, by their kind
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         if msg["msg_type"] not in KINDS:
             return None
         return super().process_message(msg, cell, cell_index)
 
-    def output(self, outs, msg, display_id, cell_index):
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
         size, kind = len(str(msg["content"])), msg["msg_type"]
         spent = self._spent.get((cell_index, kind), 0)
         self._spent[cell_index, kind] = spent + size
@@ -246,26 +263,35 @@ class _Client(NotebookClient):
             return None
         return super().output(outs, msg, None, cell_index)
 
-    def handle_comm_msg(self, outs, msg, cell_index):
+    def handle_comm_msg(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
         pass
 
-    def _update_display_id(self, display_id, msg):
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
         pass
 
 
 class _Run:
     """One notebook in one kernel after another."""
 
-    def __init__(self, course, notebook, rebuilt, sandbox, limits, budget, seed):
+    def __init__(
+        self,
+        course: Course,
+        notebook: Notebook,
+        rebuilt: NotebookNode,
+        sandbox: Sandbox,
+        limits: dict[str, int],
+        budget: Budget,
+        seed: int | None,
+    ):
         self.course, self.notebook, self.rebuilt = course, notebook, rebuilt
         self.sandbox, self.limits, self.budget, self.seed = sandbox, limits, budget, seed
         self.outcomes: dict[str, Outcome] = {}
         self.kernels = 0
-        self.client = None
+        self.client: _Client | None = None
         self.ran: list[NotebookNode] = []  # cells to run again where a kernel had to be ended
         self.stopped: dict[str, str] = {}  # name of a class -> what stopped the cell that defines it
 
-    async def all(self):
+    async def all(self) -> None:
         cells = [cell for cell in self.rebuilt.cells if cell.cell_type == "code"]
         graded = [index for index, cell in enumerate(cells) if is_graded(cell)]
         try:
@@ -281,7 +307,7 @@ class _Run:
         finally:
             await self._end_kernel()
 
-    async def _run_cell(self, cell):
+    async def _run_cell(self, cell: NotebookNode) -> None:
         """A cell that is not graded: given, or the student's. Blank ones nbclient passes over, without a reply."""
         if is_demonstration(cell) or not cell.source.strip():
             return
@@ -303,7 +329,7 @@ class _Run:
         second try, for the system may have ended it; then the others are asked for without that one.
         """
         verdicts: dict[str, bool | None] = dict.fromkeys(self.notebook.checks)
-        left, tried = list(verdicts), set()
+        left, tried = list(verdicts), set[str]()
         while left:
             try:
                 taken = await self._sit(left)
@@ -324,22 +350,21 @@ class _Run:
                 tried.update(left[:1])
         return verdicts
 
-    async def _sit(self, grade_ids):
-        if self.client is None:
-            await self._start_kernel()
-        number = self.client.km.provisioner.number
+    async def _sit(self, grade_ids: list[str]) -> asking.Result:
+        manager = (await self._kernel()).km
+        number = manager.provisioner.number
 
-        def take():
+        def take() -> asking.Result:
             channel = self.sandbox.examine(number, min(20, self.budget.left))
             if channel is None:
                 return asking.Result(self.seed, ABSENT, dict.fromkeys(grade_ids))
             with channel:
                 return asking.take(channel, self.course.exams, grade_ids, self.seed, self.budget.left)
 
-        async with self._watched():
+        async with self._watched(manager):
             return await asyncio.get_running_loop().run_in_executor(None, take)
 
-    async def _ask(self, cell) -> Outcome:
+    async def _ask(self, cell: NotebookNode) -> Outcome:
         """Why a property is missing, in the words of its check."""
         grade_id = marks(cell).grade_id
         stopped = [said for name, said in self.stopped.items() if re.search(rf"\b{name}\b", cell.source)]
@@ -358,7 +383,7 @@ class _Run:
             return _lose(cell, DIFFERENT, differs=f"{grade_id}: exam no, check yes")
         return _lose(cell, said, any(output.get("ename") == UNWRITTEN for output in cell.outputs))
 
-    async def _execute(self, cell):
+    async def _execute(self, cell: NotebookNode) -> None:
         """Run a cell in the kernel, a new one if need be. One in which the kernel ends by itself gets a second one.
 
         Raises:
@@ -366,15 +391,14 @@ class _Run:
             Broken: the system ended it.
         """
         for attempt in range(2):
-            if self.client is None:
-                await self._start_kernel()
-            async with self._watched() as watch:
-                index = len(self.client.nb.cells)
-                self.client.nb.cells.append(cell)
+            client = await self._kernel()
+            lost: Exception | None = None
+            async with self._watched(client.km) as watch:
+                index = len(client.nb.cells)
+                client.nb.cells.append(cell)
                 cell.outputs = []
                 try:
-                    await self.client.async_execute_cell(cell, index, store_history=False)
-                    lost = False
+                    await client.async_execute_cell(cell, index, store_history=False)
                 except (DeadKernelError, CellTimeoutError) as error:
                     lost = error
                 except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -386,18 +410,17 @@ class _Run:
                     cell.outputs = [each for each in cell.outputs if each.output_type != "error"] + [_error(watch.why)]
                 return
             logging.getLogger(__name__).debug("cell lost: %r", lost)
-            why = watch.why or self._why_ended()
+            why = watch.why or self._why_ended(client.km.provisioner)
             await self._end_kernel()
             if why or attempt:
                 raise Lost(why or "The kernel ended while this cell ran. Does your code end the process?")
 
-    def _why_ended(self) -> str:
+    def _why_ended(self, kernel: Provisioner) -> str:
         """What ended the kernel, if it took too much memory; "" if it ended by itself.
 
         Raises:
             Broken: the system ended it.
         """
-        kernel = self.client.km.provisioner
         deadline = time.monotonic() + 2
         while kernel.status is None and time.monotonic() < deadline:  # the news of its end may be under way
             time.sleep(0.01)
@@ -413,7 +436,13 @@ class _Run:
     def _too_much_memory(self) -> str:
         return f"This cell took more than {self.limits['memory'] >> 20:,} MB of memory and was stopped."
 
-    async def _start_kernel(self):
+    async def _kernel(self) -> _Client:
+        """The client of the kernel, of a new one if need be."""
+        while self.client is None:
+            await self._start_kernel()
+        return self.client
+
+    async def _start_kernel(self) -> None:
         if self.budget.over:
             raise Lost(self.budget.over)
         if self.kernels == MOST_KERNELS:
@@ -421,7 +450,7 @@ class _Run:
         self.kernels += 1
         before, given = self.course.before(self.notebook.name), self.notebook.given
         manager = ContainedKernelManager(self.sandbox, self.limits, before, given)
-        options = {"allow_errors": True, "timeout": None, "record_timing": False}
+        options: dict[str, Any] = {"allow_errors": True, "timeout": None, "record_timing": False}
         options |= {"iopub_timeout": 10, "raise_on_iopub_timeout": True}
         client = _Client(nbformat.v4.new_notebook(), km=manager, **options)
         client.log.setLevel(logging.CRITICAL)
@@ -436,7 +465,7 @@ class _Run:
         for cell in again:
             await self._run_cell(cell)
 
-    async def _end_kernel(self):
+    async def _end_kernel(self) -> None:
         if self.client is not None:
             client, self.client = self.client, None
             if client.kc is not None:
@@ -444,29 +473,36 @@ class _Run:
             await client.km.shutdown_kernel(now=True)
             await client.km.cleanup_resources()
 
-    def _watched(self) -> "_Watch":
-        return _Watch(self.client.km, self.sandbox, self.limits, self.budget, self._too_much_memory)
+    def _watched(self, manager: ContainedKernelManager) -> "_Watch":
+        return _Watch(manager, self.sandbox, self.limits, self.budget, self._too_much_memory)
 
 
 class _Watch:
     """Stops what a kernel does when it takes too much: `async with _Watch(...) as watch`, then `watch.why`."""
 
-    def __init__(self, manager, sandbox, limits, budget, too_much_memory):
+    def __init__(
+        self,
+        manager: ContainedKernelManager,
+        sandbox: Sandbox,
+        limits: dict[str, int],
+        budget: Budget,
+        too_much_memory: str,
+    ):
         self.manager, self.sandbox, self.limits, self.budget = manager, sandbox, limits, budget
         self.too_much_memory = too_much_memory
         self.why = ""
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> "_Watch":
         self.kernel = self.manager.provisioner
         self.start = self.seen = time.monotonic()
         self.watching = asyncio.ensure_future(self._watch())
         return self
 
-    async def __aexit__(self, *error):
+    async def __aexit__(self, *error: object) -> None:
         self.watching.cancel()
         self.budget.spend(wall=time.monotonic() - self.seen)
 
-    async def _watch(self):
+    async def _watch(self) -> None:
         await asyncio.sleep(0.5)
         first, _ = self.sandbox.usage(self.kernel.number)
         busy, at_work = first, time.monotonic()
@@ -490,20 +526,21 @@ class _Watch:
                 await self._interrupt(f"This cell did nothing for {self.limits['idle']} seconds")
         await self.kernel.kill()
 
-    async def _interrupt(self, what):
+    async def _interrupt(self, what: str) -> None:
         """Give the cell two seconds to end, so that the kernel lives on."""
         self.why = f"{what} and was stopped. Is there a loop that never ends, or something that it waits for?"
         await self.manager.interrupt_kernel()
         await asyncio.sleep(2)
 
 
-def _error(message):
-    return new_output("error", ename=FAILED, evalue=message, traceback=lines(message))
+def _error(message: str) -> NotebookNode:
+    error: NotebookNode = new_output("error", ename=FAILED, evalue=message, traceback=lines(message))
+    return error
 
 
-def _clean(outputs):
+def _clean(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Of what student code showed, plain text, our own pictures and errors, as nbformat has them; nothing on stderr."""
-    clean = []
+    clean: list[NotebookNode] = []
     for output in outputs:
         if output.output_type == "stream":
             text = str(output.get("text", ""))
@@ -520,10 +557,11 @@ def _clean(outputs):
     return clean
 
 
-def _clean_display(data):
+def _clean_display(data: dict[str, Any]) -> NotebookNode:
     """An output with plain text, and with a picture if it is one of learngpt.plots: no HTML of a student's."""
     text = data.get("text/plain")
-    clean = new_output("display_data", {"text/plain": text[:OUTPUT_BYTES]} if isinstance(text, str) else {})
+    plain = {"text/plain": text[:OUTPUT_BYTES]} if isinstance(text, str) else {}
+    clean: NotebookNode = new_output("display_data", plain)
     picture = PICTURE.fullmatch(str(data.get("text/html"))[: 10 * OUTPUT_BYTES])
     if picture:
         alt, width, png = picture.groups()

@@ -16,11 +16,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import zmq
 from jupyter_client import AsyncKernelManager
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
@@ -80,7 +83,7 @@ class Broken(Exception):
 
 
 @functools.cache
-def must_contain():
+def must_contain() -> str:
     """The path of a bubblewrap that works.
 
     Raises:
@@ -99,13 +102,13 @@ def must_contain():
     return bwrap
 
 
-def _refused(said):
+def _refused(said: str) -> str:
     """Why a bubblewrap that is installed doesn't work here, and what helps."""
     remedy = next((words for sign, words in REMEDIES.items() if _holds(Path(sign))), OTHERWISE)
     return REFUSED.format(said=printable(said), remedy=remedy)
 
 
-def _holds(sign):
+def _holds(sign: Path) -> bool:
     """Whether a file is there and, if it is a switch of the system, on."""
     try:
         return sign.is_dir() or sign.read_text().strip() != "0"
@@ -113,14 +116,14 @@ def _holds(sign):
         return False
 
 
-def printable(text, most=300):
+def printable(text: object, most: int = 300) -> str:
     """One line that is safe to show in a terminal or a log: nothing in it moves a cursor, and it isn't long."""
     line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * most])
     line = " ".join(line.split())
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
-def must_be_ready(contain):
+def must_be_ready(contain: bool) -> None:
     """See that kernels can be started here, contained if that is asked for.
 
     Raises:
@@ -143,10 +146,10 @@ class Warmed:
         Broken: it doesn't start for another reason.
     """
 
-    def __init__(self, contain=True, modules=()):
+    def __init__(self, contain: bool = True, modules: Iterable[str] = ()):
         self.contain = contain
         self.numbers = itertools.count(1)
-        self._sandboxes = {}  # what a parent is for -> its Sandbox
+        self._sandboxes: dict[Hashable, Sandbox] = {}  # what a parent is for -> its Sandbox
         self._making = threading.Lock()
         self.folder = Path(tempfile.mkdtemp(prefix="lg-"))
         os.chmod(self.folder, 0o711)
@@ -158,7 +161,7 @@ class Warmed:
         environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
         # The packages that run here, and no others that are installed.
-        places = [str(Path(package.__file__).resolve().parent.parent) for package in (learngpt, learngpt_teaching)]
+        places = [str(Path(file).resolve().parent.parent) for file in (learngpt.__file__, learngpt_teaching.__file__)]
         environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(places))
         if contain:
             command = [*self._bubblewrap(), "--", *command]
@@ -178,13 +181,13 @@ class Warmed:
             self.close()
             raise Broken(f"The parent of the kernels doesn't start: {said}")
 
-    def said(self):
+    def said(self) -> str:
         """The last line that it, or a kernel that isn't up yet, wrote about an error."""
         size = os.fstat(self._errors.fileno()).st_size
         lines = os.pread(self._errors.fileno(), 10_000, max(0, size - 10_000)).decode(errors="replace").strip()
         return printable(lines.split("\n")[-1])
 
-    def sandbox(self, what):
+    def sandbox(self, what: Hashable) -> "Sandbox":
         """The Sandbox whose parent serves one thing alone, a notebook for example; a new one if there is none."""
         with self._making:
             if what not in self._sandboxes or not self._sandboxes[what].alive:
@@ -194,7 +197,7 @@ class Warmed:
                 self._sandboxes[what] = Sandbox(self, ours)
             return self._sandboxes[what]
 
-    def _bubblewrap(self):
+    def _bubblewrap(self) -> list[str]:
         package = Path(learngpt.__file__).resolve().parent
         read = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"]
         read += [sys.base_prefix, sys.prefix, str(package), str(package.parent / "data")]
@@ -215,7 +218,7 @@ class Warmed:
         command += ["--bind", str(self.folder), "/run/kernels"]
         return [*command, "--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"]
 
-    def close(self):
+    def close(self) -> None:
         """End the warmed process, all parents and all their kernels."""
         for each in self._sandboxes.values():
             each.close()
@@ -240,14 +243,14 @@ class Sandbox:
         Broken: it doesn't start.
     """
 
-    def __init__(self, warmed, channel):
+    def __init__(self, warmed: Warmed, channel: socket.socket):
         self.contain, self.folder, self.process = warmed.contain, warmed.folder, warmed.process
         self._warmed = warmed
         self._changed = threading.Condition()
-        self.pids = {}  # number of a kernel -> its pid, as the warmed process sees it
-        self.ended = {}  # number of a kernel -> how it ended: its exit code, negative for a signal
-        self.cgroups = {}  # number of a kernel -> its Cgroup, where the system lets us have one
-        self._seen = {}  # number of a kernel -> its process, as it is seen from here
+        self.pids: dict[int, int] = {}  # number of a kernel -> its pid, as the warmed process sees it
+        self.ended: dict[int, int] = {}  # number of a kernel -> how it ended: its exit code, negative for a signal
+        self.cgroups: dict[int, Cgroup | None] = {}  # number of a kernel -> its Cgroup, where we may have one
+        self._seen: dict[int, psutil.Process] = {}  # number of a kernel -> its process, as it is seen from here
         self.alive = True
         self._channel = channel
         self._lines = channel.makefile("r", encoding="utf-8")
@@ -255,7 +258,7 @@ class Sandbox:
             raise Broken("The parent of the kernels doesn't start.")
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def _listen(self):
+    def _listen(self) -> None:
         for line in self._lines:
             news = json.loads(line)
             with self._changed:
@@ -269,11 +272,18 @@ class Sandbox:
             self.ended = {number: BROKEN for number in self.pids} | self.ended
             self._changed.notify_all()
 
-    def _ask(self, **what):
+    def _ask(self, **what: object) -> None:
         with self._changed:
             self._channel.sendall(json.dumps(what).encode() + b"\n")
 
-    def fork(self, connection, limits, before, given, solutions=()):
+    def fork(
+        self,
+        connection: Mapping[str, object],
+        limits: dict[str, int],
+        before: list[str],
+        given: list[str],
+        solutions: Iterable[str] = (),
+    ) -> int:
         """Start a kernel; its number.
 
         Args:
@@ -290,7 +300,7 @@ class Sandbox:
         self._hand_over(folder)
         here = "/run/kernel" if self.contain else str(folder)
         what = {"limits": limits, "before": before, "given": given, "solutions": list(solutions)}
-        self._ask(fork=number, connection=connection | {"ip": f"{here}/k"}, **what)
+        self._ask(fork=number, connection={**connection, "ip": f"{here}/k"}, **what)
         with self._changed:
             self._changed.wait_for(lambda: number in self.pids or not self.alive, timeout=60)
         if number not in self.pids:
@@ -298,12 +308,12 @@ class Sandbox:
         self.cgroups[number] = Cgroup.around(self._find(self.pids[number]).pid, limits)
         return number
 
-    def _hand_over(self, path):
+    def _hand_over(self, path: Path) -> None:
         """Let kernels use a file of ours, which run as nobody where we are root."""
         if self.contain and os.geteuid() == 0:
             os.chown(path, 65534, 65534)
 
-    def examine(self, number, seconds):
+    def examine(self, number: int, seconds: float) -> socket.socket | None:
         """Let a kernel sit an exam.
 
         Args:
@@ -326,24 +336,24 @@ class Sandbox:
                     return listener.accept()[0]
         return None
 
-    def signal(self, number, signum):
+    def signal(self, number: int, signum: int) -> None:
         with contextlib.suppress(OSError):
             self._ask(signal=number, number=signum)
 
-    def end(self, number):
+    def end(self, number: int) -> None:
         """End a kernel, and remove what it leaves behind."""
         self.signal(number, signal.SIGKILL)
         with self._changed:
             self._changed.wait_for(lambda: number in self.ended, timeout=10)
         self.forget(number)
 
-    def forget(self, number):
+    def forget(self, number: int) -> None:
         """Remove what a kernel that has ended leaves behind."""
         if cgroup := self.cgroups.pop(number, None):
             cgroup.remove()
         shutil.rmtree(self.folder / str(number), ignore_errors=True)
 
-    def usage(self, number):
+    def usage(self, number: int) -> tuple[float, int]:
         """Seconds of computing so far and bytes of memory now, of a kernel and all that it started."""
         seconds = memory = 0
         for process in self._tree(number):
@@ -353,7 +363,7 @@ class Sandbox:
                 memory += process.memory_info().rss
         return seconds, memory
 
-    def memory(self, number):
+    def memory(self, number: int) -> int:
         """Bytes of memory of a kernel and all that it started, what they share counted once; this takes longer."""
         total = 0
         for process in self._tree(number):
@@ -361,7 +371,7 @@ class Sandbox:
                 total += getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
         return total
 
-    def _tree(self, number):
+    def _tree(self, number: int) -> list[psutil.Process]:
         """The processes of a kernel and all that it started."""
         try:
             if number not in self._seen:
@@ -371,7 +381,7 @@ class Sandbox:
         except psutil.Error:
             return []
 
-    def _find(self, pid):
+    def _find(self, pid: int) -> psutil.Process:
         """The process that has this number for the warmed parent; seen from here it has another one."""
         if not self.contain:
             return psutil.Process(pid)
@@ -383,17 +393,17 @@ class Sandbox:
                     return process
         raise psutil.NoSuchProcess(pid)
 
-    def close(self):
+    def close(self) -> None:
         """End the parent and all its kernels."""
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
 
 
-_warmed = {}
+_warmed: dict[tuple[bool, tuple[str, ...]], Warmed] = {}
 _making = threading.Lock()
 
 
-def warmed(contain, modules=()):
+def warmed(contain: bool, modules: tuple[str, ...] = ()) -> Warmed:
     """The warmed process of this one, a new one if it has ended.
 
     Raises:
@@ -410,50 +420,53 @@ def warmed(contain, modules=()):
 class Provisioner(KernelProvisionerBase):
     """Jupyter's way to start, watch and end a kernel, for kernels of a Sandbox."""
 
-    sandbox, number = None, None
-    options = ()  # of Sandbox.fork, after the connection
+    sandbox: Sandbox
+    options: tuple[dict[str, int], list[str], list[str]]  # of Sandbox.fork, after the connection
+    parent: "ContainedKernelManager"
+    number = 0  # of the kernel in its sandbox; 0 until there is one
     killed = False  # by us
     counted = 0.0  # seconds of its computing that were counted so far
 
     @property
-    def has_process(self):
-        return self.number is not None
+    def has_process(self) -> bool:
+        return self.number > 0
 
-    async def pre_launch(self, **kwargs):
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return await super().pre_launch(cmd=["kernel"], **kwargs)
 
-    async def launch_kernel(self, cmd, **kwargs):
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         session = self.parent.session
-        ports = {f"{name}_port": port for port, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
-        connection = {"transport": "ipc", "signature_scheme": session.signature_scheme, **ports}
+        connection: KernelConnectionInfo = {"transport": "ipc", "signature_scheme": session.signature_scheme}
+        connection |= {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
         fork = functools.partial(self.sandbox.fork, connection | {"key": session.key.decode()}, *self.options)
         self.number = await asyncio.get_running_loop().run_in_executor(None, fork)
-        return connection | {"ip": str(self.sandbox.folder / str(self.number) / "k"), "key": session.key}
+        connection |= {"ip": str(self.sandbox.folder / str(self.number) / "k"), "key": session.key}
+        return connection
 
     @property
-    def status(self):
+    def status(self) -> int | None:
         """How the kernel ended: its exit code, negative for a signal; None while it lives."""
         return self.sandbox.ended.get(self.number)
 
-    async def poll(self):
-        return 0 if self.number is None or self.status is not None else None
+    async def poll(self) -> int | None:
+        return 0 if not self.has_process or self.status is not None else None
 
-    async def wait(self):
+    async def wait(self) -> None:
         while await self.poll() is None:
             await asyncio.sleep(0.02)
         self.sandbox.forget(self.number)
 
-    async def send_signal(self, signum):
+    async def send_signal(self, signum: int) -> None:
         self.killed |= signum == signal.SIGKILL
         self.sandbox.signal(self.number, signum)
 
-    async def kill(self, restart=False):
+    async def kill(self, restart: bool = False) -> None:
         await self.send_signal(signal.SIGKILL)
 
-    async def terminate(self, restart=False):
+    async def terminate(self, restart: bool = False) -> None:
         await self.kill()
 
-    async def cleanup(self, restart=False):
+    async def cleanup(self, restart: bool = False) -> None:
         pass
 
 
@@ -465,7 +478,9 @@ class ContainedKernelManager(AsyncKernelManager):
         before, given: what the kernel is given, see Sandbox.fork.
     """
 
-    def __init__(self, sandbox, limits, before, given):
+    provisioner: Provisioner
+
+    def __init__(self, sandbox: Sandbox, limits: dict[str, int], before: list[str], given: list[str]):
         super().__init__(transport="ipc", shutdown_wait_time=0)
         self.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.context.setsockopt(zmq.RCVHWM, MESSAGES)

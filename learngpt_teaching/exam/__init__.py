@@ -10,7 +10,9 @@ it, and nothing is unpickled.
 """
 
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 MAGIC = b"exam"
 # magic, nonce of the exam, number of the question, number of the answer, status, dtype, dimensions, four sizes
@@ -31,7 +33,7 @@ class Status(IntEnum):
 PRIME = 2**31 - 1
 
 
-def keyed_logits(columns, key, tokens, spread=2.5):
+def keyed_logits(columns: Sequence[Any], key: Sequence[int], tokens: Any, spread: float = 2.5) -> list[Any]:
     """Logits that depend on every token shown, on their order and on their number; without the key nobody knows them.
 
     It only multiplies, adds and takes remainders, so that NumPy and torch, which both can be given, agree to the bit.

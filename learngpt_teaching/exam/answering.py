@@ -9,14 +9,22 @@ import json
 import os
 import random
 import signal
+import socket
 import struct
 import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any, NoReturn
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from learngpt_teaching.exam import DTYPES, HEADER, MAGIC, MOST_DIMENSIONS, Status, keyed_logits
+
+Names = dict[str, Any]  # of a notebook, or of arguments
+Values = list[Any]
+Frame = tuple[int, int, tuple[int, ...], bytes]  # status, code of the dtype, shape and numbers of an answer
 
 
 class _OutOfTime(BaseException):
@@ -27,7 +35,7 @@ class _NoResult(Exception):
     """Why a step has no result, as a Status."""
 
 
-def answer(channel, namespace, given=None):
+def answer(channel: socket.socket, namespace: Names, given: Names | None = None) -> None:
     """Answer all questions that come over a socket.
 
     To be called in a copy of the kernel that ends right afterwards (os._exit): it changes what a whole process shares.
@@ -43,7 +51,7 @@ def answer(channel, namespace, given=None):
     namespace.update(given or {})
     _silence()
     plan, tensors = _receive(channel)
-    late = set()  # names whose code ran out of time once; it isn't called again
+    late: set[str] = set()  # names whose code ran out of time once; it isn't called again
     with torch.inference_mode(False), warnings.catch_warnings():
         for number, question in enumerate(plan["questions"]):
             own = [tensors.pop(0) for _ in range(question["tensors"])]
@@ -58,7 +66,7 @@ def answer(channel, namespace, given=None):
                 desk.take_back()
 
 
-def _silence():
+def _silence() -> None:
     """Nothing that the student's code prints goes anywhere, and no key ends this process."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
@@ -67,17 +75,17 @@ def _silence():
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
         raise _OutOfTime
 
     signal.signal(signal.SIGALRM, stop)
     torch.set_num_threads(1)
 
 
-def _receive(channel):
+def _receive(channel: socket.socket) -> tuple[dict[str, Any], list[torch.Tensor]]:
     """The plan of an exam, and its tensors."""
 
-    def exactly(length):
+    def exactly(length: int) -> bytearray:
         data = bytearray(length)
         left = memoryview(data)
         while left:
@@ -99,7 +107,7 @@ def _receive(channel):
     return plan, tensors
 
 
-def put_back_state(seed=0):
+def put_back_state(seed: int = 0) -> None:
     """What a cell may have changed for the whole process, as it is when Python starts; and a seed for all draws."""
     warnings.simplefilter("ignore")
     torch.set_grad_enabled(True)
@@ -113,7 +121,7 @@ def put_back_state(seed=0):
     _sow(seed)
 
 
-def _sow(seed):
+def _sow(seed: int) -> None:
     torch.manual_seed(seed)
     random.seed(seed)
     if "numpy.random" in sys.modules:  # else it isn't in use, and takes 20 ms to import
@@ -123,13 +131,13 @@ def _sow(seed):
 class _Desk:
     """The results of one question's steps, and the steps: each method is one, named as in `asking.Script`."""
 
-    def __init__(self, namespace, tensors, seconds, late):
+    def __init__(self, namespace: Names, tensors: list[torch.Tensor], seconds: float, late: set[str]):
         self.namespace, self.tensors, self.seconds, self.late = namespace, tensors, seconds, late
-        self.results = []  # of each step so far: (Status, value)
-        self.looked = set()
-        self.lent = []  # (class, attribute, its own value, or _Desk where it had none)
+        self.results: list[tuple[Status, Any]] = []  # of each step so far: (Status, value)
+        self.looked: set[str] = set()
+        self.lent: list[tuple[type, str, object]] = []  # (class, attribute, its own value, or _Desk where it had none)
 
-    def answers(self, steps):
+    def answers(self, steps: Values) -> Iterator[Frame]:
         """Take the steps; for each answer that is asked for: status, code of the dtype, shape and bytes."""
         for step, arguments, named in steps:
             if step == "answer":
@@ -141,7 +149,7 @@ class _Desk:
             if step in ("call", "counted") and self.results[-1][0] != Status.OK:
                 self.results[arguments[0]["slot"]] = self.results[-1]
 
-    def _limited(self, step, arguments, named):
+    def _limited(self, step: str, arguments: Sequence[Any], named: Names) -> tuple[Status, Any]:
         """The status and the value of one step, whatever the student's code does in it."""
         if self.late & self.looked:
             return Status.LATE, None
@@ -161,7 +169,7 @@ class _Desk:
         except BaseException:  # exit() and KeyboardInterrupt, too
             return Status.FAILED, None
 
-    def _value(self, argument):
+    def _value(self, argument: Any) -> Any:
         if not isinstance(argument, dict):
             return argument
         status, value = self.results[argument["slot"]]
@@ -169,13 +177,13 @@ class _Desk:
             raise _NoResult(status)
         return value
 
-    def _frame(self, slot, shape, dtypes):
+    def _frame(self, slot: int, shape: tuple[int, ...], dtypes: Sequence[str]) -> Frame:
         status, value = self.results[slot]
         if status == Status.OK:
             status, value = self._limited("bytes_of", (value, shape, dtypes), {})
         return (status, *value) if status == Status.OK else (status, 0, (), b"")
 
-    def bytes_of(self, value, shape, dtypes):
+    def bytes_of(self, value: Any, shape: tuple[int, ...], dtypes: Sequence[str]) -> tuple[int, tuple[int, ...], bytes]:
         if value is None:
             raise _NoResult(Status.MISSING)
         if not isinstance(value, torch.Tensor):
@@ -191,7 +199,7 @@ class _Desk:
         body = ctypes.string_at(value.data_ptr(), value.numel() * value.element_size())
         return list(DTYPES).index(name), shape, body
 
-    def take_back(self):
+    def take_back(self) -> None:
         """End the loans to classes."""
         for cls, name, own in reversed(self.lent):
             if own is _Desk:
@@ -199,10 +207,10 @@ class _Desk:
             else:
                 type.__setattr__(cls, name, own)
 
-    def tensor(self, index, grad):
+    def tensor(self, index: int, grad: bool) -> torch.Tensor:
         return self.tensors[index].clone().requires_grad_(grad)
 
-    def look(self, name):
+    def look(self, name: str) -> Any:
         self.looked.add(name)
         if self.late & self.looked:
             raise _NoResult(Status.LATE)
@@ -210,15 +218,15 @@ class _Desk:
             raise _NoResult(Status.MISSING)
         return self.namespace[name]
 
-    def call(self, target, method, *arguments, **named):
+    def call(self, target: Any, method: str | None, *arguments: Any, **named: Any) -> Any:
         torch.set_grad_enabled(True)
         function = target if method is None else getattr(target, method)
         return function(*arguments, **named)
 
-    def counted(self, target, *arguments):
+    def counted(self, target: Any, *arguments: Any) -> tuple[Any, torch.Tensor]:
         steps = 0
 
-        def count(frame, event, argument):
+        def count(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
             nonlocal steps
             steps += event == "line"
             return count if frame.f_globals is self.namespace else None
@@ -231,26 +239,26 @@ class _Desk:
                 sys.settrace(None)
         return result, torch.tensor([operations.count, steps])
 
-    def item(self, value, index):
+    def item(self, value: Any, index: int) -> Any:
         return value[index]
 
-    def last(self, value, columns):
+    def last(self, value: Any, columns: int) -> Any:
         return value[:, -columns:]
 
-    def list(self, *values):
+    def list(self, *values: Any) -> Values:
         return list(values)
 
-    def get(self, target, name):
+    def get(self, target: Any, name: str) -> Any:
         return getattr(target, name, None)
 
-    def number(self, value):
+    def number(self, value: Any) -> torch.Tensor:
         if value is None:
             raise _NoResult(Status.MISSING)
         if isinstance(value, str):
             raise _NoResult(Status.KIND)
         return torch.tensor(float(value.detach() if isinstance(value, torch.Tensor) else value), dtype=torch.float64)
 
-    def load(self, target, name, values):
+    def load(self, target: Any, name: str, values: torch.Tensor) -> torch.Tensor:
         parameter = self.parameter(target, name)
         if parameter.shape != values.shape:
             raise _NoResult(Status.SHAPE)
@@ -258,19 +266,19 @@ class _Desk:
             parameter.copy_(values)
         return parameter
 
-    def parameter(self, target, name):
+    def parameter(self, target: Any, name: str) -> torch.Tensor:
         parameters = dict(target.named_parameters())
         if name not in parameters:
             raise _NoResult(Status.MISSING)
         return parameters[name]
 
-    def count(self, target):
+    def count(self, target: Any) -> torch.Tensor:
         return torch.tensor(sum(each.numel() for each in target.parameters() if each.requires_grad))
 
-    def train(self, target, training):
+    def train(self, target: Any, training: bool) -> None:
         target.train(training)
 
-    def gradients(self, output, cotangent, inputs):
+    def gradients(self, output: torch.Tensor, cotangent: torch.Tensor | None, inputs: Values) -> Values:
         torch.set_grad_enabled(True)
         for each in inputs:
             each.grad = None
@@ -278,14 +286,14 @@ class _Desk:
         scalar.backward()  # as in training: through all that the output stands on
         return [each.grad for each in inputs]
 
-    def gradients_on(self):
+    def gradients_on(self) -> torch.Tensor:
         return torch.tensor(torch.is_grad_enabled())
 
-    def sow(self, seed):
+    def sow(self, seed: int) -> None:
         _sow(seed)
 
-    def rows(self, table, names):
-        def lent(*sizes, **named):
+    def rows(self, table: torch.Tensor, names: Sequence[str]) -> Callable[..., torch.Tensor]:
+        def lent(*sizes: int, **named: int) -> torch.Tensor:
             rows, columns = list(sizes) + [named[name] for name in names if name in named]
             if rows > table.shape[0] or columns > table.shape[1]:
                 raise ValueError("there are no such rows or columns")
@@ -293,19 +301,19 @@ class _Desk:
 
         return lent
 
-    def mixing(self, matrix):
+    def mixing(self, matrix: torch.Tensor) -> "_Mixing":
         return _Mixing(matrix)
 
-    def keyed(self, key, vocabulary):
+    def keyed(self, key: Sequence[int], vocabulary: int) -> "_Keyed":
         return _Keyed(key, vocabulary)
 
-    def lend(self, target, name, lent):
+    def lend(self, target: Any, name: str, lent: Any) -> None:
         if not isinstance(target, type):
             return setattr(target, name, lent)
         self.lent.append((target, name, vars(target).get(name, _Desk)))
         type.__setattr__(target, name, staticmethod(lent))  # whatever a metaclass says to it
 
-    def shown(self, keyed, rows, width):
+    def shown(self, keyed: "_Keyed", rows: int, width: int) -> torch.Tensor:
         table = [[call, len(row), *row[-width:]] for call, texts in enumerate(keyed.shown) for row in texts.tolist()]
         if len(table) > rows:
             raise _NoResult(Status.SHAPE)
@@ -318,17 +326,23 @@ class _Operations(TorchFunctionMode):
 
     count = 0
 
-    def __torch_function__(self, function, types, arguments=(), named=None):
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        arguments: Sequence[Any] = (),
+        named: Names | None = None,
+    ) -> Any:
         self.count += 1
         return function(*arguments, **(named or {}))
 
 
 class _Mixing(torch.nn.Module):
-    def __init__(self, matrix):
+    def __init__(self, matrix: torch.Tensor):
         super().__init__()
         self.matrix = torch.nn.Parameter(matrix)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         T = x.shape[1]
         return torch.tanh(self.matrix[:T, :T] @ x)  # (T, T) @ (B, T, C) -> (B, T, C)
 
@@ -336,11 +350,11 @@ class _Mixing(torch.nn.Module):
 class _Keyed:
     MOST_SHOWN = 1000  # calls that are remembered
 
-    def __init__(self, key, vocabulary):
+    def __init__(self, key: Sequence[int], vocabulary: int):
         self.key, self.vocabulary = key, vocabulary
-        self.shown = []
+        self.shown: list[torch.Tensor] = []
 
-    def __call__(self, tokens):
+    def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
         if len(self.shown) < self.MOST_SHOWN:
             self.shown.append(tokens.detach().clone())
         columns = tokens.long().split(1, dim=1)  # each (B, 1)

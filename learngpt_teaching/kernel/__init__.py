@@ -2,4 +2,5 @@
 
 import signal
 
-EXAM = signal.SIGUSR1 if hasattr(signal, "SIGUSR1") else None  # asks a kernel to let a copy of itself sit an exam
+# Asks a kernel to let a copy of itself sit an exam. Windows has no such signal; there no kernel starts.
+EXAM: signal.Signals = getattr(signal, "SIGUSR1", None)

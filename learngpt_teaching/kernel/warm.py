@@ -24,6 +24,8 @@ import socket
 import sys
 import traceback
 import types
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import torch
 from ipykernel.kernelapp import IPKernelApp
@@ -49,10 +51,12 @@ FOR_THE_EXAM = {"data": 1 << 30, "nproc": 8}  # beyond the limits, if a student'
 HERE = "/run/kernel"  # where a contained kernel finds its sockets
 SCRATCH = "/run/scratch"  # where it may write
 
+Names = dict[str, Any]  # of a notebook, or a part of them
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def serve_parents(channel, folder, contained):
+def serve_parents(channel: socket.socket, folder: str, contained: bool) -> None:
     """Fork a parent of kernels for each socket that comes over the channel, until its other end is closed.
 
     Each serves one notebook. What it is sent, solved notebooks among it, is never in the memory of another one, nor in
@@ -72,7 +76,7 @@ def serve_parents(channel, folder, contained):
         os.close(descriptors[0])
 
 
-def serve(channel, folder, contained):
+def serve(channel: socket.socket, folder: str, contained: bool) -> None:
     """Answer requests until the other end of the channel is closed; then end all kernels.
 
     {"fork": n, "connection": {...}, "limits": {...}, "before": [...], "given": [...], "solutions": [...]} ->
@@ -80,8 +84,8 @@ def serve(channel, folder, contained):
         sources of the course's own, it is no kernel, but waits for the exam.
     {"signal": n, "number": s} sends a signal to kernel n.
     """
-    kernels = {}  # n -> (the process that waits for the kernel, the kernel)
-    prepared = {}  # what kernels are given, by the sources that it is made of
+    kernels: dict[int, tuple[int, int]] = {}  # n -> (the process that waits for the kernel, the kernel)
+    prepared: dict[str, tuple[Names, Names]] = {}  # what kernels are given, by the sources that it is made of
     wakeup, wake = os.pipe()
     for end in (wakeup, wake):
         os.set_blocking(end, False)
@@ -92,7 +96,7 @@ def serve(channel, folder, contained):
     poller.register(channel, select.POLLIN)
     poller.register(wakeup, select.POLLIN)
 
-    def say(**what):
+    def say(**what: int) -> None:
         channel.sendall(json.dumps(what).encode() + b"\n")
 
     say(ready=os.getpid())
@@ -129,20 +133,20 @@ def serve(channel, folder, contained):
                     os.kill(kernels[request["signal"]][1], request["number"])
 
 
-def _prepare(before, given):
+def _prepare(before: list[str], given: list[str]) -> tuple[Names, Names]:
     """What the kernels of a notebook are given: the classes of notebooks before it, and the names of its given cells.
 
     All this is the course's own code. It runs here once, so that a kernel need not have its source.
     """
     classes = carrying.classes_of(before)
     carrying.provide(classes)
-    namespace = {}
+    namespace: Names = {}
     for source in given:
         exec(TransformerManager().transform_cell(source), namespace)
     return classes, {name: value for name, value in namespace.items() if not name.startswith("__")}
 
 
-def _fork(request, folder, contained, classes, given):
+def _fork(request: dict[str, Any], folder: str, contained: bool, classes: Names, given: Names) -> tuple[int, int]:
     """Start a kernel under a process that waits for it, and return the numbers of both."""
     reading, writing = os.pipe()
     waiting = os.fork()
@@ -169,12 +173,12 @@ def _fork(request, folder, contained, classes, given):
     os._exit(1)
 
 
-def _die_with_parent():
+def _die_with_parent() -> None:
     if sys.platform == "linux":
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _enter_namespaces():
+def _enter_namespaces() -> None:
     if os.geteuid() == 0:  # of the machine: no limit on processes would hold for root
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -188,7 +192,7 @@ def _enter_namespaces():
             file.write(value)
 
 
-def _become_kernel(request, folder, contained, classes, given):
+def _become_kernel(request: dict[str, Any], folder: str, contained: bool, classes: Names, given: Names) -> NoReturn:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if contained:
@@ -220,7 +224,7 @@ def _become_kernel(request, folder, contained, classes, given):
     os._exit(0)
 
 
-def _sit_in_a_copy(place, names, given):
+def _sit_in_a_copy(place: str, names: Names, given: Names) -> None:
     """Let a copy of this kernel, as it is now, answer the questions of an exam; the kernel itself never sees them."""
     _allow(True)
     if os.fork():
@@ -230,7 +234,7 @@ def _sit_in_a_copy(place, names, given):
         _sit(place, names, given)
 
 
-def _allow(more):
+def _allow(more: bool) -> None:
     """Lift the limits by FOR_THE_EXAM, or let them down again."""
     for name in FOR_THE_EXAM:
         which = getattr(resource, f"RLIMIT_{name.upper()}")
@@ -239,7 +243,7 @@ def _allow(more):
             resource.setrlimit(which, (hard if more else hard - FOR_THE_EXAM[name], hard))
 
 
-def _sit(place, names, given):
+def _sit(place: str, names: Names, given: Names) -> NoReturn:
     with contextlib.suppress(BaseException), socket.socket(socket.AF_UNIX) as channel:
         channel.connect(place)
         own = {name for name, value in names.items() if _is_own_function(value)}  # a helper may bear such a name
@@ -248,7 +252,7 @@ def _sit(place, names, given):
     os._exit(0)
 
 
-def _sit_for_the_course(request, place, given, contained):
+def _sit_for_the_course(request: dict[str, Any], place: str, given: Names, contained: bool) -> NoReturn:
     """Answer an exam with the course's own solutions, where and as a student's would be."""
     names = dict(given)
     for source in request["solutions"]:
@@ -261,17 +265,17 @@ def _sit_for_the_course(request, place, given, contained):
         signal.pause()
 
 
-def _is_own_function(value):
+def _is_own_function(value: object) -> bool:
     return isinstance(value, types.FunctionType) and value.__module__ == "__main__"
 
 
-def _put_back(names, given):
+def _put_back(names: Names, given: Names) -> None:
     """Give the course's names and PyTorch's state back to a notebook before one of its checks."""
     _give_names_back(names, given)
     put_back_state()
 
 
-def _give_names_back(names, given):
+def _give_names_back(names: Names, given: Names) -> None:
     """Those of the course's own cells, and those of Python's that `from torch import *` takes, `float` among them."""
     names.update(given)
     for name in vars(builtins):
@@ -279,10 +283,10 @@ def _give_names_back(names, given):
             del names[name]
 
 
-def _mount(folder, limits):
+def _mount(folder: str, limits: dict[str, int]) -> None:
     """Leave the kernel the files that it needs, and nothing else to write to."""
 
-    def tmpfs(place, size, flags=MS_NOSUID | MS_NODEV):
+    def tmpfs(place: str, size: int | str, flags: int = MS_NOSUID | MS_NODEV) -> None:
         _call(libc.mount, b"tmpfs", place.encode(), b"tmpfs", flags, f"size={size},nr_inodes=4096".encode())
 
     _call(libc.mount, folder.encode(), HERE.encode(), None, MS_BIND, None)
@@ -292,7 +296,7 @@ def _mount(folder, limits):
     tmpfs(SCRATCH, limits["disk"])
 
 
-def _give_up_rights(limits):
+def _give_up_rights(limits: dict[str, int]) -> None:
     """After the kernel has made its sockets and before any code of a student runs."""
     _call(libc.mount, None, HERE.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, None)
     for name in ("data", "fsize", "nproc", "nofile"):
@@ -311,7 +315,7 @@ class _Comparison(ctypes.Structure):  # scmp_arg_cmp
     _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64)]
 
 
-def _forbid_calls():
+def _forbid_calls() -> None:
     """Let the kernel of the system answer that it doesn't know certain calls."""
     seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     seccomp.seccomp_init.restype = ctypes.c_void_p
@@ -319,8 +323,9 @@ def _forbid_calls():
     new_user = _Comparison(0, MASKED_EQUAL, NEWUSER, NEWUSER)
     # Sockets between processes alone: AF_VSOCK is in no namespace, AF_NETLINK talks to the system.
     other_family = _Comparison(0, NOT_EQUAL, socket.AF_UNIX)
-    conditional = [("clone", new_user), ("socket", other_family), ("socketpair", other_family)]
-    for name, *conditions in [*([name] for name in FORBIDDEN.split()), *conditional]:
+    calls: list[tuple[str, list[_Comparison]]] = [(name, []) for name in FORBIDDEN.split()]
+    calls += [("clone", [new_user]), ("socket", [other_family]), ("socketpair", [other_family])]
+    for name, conditions in calls:
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
         if number >= 0:  # an old libseccomp doesn't know the newest
             count, array = len(conditions), (_Comparison * len(conditions))(*conditions)
@@ -328,14 +333,15 @@ def _forbid_calls():
     _call(seccomp.seccomp_load, rules)
 
 
-def _call(function, *arguments):
+def _call(function: Callable[..., int], *arguments: object) -> None:
     if function(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{function.__name__}{arguments}: {os.strerror(number)}")
 
 
 if __name__ == "__main__":
-    sys.modules["debugpy"] = None  # each kernel would import it, for as long as the rest of its start takes
+    # Each kernel would import it, for as long as the rest of its start takes; None is how Python is told not to.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # typeshed knows modules alone
     for module in ["ipykernel.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic", *sys.argv[4:]]:
         with contextlib.suppress(ModuleNotFoundError):  # a name that a module has, and no module itself
             importlib.import_module(module)
