@@ -191,11 +191,17 @@ class GradedExporter(NotebookExporter):
         for line in self._jobs[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
-            return self.grader.begin(self._jobs[name], self._budget).result()
+            return noted(self.grader.begin(self._jobs[name], self._budget).result(), self._jobs[name])
         except Broken as error:
             raise NbGraderException(str(error)) from None
         finally:
             self.grader.forget(self._jobs[name], self._budget)
+
+
+def noted(result: Result, job: Job) -> Result:
+    """A result whose notebook also says which other files of its submission don't count, for the report."""
+    result.notebook.metadata.learngpt["notes"] = [*result.notes, *job.left_out]
+    return result
 
 
 def tidy(folder: Path | str) -> list[str]:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import Grader, course_of, kept_in, tidy
+from learngpt_teaching.autograding import Grader, course_of, kept_in, noted, tidy
 from learngpt_teaching.course import CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable
@@ -205,7 +205,7 @@ class GradeClass(NbGrader):
         coursedir = type(self.coursedir)(parent=self, student_id=student)
         coursedir.assignment_id = self.coursedir.assignment_id
         one = OneSubmission(coursedir=coursedir, parent=self)
-        one.results = results
+        one.results = {name: noted(result, found[name]) for name, result in results.items()}
         one.start()
         if all(result.keep for result in results.values()):
             self._stamp(student).parent.mkdir(parents=True, exist_ok=True)
