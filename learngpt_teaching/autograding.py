@@ -6,6 +6,7 @@ which submissions there are, the gradebook, late penalties, the folders.
 
 import contextlib
 import fnmatch
+import glob
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -164,7 +165,11 @@ class GradedExporter(NotebookExporter):
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
         # Here and not in a hook of nbgrader's: it swallows a hook's exceptions, and then copies what links lead to.
-        for folder in converter.assignments:
+        folders = list(converter.assignments)
+        if self.results is None:  # nbgrader passes over who handed in no notebook
+            where = converter._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+            folders = sorted(path for path in glob.glob(where) if os.path.isdir(path))
+        for folder in folders:
             for line in [] if self.results else tidy(folder):
                 self.log.warning("%s", line)
             names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
