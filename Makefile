@@ -1,4 +1,4 @@
-# lab · check · build · grade · quick · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
+# lab · check · build · grade · formgrader · quick · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
 PYTHON ?= python3
 BIN = .venv/bin
 # nbgrader starts `alembic` by its name alone.
@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 ASSIGNMENT ?= $(notdir $(lastword $(sort $(wildcard source/*))))
 SOURCES = $(wildcard source/$(ASSIGNMENT)/*.ipynb)
 
-.PHONY: help lab check build grade quick test
+.PHONY: help lab check build grade formgrader quick test
 
 help:
 	@echo "make lab     work through the course in JupyterLab"
@@ -17,6 +17,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make build   make release/ and notebooks/ from source/"
 	@echo "make grade   grade all that is new or changed in submitted/"
+	@echo "make formgrader  look at submissions and marks, in JupyterLab"
 
 # An environment works in the folder it was made in; a folder that was moved gets a new one.
 ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
@@ -49,6 +50,9 @@ gradebook.db: $(SOURCES) .venv/ready
 
 grade: gradebook.db
 	$(BIN)/python -P -m learngpt_teaching.grade $(ASSIGNMENT)
+
+formgrader: gradebook.db
+	@$(BIN)/python lab/formgrader.py $(LAB_OPTIONS)
 
 # Tests run on all processors, each process with one thread: models this small are slower with two.
 quick test: export OMP_NUM_THREADS = 1

@@ -109,28 +109,36 @@ def main(options):
     for name in newer:
         print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
     from jupyter_server.serverapp import list_running_servers
-    from jupyterlab.labapp import main as jupyterlab
 
     for server in list_running_servers():
         if Path(server["root_dir"]) == ROOT and not options:
             print(f"It is running already: {server['url']}lab?token={server['token']}")
             webbrowser.open(f"{server['url']}lab?token={server['token']}")
             return
+    open_lab(
+        f"--ContentsManager.preferred_dir={ROOT / work}",
+        f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
+        f"--LabApp.workspaces_dir={WORKSPACES}",
+        f"--LabApp.default_url={f'/lab/tree/{work}/welcome.md' if first or newer else '/lab'}",
+        *options,
+    )
+
+
+def open_lab(*options):
+    """Start JupyterLab on this folder, and open it in the browser."""
+    from jupyterlab.labapp import main as jupyterlab
+
     print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.")
     os.chdir(ROOT)  # where nbgrader_config.py is
     sys.stdout.flush()
     jupyterlab(
         [
             f"--ServerApp.root_dir={ROOT}",
-            f"--ContentsManager.preferred_dir={ROOT / work}",
             "--Application.log_level=ERROR",
             "--KernelManager.transport_encryption=auto",  # or each kernel warns that its connection is open
             # After a restart, server and browser of these versions may disagree about a newer protocol.
             "--ZMQChannelsWebsocketConnection.kernel_ws_protocol=",
             "--LabApp.news_url=None",
-            f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
-            f"--LabApp.workspaces_dir={WORKSPACES}",
-            f"--LabApp.default_url={f'/lab/tree/{work}/welcome.md' if first or newer else '/lab'}",
             *options,
         ]
     )

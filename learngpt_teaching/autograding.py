@@ -7,6 +7,7 @@ which submissions there are, the gradebook, late penalties, the folders.
 import contextlib
 import fnmatch
 import functools
+import glob
 import os
 import threading
 from collections.abc import Iterator
@@ -183,7 +184,11 @@ class GradedExporter(NotebookExporter):
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
         # Here and not in a hook of nbgrader's: it swallows a hook's exceptions, and then copies what links lead to.
-        for folder in converter.assignments:
+        folders = list(converter.assignments)
+        if self.results is None:  # nbgrader passes over who handed in no notebook
+            where = converter._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+            folders = sorted(path for path in glob.glob(where) if os.path.isdir(path))
+        for folder in folders:
             for line in [] if self.results else tidy(folder):
                 self.log.warning("%s", line)
             names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
@@ -211,7 +216,7 @@ class GradedExporter(NotebookExporter):
         for line in self._jobs[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
-            return self.grader.begin(self._jobs[name], self._budget).result()
+            return noted(self.grader.begin(self._jobs[name], self._budget).result(), self._jobs[name])
         except Broken as error:
             raise NbGraderException(str(error)) from None
         finally:
@@ -222,6 +227,12 @@ class GradedExporter(NotebookExporter):
         self._budget = Budget(self.grader.limits)
         for name in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
             self.grader.begin(self._jobs[name], self._budget)
+
+
+def noted(result: Result, job: Job) -> Result:
+    """A result whose notebook also says which other files of its submission don't count, for the report."""
+    result.notebook.metadata.learngpt["notes"] = [*result.notes, *job.left_out]
+    return result
 
 
 def tidy(folder: Path | str) -> list[str]:

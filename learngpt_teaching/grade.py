@@ -20,7 +20,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import Grader, course_of, kept_in, share_engine, tidy
+from learngpt_teaching.autograding import Grader, course_of, kept_in, noted, share_engine, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable
@@ -207,7 +207,8 @@ class GradeClass(NbGrader):
         coursedir = type(self.coursedir)(parent=self, student_id=student)
         coursedir.assignment_id = self.coursedir.assignment_id
         one = OneSubmission(coursedir=coursedir, parent=self)
-        one.course, one.results = self.course, results
+        one.course = self.course
+        one.results = {name: noted(result, found[name]) for name, result in results.items()}
         one.start()
         if all(result.keep for result in results.values()):
             self._stamp(student).parent.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,13 @@ def quarantine(folder: Path | str, most_bytes: int = MOST_BYTES) -> list[tuple[s
     return [(_printable(name), _printable(what)) for name, what in found]
 
 
+def was_set_aside(folder: Path | str) -> list[str]:
+    """What was ever moved out of the folder of a submission: list of sentences."""
+    records = sorted((Path(folder).parent / FOLDER).glob(f"{Path(folder).name}*/{RECORD}"))
+    lines = [line for record in records for line in record.read_text(encoding="utf-8").splitlines()]
+    return [f"{name} is {what}, and was set aside." for name, _, what in (line.partition(": ") for line in lines)]
+
+
 def _new_folder(folder: Path) -> Path:
     """submitted/STUDENT/set aside/ASSIGNMENT, or ASSIGNMENT 2 and so on: made now, and for nobody else."""
     outer = folder.parent / FOLDER

@@ -24,13 +24,16 @@ from nbgrader.apps.baseapp import NbGrader
 from traitlets import Unicode
 
 from learngpt_teaching.feedback import TEMPLATES, check_message, check_title, failed, number, verdict
+from learngpt_teaching.quarantine import was_set_aside
 from learngpt_teaching.similarity import matches, tree
-from learngpt_teaching.times import late
+from learngpt_teaching.times import has_no_time, late
 
 STYLE = Path(__file__).resolve().parent.parent / "learngpt" / "learngpt.mplstyle"
 CLASSES = 20  # matches are shown that so many such classes would have once by chance
 MOST_PAIRS = 30
+MOST_MISTAKES = 8
 MISSING = "missing"
+GONE = (MISSING, "unreadable")
 UNWRITTEN = "The TODO isn't written yet."
 COUNTED = ("graded", "differs")  # verdicts under which the checks ran
 
@@ -51,10 +54,9 @@ class Check:
         return len(self.passed) + len(self.messages)
 
     @property
-    def frequent(self):
-        """The most frequent mistake that more than one made: (cause, students), or None."""
-        mistakes = (item for item in self.causes() if item[0] != UNWRITTEN and len(item[1]) > 1)
-        return next(mistakes, None)
+    def unwritten(self):
+        """How many had not begun with it."""
+        return sum(UNWRITTEN in likely_causes(message) for message in self.messages.values())
 
     def causes(self):
         """What its messages named, the most frequent first: list of (cause, students)."""
@@ -77,6 +79,7 @@ class Student:
     late: str = ""  # one line
     time: datetime | None = None
     notebooks: dict = field(default_factory=dict)  # {notebook: (verdict, reason, flagged, points)}
+    notes: list = field(default_factory=list)  # (notebook, or "" for all of it; a sentence)
 
     @property
     def mark(self):
@@ -100,7 +103,7 @@ def likely_causes(message):
         return [UNWRITTEN]
     causes = [cause.strip() for cause in re.findall(r"Likely cause: (.+)", message)]
     first = re.sub(r"(?<![\w.])-?\d+(\.\d+)?", "…", message.strip().split("\n")[0])
-    return causes or [first[:200]]
+    return causes or [re.sub(r"…(, …)+", "…", first)[:200]]
 
 
 def read_class(coursedir, assignment):
@@ -137,6 +140,8 @@ def read_class(coursedir, assignment):
             folder = Path(coursedir.format_path(coursedir.autograded_directory, student.id, assignment))
             if submission is not None and folder.is_dir():
                 _read_submission(one, submission, folder, checks, released, trees)
+                submitted = Path(coursedir.format_path(coursedir.submitted_directory, student.id, assignment))
+                one.notes[:0] = [("", line) for line in [*was_set_aside(submitted), *has_no_time(submitted)]]
     return Class(assignment, possible, list(checks.values()), students, matches(trees))
 
 
@@ -154,6 +159,7 @@ def _read_submission(one, submission, folder, checks, released, trees):
         if about["verdict"] == "unreadable" and about["reason"].startswith("There is no file"):
             about["verdict"] = MISSING
         one.notebooks[notebook.name] = (about["verdict"], about["reason"], notebook.flagged, notebook.score)
+        one.notes += [(notebook.name, str(note)) for note in graded.metadata.get("learngpt", {}).get("notes", [])]
         if about["verdict"] not in COUNTED:
             continue
         scores = {grade.name: grade.auto_score for grade in notebook.grades}
@@ -241,12 +247,6 @@ def _page(found):
     handed_in = [one for one in found.students if one.submitted]
     points = [one.points for one in handed_in]
     times = sorted(one.time for one in handed_in if one.time)
-    odd = [
-        (one.id, name, what, reason, flagged)
-        for one in handed_in
-        for name, (what, reason, flagged, _) in one.notebooks.items()
-        if what != "graded" or flagged
-    ]
     missed = [check for check in found.checks if check.messages]
     hardest = sorted(missed, key=lambda check: len(check.passed) / check.tried)
     about = {
@@ -259,11 +259,12 @@ def _page(found):
         "mean": number(statistics.fmean(points)) if points else "",
         "bins": histogram(points, found.possible),
         "never": [one for one in found.students if not one.submitted],
-        "look": [row for row in odd if row[2] not in (MISSING, "unreadable")],
-        "gone": [row for row in odd if row[2] in (MISSING, "unreadable")],
+        "look": sorted((row for one in handed_in for row in _to_look_at(one)), key=lambda row: row[2] == "note"),
+        "gone": [row for one in handed_in for row in _not_there(one)],
         "waiting": [one.id for one in handed_in if one.waits],
         "checks": found.checks,
         "hardest": hardest[:5],
+        "mistakes": mistakes(found.checks)[:MOST_MISTAKES],
         "alike": unlikely(found),
         "most_pairs": MOST_PAIRS,
         "classes": CLASSES,
@@ -274,6 +275,44 @@ def _page(found):
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html.j2").render(about)
+
+
+def mistakes(checks):
+    """What the messages named of more than one student: list of (cause, notebook, students), the most frequent first.
+
+    One mistake may cost several checks of a notebook; here it counts once.
+    """
+    who = defaultdict(set)
+    for check in checks:
+        for cause, students in check.causes():
+            who[cause, check.notebook].update(students)
+    found = [
+        (cause, notebook, sorted(students))
+        for (cause, notebook), students in who.items()
+        if len(students) > 1 and cause != UNWRITTEN
+    ]
+    return sorted(found, key=lambda row: (-len(row[2]), row[1], row[0]))
+
+
+def _to_look_at(one):
+    """What an instructor should see of a submission: list of (student, notebook, what, why)."""
+    rows = []
+    for name, (what, reason, flagged, _) in one.notebooks.items():
+        if what not in ("graded", *GONE):
+            rows.append((one.id, name, what, reason))
+        if flagged:
+            rows.append((one.id, name, "flagged in formgrader", ""))
+    return rows + [(one.id, name, "note", sentence) for name, sentence in one.notes]
+
+
+def _not_there(one):
+    """What of a submission is missing or can't be read: list of (student, notebooks, what, why)."""
+    missing = [name for name, (what, *_) in one.notebooks.items() if what == MISSING]
+    whole = len(missing) == len(one.notebooks)
+    rows = [(one.id, "no notebook at all" if whole else ", ".join(missing), MISSING, "")] if missing else []
+    return rows + [
+        (one.id, name, what, reason) for name, (what, reason, *_) in one.notebooks.items() if what == "unreadable"
+    ]
 
 
 def histogram(points, possible):
@@ -303,12 +342,15 @@ def _pictures(points, found):
         pictures["points"] = (_png(figure, FigureCanvasAgg), f"Bars: {text or 'nobody handed in'}.")
 
         tried = [check for check in found.checks if check.tried]
-        figure = Figure(figsize=(7.2, 0.6 + 0.26 * max(1, len(tried))))
+        figure = Figure(figsize=(10, 0.8 + 0.26 * max(1, len(tried))))
         axes = figure.subplots()
         shares = [100 * len(check.passed) / check.tried for check in tried]
         axes.barh(range(len(tried)), shares, 0.75)
         axes.set(yticks=range(len(tried)), xlim=(0, 100), xlabel="% of those whose notebook could be read")
-        axes.set_yticklabels([f"{check.notebook[:2].strip('-')} {check.title}"[:60] for check in tried], fontsize=8)
+        axes.set_yticklabels(
+            [f"{check.notebook.partition('-')[0]} · {check.title}"[:90] for check in tried], fontsize=9
+        )
+        axes.margins(y=0.01)
         axes.invert_yaxis()
         axes.set_title("Who passed each check")
         text = "; ".join(f"{check.title}: {share:.0f} %" for check, share in zip(tried, shares))

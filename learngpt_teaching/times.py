@@ -69,6 +69,12 @@ def put_bad_time_aside(folder: Path | str) -> str:
     )
 
 
+def has_no_time(folder: Path | str) -> list[str]:
+    """A sentence, in a list, for a submission whose time was put aside and not set since; else []."""
+    aside = (Path(folder) / NO_TIME).exists() and not (Path(folder) / TIMESTAMP).exists()
+    return [f"It was graded without a time: {TIMESTAMP} was none. Correct “{NO_TIME}”."] if aside else []
+
+
 def dates(gradebook: Gradebook, assignment: str, student: str, folder: Path | str) -> str:
     """All that a late penalty depends on, as text: it changes where a mark must be written anew.
 

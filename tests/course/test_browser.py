@@ -195,7 +195,8 @@ def test_a_learner_at_work(page, tmp_path):
 def course(tmp_path):
     """An instructor's course with one submission, in which one TODO of six is done."""
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    shutil.copytree(ROOT / "source", tmp_path / "source")
+    for folder in ("source", "lab"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     submission = tmp_path / "submitted" / "student" / "week1"
     submission.mkdir(parents=True)
     shutil.copy(ROOT / "notebooks" / "week1" / "1-bigram.ipynb", submission)
@@ -203,9 +204,8 @@ def course(tmp_path):
 
 
 def test_an_instructor_at_work(page, course):
-    with running([sys.executable, "-m", "jupyter", "lab", "LAB_OPTIONS"], course) as url:
-        page.goto(f"{url}/lab?token=key")
-        menu(page, "Nbgrader", "Formgrader")
+    with running([sys.executable, "lab/formgrader.py", "LAB_OPTIONS"], course) as url:  # as `make formgrader` does
+        page.goto(f"{url}/?token=key")
         formgrader = page.frame_locator("iframe")
 
         def say(words, name):
@@ -218,6 +218,8 @@ def test_an_instructor_at_work(page, course):
             expect(formgrader.locator(".modal-backdrop")).to_have_count(0)
 
         week1 = formgrader.locator("tr", has=formgrader.locator(".name a", has_text="week1"))
+        week1.wait_for()
+        shot(page, "instructor-0-formgrader")
         week1.locator(".assign a").click()
         say("Successfully created", "instructor-1-assignment")
         week1.locator(".num-submissions a").click()

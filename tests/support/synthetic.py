@@ -2,12 +2,10 @@
 
 python -m tests.support.synthetic FOLDER [STUDENTS]
 
-makes a course folder and marks it, with the checks alone and in this process: the answers are our own. What the grader
-does to a class has its own tests.
+makes a course folder in which a class has handed in. `python -m learngpt_teaching.grade week1` grades it there, and
+ends with the report on it.
 """
 
-import contextlib
-import functools
 import importlib
 import os
 import random
@@ -18,12 +16,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell
 
 from tests.answers import Answer
-from tests.support import NAMES, RELEASE, SOLVED, SOURCE
+from tests.support import NAMES, RELEASE, SOURCE
 from tests.support.answers import PLACES, changed
-from tests.support.classroom import make_course, open_gradebook
+from tests.support.classroom import make_course, nbgrader, open_gradebook
 
 DUE = datetime(2024, 3, 8, 18)
 FIRST = "Ada Alan Barbara Claude Donald Edsger Emmy Evelyn Frances Grace Hana Ida John Karen Kurt Leslie Lin Maria"
@@ -79,9 +77,10 @@ def write(folder, written, when):
 
 
 def make_class(folder, number=40, seed=0):
-    """A course folder with submissions: some late, some incomplete, two alike, one that cheats; the names."""
+    """A course folder with submissions: some late, some incomplete, two alike, and a few of each oddity; the names."""
     draw, answers, folder = random.Random(seed), bank(), make_course(Path(folder))
-    shutil.copytree(SOURCE.parent, folder / "source", dirs_exist_ok=True)
+    shutil.copytree(SOURCE.parent, folder / "source")
+    nbgrader(folder, "generate_assignment", "week1", "--force")  # the gradebook learns all cells
     names = [f"{first.lower()}.{last.lower()}" for last in LAST.split() for first in FIRST.split()]
     names = draw.sample(names, number)
     work = {name: submission(draw, answers) for name in names}
@@ -92,74 +91,62 @@ def make_class(folder, number=40, seed=0):
     for name, written in work.items():
         late = timedelta(hours=draw.expovariate(0.05) * (1 if draw.random() < 0.12 else -1))
         write(folder / "submitted" / name / "week1", written, DUE + late)
-    odd = {
-        (names[2], "6-positions"): ("unreadable", "There is no file 6-positions.ipynb in the submission."),
-        (names[3], "6-positions"): ("unreadable", "There is no file 6-positions.ipynb in the submission."),
-        (names[4], "2-averaging"): ("unreadable", "The file is a web page, not the notebook that the page showed."),
-        (names[5], "4-masking"): ("set aside", "A wrong answer of ours passed the check head_v3_rows_sum_to_one."),
-        (names[6], "3-vectorizing"): ("differs", "The exam says no to head_v2_equals_the_loops, and its check yes."),
-    }
+    for name, oddity in zip(names[2:], ODDITIES, strict=False):
+        oddity(folder / "submitted" / name / "week1")
     with open_gradebook(folder) as gradebook:
         gradebook.update_or_create_assignment("week1", duedate=DUE)
         for name in [*names, "never.came"]:
             first, last = name.title().split(".")
             gradebook.add_student(name, first_name=first, last_name=last)
-        for name, written in work.items():
-            mark(gradebook, folder, name, written, odd)
-        gradebook.db.commit()
     return names
 
 
-def mark(gradebook, folder, student, written, odd):
-    """Write a submission's autograded notebooks, and its marks into the gradebook, as grading does."""
-    time = (folder / "submitted" / student / "week1" / "timestamp.txt").read_text()
-    submission = gradebook.add_submission("week1", student, timestamp=time)
-    for submitted in submission.notebooks:
-        name = submitted.name
-        notebook = nbformat.read(SOURCE / f"{name}.ipynb", 4)
-        sources = tuple(_source(cell, written[name]) for cell in notebook.cells)
-        verdict, reason = odd.get((student, name), ("graded", ""))
-        errors = {} if verdict in ("unreadable", "set aside") else run(name, sources)
-        grades = {grade.name: grade for grade in submitted.grades}
-        for number, (cell, source) in enumerate(zip(notebook.cells, sources)):
-            cell.source = source
-            grade = grades.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-            if grade is None:
-                continue
-            error = errors.get(number) if verdict in ("graded", "differs") else ("CheckFailed", reason, [f"✗ {reason}"])
-            grade.auto_score, grade.needs_manual_grade = 0 if error else grade.max_score, verdict == "set aside"
-            if error:
-                name_, value, lines = error
-                cell.outputs = [new_output("error", ename=name_, evalue=value, traceback=lines)]
-        notebook.metadata["learngpt"] = {"verdict": verdict, "reason": reason}
-        path = folder / "autograded" / student / "week1" / f"{name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, path)
+def _lacks_one(folder):
+    (folder / "6-positions.ipynb").unlink()
 
 
-def _source(cell, cells):
-    marks = cell.metadata.get("nbgrader", {})
-    if not marks.get("solution"):
-        return cell.source
-    empty = re.sub(r"### BEGIN SOLUTION.*?### END SOLUTION", "raise NotImplementedError()", cell.source, flags=re.S)
-    return cells.get(marks["grade_id"], empty)
+def _saved_a_page(folder):
+    (folder / "2-averaging.ipynb").write_text("<!DOCTYPE html><html><body>JupyterLab</body></html>")
 
 
-@functools.cache
-def run(name, sources):
-    """What the graded cells of a notebook say to its solution cells: {number of the cell: (name, text, lines)}."""
-    notebook, namespace, errors = nbformat.read(SOURCE / f"{name}.ipynb", 4), {}, {}
-    with contextlib.chdir(SOLVED), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        for number, (cell, source) in enumerate(zip(notebook.cells, sources)):
-            marks = cell.metadata.get("nbgrader")
-            if cell.cell_type != "code" or not marks:
-                continue
-            try:
-                exec(source, namespace)
-            except Exception as error:
-                lines = getattr(error, "_render_traceback_", lambda error=error: [repr(error)])()
-                errors[number] = (type(error).__name__, str(error), lines)
-    return errors
+def _has_no_notebook(folder):
+    for path in folder.glob("*.ipynb"):
+        path.unlink()
+    (folder / "week1.docx").write_bytes(b"PK")
+
+
+def _has_a_copy(folder):
+    earlier = folder / "1-bigram (1).ipynb"
+    shutil.copy(folder / "1-bigram.ipynb", earlier)
+    os.utime(earlier, (DUE.timestamp(),) * 2)
+
+
+def _has_no_time(folder):
+    (folder / "timestamp.txt").write_text("yesterday :(")
+
+
+def _links(folder):
+    (folder / "data").symlink_to("/usr/share")
+
+
+def _loops(folder):
+    _insert(folder / "5-self-attention.ipynb", "while True:\n    pass")
+
+
+def _cheats(folder):
+    _insert(
+        folder / "3-vectorizing.ipynb",
+        "from learngpt.week1 import checks\nfor name in checks.__all__:\n    setattr(checks, name, lambda *a, **k: 4)",
+    )
+
+
+ODDITIES = _lacks_one, _lacks_one, _saved_a_page, _has_no_notebook, _has_a_copy, _has_no_time, _links, _loops, _cheats
+
+
+def _insert(path, source):
+    notebook = nbformat.read(path, 4)
+    notebook.cells.insert(2, new_code_cell(source))
+    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,9 @@ def course(tmp_path_factory):
     (messy / "1-bigram.ipynb").write_text("no notebook")
     (messy / "2-averaging.ipynb").unlink()
     (messy / "data").symlink_to("/dev/zero")
+    nothing = course / "submitted" / "nothing" / "week1"
+    nothing.mkdir(parents=True)
+    (nothing / "week1.pdf").write_bytes(b"%PDF")
     path = submit(course, "trickster", RELEASE) / "4-masking.ipynb"
     notebook = nbformat.read(path, 4)
     trick = (
@@ -80,6 +83,7 @@ def test_marks(course):
         scores = {row["student_id"]: row["score"] and float(row["score"]) for row in csv.DictReader(file)}
     waits = ""  # for somebody to look at it: its checks pass and its exam doesn't
     right = {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": waits}
+    right["nothing"] = 0
     assert scores == right
 
 
@@ -120,6 +124,55 @@ def test_feedback_tells_why(course):
     # The picture of expected and yours, which the check has drawn, with its words.
     assert re.search(r'<img[^>]+alt="[^"]*Expected and yours', page)
     assert "data:image/png;base64," in page
+
+
+def test_who_hands_in_no_notebook_gets_no_points_and_feedback_and_that_once(course):
+    page = (course / "feedback" / "nothing" / "week1" / "index.html").read_text()
+    assert "0 of 100" in page and "There is no file 4-masking.ipynb in the submission." in page
+    command = [sys.executable, "-m", "learngpt_teaching.grade", "week1", "--student", "nothing"]
+    said = [subprocess.run(command, cwd=course, capture_output=True, text=True).stdout for _ in range(2)]
+    assert "1 submissions, 1 of them new or changed." in said[0] and "Graded 1 submissions" in said[0]
+    assert said[1] == "1 submissions, 0 of them new or changed.\n"
+    assert said[0].count("nothing, ") == 6
+
+
+def by_hand(course, student, notebook):
+    """Of each check of a notebook: the points that a person gave, and whether they are asked for."""
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        found = gradebook.find_submission_notebook(notebook, "week1", student)
+        comments = {comment.comment for comment in found.comments}
+        return {grade.name: (grade.manual_score, grade.needs_manual_grade) for grade in found.grades}, comments
+
+
+def test_points_and_a_comment_given_by_hand_stay_and_are_asked_for_again_when_the_notebook_changed(course):
+    where = "5-self-attention", "week1", "partly"
+    lost = "head_v4_variance_is_1_after_scaling"
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        grade = gradebook.find_grade(lost, *where)
+        grade.manual_score = 1.5
+        gradebook.find_submission_notebook(*where).comments[0].manual_comment = "Nearly."
+        gradebook.db.commit()
+    for _ in range(2):
+        nbgrader(course, "autograde", "week1", "--student", "partly", "--force")
+        marks, comments = by_hand(course, "partly", "5-self-attention")
+        assert marks[lost] == (1.5, False) and "Nearly." in comments
+        assert not any(waits for _, waits in marks.values())
+    path = course / "submitted" / "partly" / "week1" / "5-self-attention.ipynb"
+    path.write_text(path.read_text().replace("class HeadVer4", "# once more\\nclass HeadVer4", 1))
+    nbgrader(course, "autograde", "week1", "--student", "partly", "--force")
+    marks, comments = by_hand(course, "partly", "5-self-attention")
+    assert marks.pop(lost) == (1.5, True) and "Nearly." in comments
+    assert not any(waits for _, waits in marks.values())
+
+
+def test_the_copy_that_is_left_out_is_in_the_report(course):
+    folder = course / "submitted" / "solved" / "week1"
+    shutil.copy(RELEASE / "4-masking.ipynb", folder / "4-masking (1).ipynb")
+    left_out = "4-masking (1).ipynb is the notebook as it was released; 4-masking.ipynb was taken."
+    command = [sys.executable, "-m", "learngpt_teaching.grade", "week1", "--student", "solved", "--force"]
+    said = subprocess.run(command, cwd=course, capture_output=True, text=True).stdout
+    assert f"  solved: {left_out}" in said.split("To look at:")[1]
+    assert left_out in (course / "report" / "week1" / "index.html").read_text()
 
 
 def test_validate_accepts_the_solved_and_names_what_is_missing():

@@ -7,10 +7,12 @@ import sys
 
 import nbformat
 import pytest
+from markupsafe import escape
 from nbformat.v4 import new_output
 from nbgrader.coursedir import CourseDirectory
 
-from learngpt_teaching.report import Check, Class, Student, histogram, likely_causes, unlikely, write_report
+from learngpt_teaching.autograding import tidy
+from learngpt_teaching.report import Check, Class, Student, histogram, likely_causes, mistakes, unlikely, write_report
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, open_gradebook
 from tests.support.pages import Dangers
@@ -21,6 +23,10 @@ CAUSE = "the softmax runs down the columns. <b>Rows</b>, please."
 MESSAGE = f"The weights of row 3 sum to 0.25, expected 1.\nLikely cause: {CAUSE}"
 ODD = '<script>document.title = "ran"</script>'
 OWN = {"one": "copied", "two": "copied", "three": "usual", "four": "usual", "five": "usual", "six": "other"}
+NOTES = {
+    ("five", "4-masking"): ["A cell uses checks.__all__, which is a part of the checks."],
+    ("six", "4-masking"): [f"4-masking (1).ipynb is older than 4-masking.ipynb, which was taken. {ODD}"],
+}
 BODIES = {
     "usual": "scores = torch.zeros(T, T)\nself.wei = scores.masked_fill(mask, minus).softmax(-1)\nreturn self.wei @ x",
     "copied": "\n".join(f"a{number} = torch.{name}(x, {number})" for number, name in enumerate("abcdefghijklmnop")),
@@ -43,7 +49,8 @@ def write(course, student, verdicts):
                 lines = [f"{'✗' if number == 0 else ' '} {line}" for number, line in enumerate(text.split("\n"))]
                 cell.outputs = [new_output("error", ename="CheckFailed", evalue=text, traceback=lines)]
         verdict, reason = verdicts.get((student, name), ("graded", ""))
-        notebook.metadata["learngpt"] = {"verdict": verdict, "reason": reason}
+        notes = NOTES.get((student, name), [])
+        notebook.metadata["learngpt"] = {"verdict": verdict, "reason": reason, "notes": notes}
         folder = course / "autograded" / student / "week1"
         folder.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -62,6 +69,11 @@ def course(tmp_path_factory):
     }
     for student in OWN:
         write(course, student, verdicts)
+    submitted = course / "submitted" / "six" / "week1"
+    submitted.mkdir(parents=True)
+    (submitted / "data").symlink_to("/usr/share")
+    (submitted / "timestamp.txt").write_text("yesterday")
+    assert len(tidy(submitted)) == 2
     with open_gradebook(course) as gradebook:
         gradebook.update_or_create_assignment("week1", duedate="2024-03-01 12:00:00")
         gradebook.update_or_create_student("never", first_name="=Never", last_name="Came")
@@ -102,7 +114,9 @@ def test_of_each_check_it_is_told_how_many_passed_and_what_was_named_and_who(rep
     html = (report / "index.html").read_text()
     assert "3 × the softmax runs down the columns. &lt;b&gt;Rows&lt;/b&gt;, please." in html
     assert '<span class="who">five, one, two</span>' in html
-    assert "4 of 6 missed it." in html and "Most often, 3 times: the softmax" in html
+    assert "4 of 6 missed it." in html
+    talk = html.split("<h2>What to talk about</h2>")[1].split("</table>")[0]
+    assert '3 ×</td><td class="name">4-masking</td><td>the softmax runs down' in talk and talk.count("<tr>") == 1
 
 
 def test_notebooks_that_could_not_be_graded_count_for_no_check(report):
@@ -113,13 +127,27 @@ def test_notebooks_that_could_not_be_graded_count_for_no_check(report):
 def test_what_is_missing_unreadable_set_aside_differing_or_flagged_is_listed(report):
     html = (report / "index.html").read_text()
     look = html.split("<h2>To look at</h2>")[1].split("</table>")[0]
+    look = look.replace(' class="name"', "")
     assert "one</td><td>1-bigram</td><td>set aside" in look and "The checks were changed." in look
     assert "four</td><td>1-bigram</td><td>differs" in look
     assert "five</td><td>1-bigram</td><td>flagged in formgrader" in look
-    gone = html.split("<h2>Missing, or not to be read</h2>")[1].split("</table>")[0]
-    assert "two</td><td>1-bigram</td><td>missing" in gone and "three</td><td>1-bigram</td><td>unreadable" in gone
-    assert "6 of 7 students handed in." in html and "No submission: never." in html
-    assert "1 wait for points by hand: one." in html
+    gone = html.split("<h2>Missing, or not to be read</h2>")[1].split("</table>")[0].replace(' class="name"', "")
+    # The course of this test has two of the six notebooks, and "two" one of these.
+    assert "three</td><td>1-bigram</td><td>unreadable" in gone and "two</td><td>1-bigram, 2-averaging, 3-" in gone
+    assert "6 of 7 students handed in." in html
+    assert "Nothing came from never." in html and "Points by hand are wanted for one." in html
+
+
+def test_what_was_left_out_set_aside_or_noted_is_listed_after_what_waits(report):
+    look = (report / "index.html").read_text().split("<h2>To look at</h2>")[1].split("</table>")[0]
+    notes = re.findall(r"<td>(.*?)</td><td[^>]*>(.*?)</td><td>note</td><td>(.*?)</td>", look)
+    assert notes == [
+        ("five", "4-masking", "A cell uses checks.__all__, which is a part of the checks."),
+        ("six", "", "data is a link to /usr/share, and was set aside."),
+        ("six", "", "It was graded without a time: timestamp.txt was none. Correct “not a time.txt”."),
+        ("six", "4-masking", f"4-masking (1).ipynb is older than 4-masking.ipynb, which was taken. {escape(ODD)}"),
+    ]
+    assert look.index("set aside</td>") < look.index("note</td>")
 
 
 def test_points_are_a_histogram_with_its_numbers_as_text(report):
@@ -193,9 +221,10 @@ def test_a_message_is_grouped_by_its_causes_or_by_its_words(message, causes):
 
 def test_what_to_talk_about_is_a_mistake_and_not_an_empty_cell():
     empty = dict.fromkeys("abc", "It isn't written yet.")
-    wrong = dict.fromkeys("de", "Likely cause: dim=0.")
-    assert Check("4-masking", "id", "title", 4, [], empty | wrong).frequent == ("dim=0.", ["d", "e"])
-    assert Check("4-masking", "id", "title", 4, [], empty | {"d": "Likely cause: dim=0."}).frequent is None
+    one = Check("4-masking", "one", "title", 4, [], empty | dict.fromkeys("de", "Likely cause: dim=0."))
+    other = Check("4-masking", "other", "title", 4, [], empty | {"e": "Likely cause: dim=0.", "f": "It is nan."})
+    assert one.unwritten == other.unwritten == 3
+    assert mistakes([one, other]) == [("dim=0.", "4-masking", ["d", "e"])]  # "e" lost two checks by one mistake
 
 
 def test_full_marks_are_in_the_last_step_of_the_histogram():
