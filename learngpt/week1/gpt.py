@@ -16,6 +16,7 @@ class Block(nn.Module):
     def __init__(self, HeadVer4, heads, block_size, embed_size):
         super().__init__()
         share = embed_size // heads  # how many channels each head gets
+        # The names of the heads stand in the file of weights, too.
         self.heads = nn.ModuleDict({f"HeadVer4_{n}": HeadVer4(block_size, share) for n in range(1, heads + 1)})
         self.projection = nn.Linear(embed_size, embed_size)
         self.feed_forward = nn.Sequential(
@@ -51,7 +52,7 @@ def load(path, HeadVer4, GPTVer3):
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
         weights = {name.removeprefix("GPTVer3."): file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    model = small_gpt(HeadVer4, GPTVer3, len(about["chars"]), **about["sizes"])
+    model = small_gpt(HeadVer4, GPTVer3, len(about["chars"]))
     learned = {name: parameter.shape for name, parameter in model.named_parameters()}
     if odd := learned.items() ^ {name: weight.shape for name, weight in weights.items()}.items():
         names = ", ".join(sorted({f"GPTVer3.{name} {tuple(shape)}" for name, shape in odd})[:4])

@@ -22,7 +22,6 @@ from learngpt import carry, evaluate, load_text
 from learngpt.carrying import CarryError
 from learngpt.week1.gpt import small_gpt
 
-SIZES = {"blocks": 4, "heads": 4, "embed_size": 128, "block_size": 64}
 EVERY = 250  # steps between two looks at the validation part
 
 
@@ -66,16 +65,16 @@ def fit(model, text, steps=3000, batch_size=32, lr=2e-3, seed=1337):
 
 
 def save(path, model, text, validation_loss):
-    """Write a model's weights in half precision, with what it takes to make and to read it."""
+    """Write a model's weights in half precision, with the vocabulary and the loss."""
     weights = {f"GPTVer3.{name}": parameter.detach().half() for name, parameter in model.named_parameters()}
-    about = {"chars": text.chars, "sizes": SIZES, "validation_loss": round(validation_loss, 3)}
+    about = {"chars": text.chars, "validation_loss": round(validation_loss, 3)}
     save_file(weights, path, metadata={"about": json.dumps(about)})
 
 
 def train(text, classes, target, steps=3000):
     """Make the small GPT of (HeadVer4, GPTVer3), train it on a text and write its weights."""
     torch.manual_seed(1337)
-    model = small_gpt(*classes, text.vocab_size, **SIZES)
+    model = small_gpt(*classes, text.vocab_size)
     print(f"{text!r}. {sum(each.numel() for each in model.parameters()):,} numbers to learn. Ctrl-C stops and keeps.")
     loss = fit(model, text, steps)
     save(target, model, text, loss)
