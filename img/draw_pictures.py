@@ -44,13 +44,13 @@ def draw(name, steps, new):
 
 def draw_small_gpt(name):
     """The chain of the small GPT, and below it what is inside of one of its blocks."""
-    fig, ax = plt.subplots(figsize=(10.5, 3.9))
+    fig, ax = plt.subplots(figsize=(11, 3.9))
     ax.axis("off")
     blocks = [f"block {number}" for number in range(1, 5)]
     left = 0.0
-    for step in [TOKENS, "embeddings\n+ positions", *blocks, f"norm,\n{LM_HEAD}", LOGITS]:
+    for step in [TOKENS, "embeddings\n+ positions", *blocks, "norm", LM_HEAD, LOGITS]:
         width = 0.3 + 0.09 * max(map(len, step.split("\n")))
-        box(ax, left, 2.6, width, 0.8, step, step in blocks)
+        box(ax, left, 2.6, width, 0.8, step, step in (*blocks, "norm"))
         if left:
             arrow(ax, (left - 0.32, 3), (left - 0.03, 3))
         if step == blocks[0]:  # opens into the large frame below

@@ -182,19 +182,19 @@ def _range(matrix):
 
 
 def small_heatmaps(rows, title, row_name, col_name):
-    """Draw many matrices of one shape, small: {name of a row: {name: matrix}}, each with its own name above it."""
+    """Draw many matrices of weights, small: {name of a row: {(name of a column, caption): matrix}}."""
     with _styled() as plt:
         across = max(map(len, rows.values()))
-        fig, axes = plt.subplots(len(rows), across, figsize=(8.4, 2.1 * len(rows) + 0.5), squeeze=False)
-        words = []
+        fig, axes = plt.subplots(len(rows), across, figsize=(1.6 * across, 1.7 * len(rows) + 0.6), squeeze=False)
+        words, first = [], next(iter(rows))
         for line, (row, matrices) in zip(axes, rows.items()):
-            line[0].set_ylabel(row)
-            for ax, (name, matrix) in zip(line, matrices.items()):
+            line[0].set_ylabel(row, fontsize=9)
+            for ax, ((column, caption), matrix) in zip(line, matrices.items()):
                 ax.imshow(matrix.numpy(), vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
-                ax.set_title(name, fontsize=9, loc="center")
-            words.append(f"{row}: " + "; ".join(" ".join(name.split("\n")) for name in matrices) + ".")
+                ax.set_title(f"{column}\n{caption}" if row is first else caption, fontsize=8, loc="center")
+            words.append(f"{row}: " + "; ".join(f"{column} {caption}" for column, caption in matrices) + ".")
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
         show(fig, f"{title}. In each map, rows: {row_name}, columns: {col_name}. " + " ".join(words))
 

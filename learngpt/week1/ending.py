@@ -60,8 +60,7 @@ def small_gpt(GPTVer1, HeadVer4, GPTVer3, text):
     if text.content != plays.content:
         said.append(
             f"These weights know the {plays.vocab_size} characters of the plays, and {text.name} is another text. So "
-            "what follows is about the plays, and the ladder gets no seventh rung. Below you see how to train on a text "
-            "of your own."
+            "what follows is about the plays, and the ladder has no seventh rung. Below you see how to train on yours."
         )
     wrong = _first_failing(classes)
     if loss > promised + 0.1:
@@ -108,10 +107,11 @@ class _Table:
         return "\n".join(f"{name}\n{text!r}" for name, texts in self.columns.items() for text in texts)
 
     def _repr_html_(self):
-        look = 'style="text-align: left; vertical-align: top; white-space: pre-wrap"'
+        width = f"width: {100 // len(self.columns)}%"
+        look = f'style="{width}; text-align: left; vertical-align: top; white-space: pre-wrap"'
         head = "".join(f"<th {look}>{html.escape(name)}</th>" for name in self.columns)
         rows = [
-            "".join(f"<td {look}>\n{html.escape(repr(text))}\n</td>" for text in texts)
+            "".join(f"<td {look}>{html.escape(repr(text))}\n</td>" for text in texts)
             for texts in zip(*self.columns.values())
         ]
         return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
@@ -129,7 +129,7 @@ def heads(model, text, line):
     rows = {}
     for row, weights in found.items():
         seen = [looks_at(wei, inputs, text.chars) for wei in weights]
-        labels = [f"head {n}: {what} {share:.0%}" for n, (what, share) in enumerate(seen, 1)]
+        labels = [(f"head {n}", f"{what} {100 * share:.0f} %") for n, (what, share) in enumerate(seen, 1)]
         rows[row] = {label: wei[0] for label, wei in zip(labels, maps[row])}
     plots.small_heatmaps(rows, "What each head looks at most", "character that looks", "character looked at")
 
@@ -163,6 +163,6 @@ def one_program(cells, folder=None):
         NotThere: a class isn't finished.
     """
     own = source_of("HeadVer4", "GPTVer3", cells=cells, folder=folder)
-    own = re.sub(r"\n *### BEGIN SOLUTION", "", own)  # where the course's class stands in
+    own = re.sub(r"\n *### (BEGIN|END) SOLUTION", "", own)  # where the course's class stands in
     run = 'if __name__ == "__main__":\n    main(HeadVer4, GPTVer3)\n'
     return f"{inspect.getsource(gpt)}\n\n# Your own classes, from your notebooks.\n\n{own}\n\n{run}"

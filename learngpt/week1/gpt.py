@@ -11,13 +11,13 @@ from torch import nn
 
 
 class Block(nn.Module):
-    """Several heads side by side, then a small network at each position (Vaswani et al. 2017, section 3)."""
+    """Several heads side by side, then a small network (Vaswani et al. 2017, section 3)."""
 
     def __init__(self, HeadVer4, heads, block_size, embed_size):
         super().__init__()
         share = embed_size // heads  # how many channels each head gets
-        # The names of the heads stand in the file of weights, too.
-        self.heads = nn.ModuleDict({f"HeadVer4_{n}": HeadVer4(block_size, share) for n in range(1, heads + 1)})
+        names = [f"HeadVer4_{n + 1}" for n in range(heads)]  # they stand in the file of weights, too
+        self.heads = nn.ModuleDict({name: HeadVer4(block_size, share) for name in names})
         self.projection = nn.Linear(embed_size, embed_size)
         self.feed_forward = nn.Sequential(
             nn.Linear(embed_size, 4 * embed_size),
