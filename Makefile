@@ -42,6 +42,7 @@ check: .venv/ready
 	@$(BIN)/python -P -m learngpt_teaching.own_work work/$(ASSIGNMENT) --notebook '$(NOTEBOOK)'
 
 gpt: .venv/ready
+	@test -n '$(TEXT)' || { echo "Say which text, a file of your own: make gpt TEXT=my.txt" >&2; exit 1; }
 	@$(BIN)/python -P -m learngpt.$(ASSIGNMENT).own_text '$(TEXT)' --notebooks work/$(ASSIGNMENT)
 
 build: .venv/ready

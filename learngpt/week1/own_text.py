@@ -49,6 +49,7 @@ def fit(model, text, steps=3000, batch_size=32, lr=2e-3, seed=1337):
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
+                progress.set_postfix_str(f"loss {loss.item():.2f}", refresh=False)
                 progress.update()
                 if step % EVERY == 0 or step == steps:
                     now = evaluate(model, text, windows=200)

@@ -144,6 +144,15 @@ def test_every_needed_check_stands_in_its_notebook():
         assert any(f"checks.{check.__name__}({name}," in cell.source for cell in cells), check
 
 
+def test_the_ending_only_demonstrates():
+    """So it runs neither when a notebook is graded nor when it is validated."""
+    cells = nbformat.read(SOLVED / f"{NAMES[-1]}.ipynb", 4).cells
+    last = max(number for number, cell in enumerate(cells) if cell.metadata.get("nbgrader", {}).get("grade"))
+    shown = [cell for cell in cells[last + 1 :] if cell.cell_type == "code"]
+    assert sum("ending." in cell.source for cell in shown) == 5
+    assert all(cell.metadata.tags == ["demo", "raises-exception"] for cell in shown)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A learner's folder, in which HeadVer4 has a helper of the learner's own."""
