@@ -117,6 +117,7 @@ class _Table:
         return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
+@torch.no_grad()
 def heads(model, text, line):
     """Draw the attention of all heads of the small GPT on one line, and say what each looks at in the text at large."""
     inputs, _ = text.blocks(text.validation, model.block_size)
@@ -125,7 +126,7 @@ def heads(model, text, line):
     for tokens, each in (inputs, found), (text.encode(line)[None], maps):
         model(tokens)
         for number, block in enumerate(model.head[:-1], 1):
-            each[f"block {number}"] = [head.wei.detach() for head in block.heads.values()]
+            each[f"block {number}"] = [head.wei for head in block.heads.values()]
     rows = {}
     for row, weights in found.items():
         seen = [looks_at(wei, inputs, text.chars) for wei in weights]
@@ -165,4 +166,4 @@ def one_program(cells, folder=None):
     own = source_of("HeadVer4", "GPTVer3", cells=cells, folder=folder)
     own = re.sub(r"\n *### (BEGIN|END) SOLUTION", "", own)  # where the course's class stands in
     run = 'if __name__ == "__main__":\n    main(HeadVer4, GPTVer3)\n'
-    return f"{inspect.getsource(gpt)}\n\n# Your own classes, from your notebooks.\n\n{own}\n\n{run}"
+    return f"{inspect.getsource(gpt)}\n\n# The classes of your notebooks, and the course's where one isn't finished.\n\n{own}\n\n{run}"

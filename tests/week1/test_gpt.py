@@ -179,6 +179,7 @@ def alone(folder, *options):
     return subprocess.run(command, cwd="/", capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_one_file_holds_the_learners_own_classes_and_writes_in_a_terminal(folder, text):
     program = ending.one_program(cells_of(folder), folder)
     assert "learngpt" not in program and "SOLUTION" not in program and "HeadVer3" not in program
