@@ -165,5 +165,6 @@ def one_program(cells, folder=None):
     """
     own = source_of("HeadVer4", "GPTVer3", cells=cells, folder=folder)
     own = re.sub(r"\n *### (BEGIN|END) SOLUTION", "", own)  # where the course's class stands in
+    above = "# The classes of your notebooks, and the course's where one isn't finished."
     run = 'if __name__ == "__main__":\n    main(HeadVer4, GPTVer3)\n'
-    return f"{inspect.getsource(gpt)}\n\n# The classes of your notebooks, and the course's where one isn't finished.\n\n{own}\n\n{run}"
+    return f"{inspect.getsource(gpt)}\n\n{above}\n\n{own}\n\n{run}"
