@@ -83,7 +83,7 @@ def _first_failing(classes):
 
 
 @torch.no_grad()
-def side_by_side(models, draws=2, length=200, seed=1):
+def side_by_side(models, draws=2, length=160, seed=1):
     """Show what models write after the first line of their text, one column for each, one row for each draw.
 
     Args:
