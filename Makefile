@@ -1,4 +1,4 @@
-# lab · check · build · grade · formgrader · quick · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
+# lab · check · gpt · build · grade · formgrader · quick · test: each makes .venv first if it must. `make PYTHON=python3.12 ...` takes another Python.
 PYTHON ?= python3
 BIN = .venv/bin
 # nbgrader starts `alembic` by its name alone.
@@ -8,11 +8,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 ASSIGNMENT ?= $(notdir $(lastword $(sort $(wildcard source/*))))
 SOURCES = $(wildcard source/$(ASSIGNMENT)/*.ipynb)
 
-.PHONY: help lab check build grade formgrader quick test
+.PHONY: help lab check gpt build grade formgrader quick test
 
 help:
 	@echo "make lab     work through the course in JupyterLab"
 	@echo "make check   grade your work in work/$(ASSIGNMENT) with the hidden tests; make check NOTEBOOK=4 grades one"
+	@echo "make gpt     train the GPT of your classes on a text of yours: make gpt TEXT=my.txt"
 	@echo "make quick   run the tests that take no browser, no sandbox and no fresh environment"
 	@echo "make test    run all tests"
 	@echo "make build   make release/ and notebooks/ from source/"
@@ -40,6 +41,10 @@ lab: .venv/ready
 
 check: .venv/ready
 	@$(BIN)/python -P -m learngpt_teaching.own_work work/$(ASSIGNMENT) --notebook '$(NOTEBOOK)'
+
+gpt: .venv/ready
+	@test -n '$(TEXT)' || { echo "Say which text, a file of your own: make gpt TEXT=my.txt" >&2; exit 1; }
+	@$(BIN)/python -P -m learngpt.$(ASSIGNMENT).own_text '$(TEXT)' --notebooks work/$(ASSIGNMENT)
 
 build: .venv/ready
 	$(BIN)/python -P -m learngpt_teaching.building $(ASSIGNMENT) $(if $(EXECUTE),--execute)

@@ -29,8 +29,10 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "learngpt"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CourseDirectory.solution_directory = "notebooks"
-# nbgrader copies what else lies in a submission, up to the feedback. No page of a student's may lie among ours.
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.html", "*.htm", "*.svg"]
+# nbgrader copies what else lies in a submission, up to the feedback. No page of a student's may lie among ours, and
+# the weights of a GPT are large.
+pages = ["feedback", "*.html", "*.htm", "*.svg"]
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", *pages, "*.safetensors"]
 
 # The release has the names of its checks in its metadata, by which Validate sees when one is lost.
 c.GenerateAssignment.preprocessors = [*GenerateAssignment.preprocessors.default(), NameChecks]

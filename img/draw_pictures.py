@@ -1,4 +1,4 @@
-"""Draw the picture at the top of each notebook: the model as a chain of steps, the new one in colour.
+"""Draw the pictures of the notebooks: the model as a chain of steps, the new one in colour, and the small GPT.
 
     python img/draw_pictures.py
 
@@ -31,22 +31,67 @@ def draw(name, steps, new):
     left = 0.0
     for number, step in enumerate(steps):
         width = 0.55 + 0.085 * max(map(len, step.split("\n")))
-        colour, ink = (NEW, "white") if number in new else (OLD, "black")
-        ax.add_patch(
-            FancyBboxPatch((left, 0), width, 1, boxstyle="round,pad=0.02", facecolor=colour, edgecolor="#555555")
-        )
-        ax.text(left + width / 2, 0.5, step, ha="center", va="center", color=ink, fontsize=10)
+        box(ax, left, 0, width, 1, step, number in new)
         if number:
-            ax.add_patch(FancyArrowPatch((left - 0.4, 0.5), (left - 0.03, 0.5), arrowstyle="-|>", mutation_scale=14))
+            arrow(ax, (left - 0.4, 0.5), (left - 0.03, 0.5))
         left += width + 0.42
     if name == "1-bigram":  # what was drawn goes back to the start
-        ax.add_patch(
-            FancyArrowPatch(
-                (left - 1.0, -0.03), (0.6, -0.03), connectionstyle="arc3,rad=-0.08", arrowstyle="-|>", mutation_scale=14
-            )
-        )
+        arrow(ax, (left - 1.0, -0.03), (0.6, -0.03), connectionstyle="arc3,rad=-0.08")
         ax.text(left / 2, -0.62, "append it, and go on", ha="center", va="center", fontsize=10)
     ax.set(xlim=(-0.1, left - 0.3), ylim=(-0.8 if name == "1-bigram" else -0.15, 1.15))
+    save(fig, name)
+
+
+def draw_small_gpt(name):
+    """The chain of the small GPT, and below it what is inside of one of its blocks."""
+    fig, ax = plt.subplots(figsize=(11, 3.9))
+    ax.axis("off")
+    blocks = [f"block {number}" for number in range(1, 5)]
+    left = 0.0
+    for step in [TOKENS, "embeddings\n+ positions", *blocks, "norm", LM_HEAD, LOGITS]:
+        width = 0.3 + 0.09 * max(map(len, step.split("\n")))
+        box(ax, left, 2.6, width, 0.8, step, step in (*blocks, "norm"))
+        if left:
+            arrow(ax, (left - 0.32, 3), (left - 0.03, 3))
+        if step == blocks[0]:  # opens into the large frame below
+            ax.plot([left, 0.1], [2.55, 2.08], ":", [left + width, 9.9], [2.55, 2.08], ":", color="#555555")
+        left += width + 0.34
+    frame = FancyBboxPatch((0.1, -0.65), 9.8, 2.7, boxstyle="round,pad=0.02", facecolor="none", edgecolor="#555555")
+    ax.add_patch(frame)
+    for x, width, words in [
+        *((0.7, 0.7, "norm"), (3.7, 1.1, "projection"), (5.2, 0.4, "+")),
+        *((6.2, 0.7, "norm"), (7.3, 1.1, "feed-\nforward"), (8.8, 0.4, "+")),
+    ]:
+        box(ax, x, 0.1, width, 0.8, words, new=True)
+    for number in range(4):
+        y = 0.98 - 0.46 * number
+        box(ax, 1.9, y, 1.3, 0.34, f"your head {number + 1}", new=False)
+        arrow(ax, (1.43, 0.5), (1.87, y + 0.17))
+        arrow(ax, (3.23, y + 0.17), (3.67, 0.5))
+    for start, end in ((0.1, 0.67), (4.83, 5.17), (5.63, 6.17), (6.93, 7.27), (8.43, 8.77), (9.23, 10.2)):
+        arrow(ax, (start, 0.5), (end, 0.5))
+    for start, end, words in ((0.3, 5.4, "x goes past the heads and is added"), (5.8, 9.0, "and past the network")):
+        ax.plot([start, start, end], [0.5, 1.55, 1.55], color="black", linewidth=1)
+        arrow(ax, (end, 1.56), (end, 0.92))
+        ax.text((start + end) / 2, 1.78, words, ha="center", va="center", fontsize=10)
+    ax.set(xlim=(-0.1, left - 0.2), ylim=(-0.8, 3.5))
+    save(fig, name)
+
+
+def box(ax, left, bottom, width, height, words, new):
+    colour, ink = (NEW, "white") if new else (OLD, "black")
+    shape = FancyBboxPatch(
+        (left, bottom), width, height, boxstyle="round,pad=0.02", facecolor=colour, edgecolor="#555555"
+    )
+    ax.add_patch(shape)
+    ax.text(left + width / 2, bottom + height / 2, words, ha="center", va="center", color=ink, fontsize=10)
+
+
+def arrow(ax, start, end, **how):
+    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=14, **how))
+
+
+def save(fig, name):
     target = Path(__file__).with_name(f"{name}.png")
     fig.savefig(target, dpi=110, bbox_inches="tight", pad_inches=0.05, facecolor="white", metadata={"Software": None})
     plt.close(fig)
@@ -55,3 +100,4 @@ def draw(name, steps, new):
 if __name__ == "__main__":
     for name, (steps, new) in PICTURES.items():
         draw(name, steps, new)
+    draw_small_gpt("6-small-gpt")

@@ -26,6 +26,7 @@ class NotThere(Exception):
     """Why a notebook doesn't give a class."""
 
 
+_parts = {}  # class -> what it stands on, in order: (name, statement as text, None) or (name, None, carried class)
 _provided = None  # what a grader gives instead: the course's classes by their names
 
 
@@ -231,12 +232,14 @@ def _take(name, cells, folder, known, quotable=True):
         raise NotThere(f"yours in {cells.file} isn't finished")
 
     module = types.ModuleType(Path(cells.file).stem)
+    parts = []
     for statement, number, source in _needed(name, defined):
         carried = _carried_names(statement)
         if carried:
             classes = [_carry(each, folder, known) for each in carried]
             for target, cls in zip(_names_bound(statement, imported), classes):
                 setattr(module, target, cls)
+                parts.append((target, None, cls))
             continue
         file = f"<{cells.file}, cell {number}>"
         if quotable:
@@ -245,7 +248,59 @@ def _take(name, cells, folder, known, quotable=True):
             exec(compile(ast.Module([statement], []), file, "exec"), vars(module))
         except Exception as error:
             raise NotThere(f"yours in {cells.file} stops with {type(error).__name__}: {error}") from None
+        parts.append((" ".join(_names_bound(statement, imported)), _text(statement, source), None))
+    _parts[vars(module)[name]] = parts
     return vars(module)[name]
+
+
+def _text(statement, source):
+    """A statement as it was written, with its decorators and comments."""
+    first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", []))])
+    return "\n".join(source.splitlines()[first - 1 : statement.end_lineno])
+
+
+def source_of(*names, cells, folder=None):
+    """A program that defines classes, from a notebook and from those that it carries classes from.
+
+    Args:
+        names: of classes.
+        cells: sources of the notebook's code cells, as they were run.
+        folder: where the classes that it carries are looked for; the current folder if left out.
+
+    Returns:
+        the program, a str: the classes, and the imports, the helpers and the classes that they stand on. Nothing is
+        imported from this package.
+
+    Raises:
+        NotThere: the notebook defines no such class, or it isn't finished.
+        CarryError: two notebooks define one name differently.
+    """
+    here = _Cells("this notebook", [{"cell_type": "code", "source": source} for source in cells])
+    folder, known = Path(folder or ".").resolve(), {}
+    imports, written, defined = {}, {}, {}  # statements in their order; name -> those that define it
+
+    def write(cls):
+        texts = [text for _, text, _ in _parts[cls] if text]
+        read = set(_globals_read(compile("\n".join(texts), "<read>", "exec")))
+        own = {}
+        for name, text, carried in _parts[cls]:
+            if carried and name in read:
+                write(carried)
+                if name != carried.__name__:
+                    written[f"{name} = {carried.__name__}"] = None
+            elif text and text.startswith(("import ", "from ")):
+                imports[text] = None
+            elif text:
+                own.setdefault(name, []).append(text)
+                written[text] = None
+        for name, texts in own.items():
+            if defined.setdefault(name, texts) != texts:
+                raise CarryError(f"Your notebooks define {name} in two ways. Give one of them another name.")
+
+    for name in names:
+        mine = name in here.classes
+        write(_take(name, here, folder, known, quotable=False) if mine else _carry(name, folder, known))
+    return "\n".join(each for each in imports if "learngpt" not in each) + "\n\n\n" + "\n\n\n".join(written) + "\n"
 
 
 def _needed(name, defined):

@@ -46,3 +46,37 @@ class operations(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         self.count += 1
         return func(*args, **(kwargs or {}))
+
+
+def looks_at(wei, tokens, chars):
+    """What a head looks at more than one that looks at all of the past alike would.
+
+    Args:
+        wei: (B, T, T) weights of the head.
+        tokens: (B, T) the characters that it was shown.
+        chars: the vocabulary, a str.
+
+    Returns:
+        what it is, in words, and the share of the weights that falls on it, from 0 to 1.
+    """
+    T = tokens.shape[1]
+    back = torch.arange(T)[:, None] - torch.arange(T)  # (T, T), how far column s lies before row t
+    alike = (back >= 0) / (back >= 0).sum(1, keepdim=True)  # (T, T)
+    kinds = {
+        "spaces, line ends": str.isspace,
+        "vowels": lambda char: char in "aeiouAEIOU",
+        "capitals": str.isupper,
+        "points, commas": lambda char: not char.isalnum() and not char.isspace(),
+    }
+    of_kind = {name: torch.tensor([test(char) for char in chars])[tokens] for name, test in kinds.items()}  # (B, T)
+    places = {
+        "itself": back == 0,
+        "the one before": back == 1,
+        "two before": back == 2,
+        "3 to 5 before": (back >= 3) & (back <= 5),
+        "earlier copies": (tokens[:, :, None] == tokens[:, None]) & (back > 0),  # (B, T, T)
+    } | {name: each[:, None] & (back > 0) for name, each in of_kind.items()}
+    shares = {name: (wei * place).sum(-1).mean().item() for name, place in places.items()}
+    chance = {name: (alike * place).sum(-1).mean().item() for name, place in places.items()}
+    name = max(places, key=lambda name: shares[name] - chance[name])
+    return name, shares[name]

@@ -127,10 +127,7 @@ def attention(model, text, line):
         return model.head.wei[0].clone()  # (T, T)
 
     def show(line, place):
-        if not line:
-            raise ValueError("Type a line first.")
-        if len(line) > model.block_size:
-            raise ValueError(f"The line has {len(line)} characters. This model sees {model.block_size} at most.")
+        _must_fit(line, model)
         place = min(place, len(line) - 1)
         title = f"What {plots.visible(line[place])[0]} at position {place} looks at"
         row = {"weight": weights(line)[place]}
@@ -140,6 +137,13 @@ def attention(model, text, line):
         display(show(line, len(line) - 1))
         return
     _point(show, line)
+
+
+def _must_fit(line, model):
+    if not line:
+        raise ValueError("Type a line first.")
+    if len(line) > model.block_size:
+        raise ValueError(f"The line has {len(line)} characters. This model sees {model.block_size} at most.")
 
 
 def _point(show, line):
@@ -177,6 +181,32 @@ def _point(show, line):
     typed.observe(another, "value")
     display(box)
     handle = display(picture(len(line) - 1), display_id=True)
+
+
+def heads(model, text, line):
+    """Play with the heads of the small GPT: for a line of text, what each of them looks at.
+
+    Args:
+        model: has a stack of blocks as its `head`, with named heads that keep their weights in `wei`, (B, T, T).
+        line: up to `block_size` characters.
+    """
+    blocks = [block for block in model.head if hasattr(block, "heads")]
+
+    @torch.no_grad()
+    def show(line, block, head):
+        _must_fit(line, model)
+        model(text.encode(line)[None])
+        wei = list(blocks[block - 1].heads.values())[head - 1].wei[0]  # (T, T)
+        title = f"What head {head} of block {block} looks at"
+        names = {"row_name": "character that looks", "col_name": "character looked at"}
+        return plots.heatmaps_picture({"": wei}, title, rows=line, cols=line, vmin=0, vmax=1, **names)
+
+    _play(
+        show,
+        line=(line, _control("Text", "your line")),
+        block=(1, _control("IntSlider", "block", min=1, max=len(blocks))),
+        head=(1, _control("IntSlider", "head", min=1, max=len(blocks[0].heads))),
+    )
 
 
 def scaling(d=64, keys=6):

@@ -181,6 +181,24 @@ def _range(matrix):
     return f"{masked}{finite.min():.1f} to {finite.max():.1f}"
 
 
+def small_heatmaps(rows, title, row_name, col_name):
+    """Draw many matrices of weights, small: {name of a row: {(name of a column, caption): matrix}}."""
+    with _styled() as plt:
+        across = max(map(len, rows.values()))
+        fig, axes = plt.subplots(len(rows), across, figsize=(1.6 * across, 1.7 * len(rows) + 0.6), squeeze=False)
+        words, first = [], next(iter(rows))
+        for line, (row, matrices) in zip(axes, rows.items()):
+            line[0].set_ylabel(row, fontsize=9)
+            for ax, ((column, caption), matrix) in zip(line, matrices.items()):
+                ax.imshow(matrix.numpy(), vmin=0, vmax=1)
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+                ax.set_title(f"{column}\n{caption}" if row is first else caption, fontsize=8, loc="center")
+            words.append(f"{row}: " + "; ".join(f"{column} {caption}" for column, caption in matrices) + ".")
+        fig.suptitle(title, x=0.01, ha="left", fontsize=12)
+        show(fig, f"{title}. In each map, rows: {row_name}, columns: {col_name}. " + " ".join(words))
+
+
 def losses(histories, title, floors=None):
     """Draw the loss of every batch, smoothed, of one or several training runs.
 

@@ -19,6 +19,7 @@ APART = {
     "tests/teaching/test_hostile.py",
     "tests/week1/test_answers.py",
     "tests/week1/test_checks.py",
+    "tests/week1/test_gpt.py",
 }
 
 

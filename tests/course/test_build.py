@@ -89,6 +89,18 @@ def test_the_ladder_says_what_the_notebooks_say_of_it():
     assert rung["6 with positions"] == pytest.approx(rung["bigram"], abs=0.02)
 
 
+def test_the_small_gpt_stands_far_below_the_other_rungs():
+    said = "".join(
+        output.get("data", {}).get("text/plain", "")
+        for cell in read("notebooks", "6-positions").cells
+        for output in cell.get("outputs", [])
+    )
+    ladder = said[said.index("More heads, more layers") :]
+    rung = {number: float(value) for number, value in re.findall(r"(\d) [\w ,-]+? (\d\.\d\d)[,.]", ladder)}
+    assert rung["7"] <= 1.60
+    assert rung["7"] + 0.7 < min(value for number, value in rung.items() if number in "123456")
+
+
 def test_points_add_up_to_100():
     points = {name: sum(cell.metadata.nbgrader.points for cell in graded(read("source", name))) for name in NAMES}
     assert list(points.values()) == [15, 20, 10, 15, 20, 20]
@@ -114,6 +126,7 @@ def test_grade_ids_are_unique():
 
 def test_attached_pictures_are_those_of_img():
     for name in NAMES:
-        attachments = read("source", name).cells[0].attachments
-        picture = base64.b64decode(attachments[f"{name}.png"]["image/png"])
-        assert picture == (ROOT / "img" / f"{name}.png").read_bytes()
+        assert f"{name}.png" in read("source", name).cells[0].attachments
+        for cell in read("source", name).cells:
+            for file, kinds in cell.get("attachments", {}).items():
+                assert base64.b64decode(kinds["image/png"]) == (ROOT / "img" / file).read_bytes()

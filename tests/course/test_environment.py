@@ -86,7 +86,7 @@ def test_all_that_comes_along_is_pinned():
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_what_a_notebook_imports_and_the_corpus_alone(tmp_path):
+def test_a_wheel_holds_what_a_notebook_imports_and_the_data_alone(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
     subprocess.run(build, check=True)
     [wheel] = tmp_path.glob("learngpt-*.whl")
@@ -95,7 +95,10 @@ def test_a_wheel_holds_what_a_notebook_imports_and_the_corpus_alone(tmp_path):
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
     subprocess.run(install, check=True)
-    run = "import learngpt as l; l.load_text('korean.txt'); print(len(l.load_text().content), l.__file__)"
+    run = (
+        "import learngpt as l; from learngpt.text import shipped; l.load_text('korean.txt'); "
+        "shipped('gpt.safetensors'); print(len(l.load_text().content), l.__file__)"
+    )
     command, environment = [sys.executable, "-c", run], {"PYTHONPATH": str(site)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
     size, file = done.stdout.split()

@@ -10,7 +10,9 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 
 from learngpt import Text, load_text, playing, plots, training
+from learngpt.instruments import looks_at
 from learngpt.training import train
+from learngpt.week1.gpt import small_gpt
 
 
 class Screen(list):
@@ -85,6 +87,35 @@ def test_attention_follows_what_one_types_and_points_at(person, text, own):
         assert said in str(person[1])
     control(box, "your line").value = "again"
     assert person[1].alt.startswith("What n at position 4")
+
+
+def test_the_heads_of_the_small_gpt_follow_line_block_and_head(person, text, own):
+    model = small_gpt(own("HeadVer4"), own("GPTVer3"), text.vocab_size, 2, 3, 12, 10)
+    playing.heads(model, text, "to be")
+    box = person[0]
+    assert person[1].alt.startswith("What head 1 of block 1 looks at")
+    control(box, "block").value, control(box, "head").value = 2, 3
+    assert control(box, "head").max == 3
+    assert person[1].alt.startswith("What head 3 of block 2 looks at")
+    control(box, "your line").value = "x" * 11
+    assert "has 11 characters" in str(person[1])
+
+
+def test_what_a_head_looks_at_is_measured():
+    chars = "\n ,ABabeot"
+    tokens = torch.tensor([[chars.index(char) for char in "to be, A boat, to Abbe"]])
+    T = tokens.shape[1]
+    ones = torch.tril(torch.ones(T, T))
+    spaces = ones * torch.tensor([char == " " for char in "to be, A boat, to Abbe"])
+    before = torch.cat((torch.eye(T)[:1], torch.eye(T)[:-1]))
+    for wei, what, share in (
+        (torch.eye(T), "itself", 1),
+        (before, "the one before", 1 - 1 / T),
+        (spaces / spaces.sum(1, keepdim=True).clamp(min=1), "spaces, line ends", 1),
+    ):
+        name, seen = looks_at(wei[None], tokens, chars)
+        assert name == what
+        assert seen == pytest.approx(share, abs=0.3)
 
 
 def test_scaling_and_positions_tell_their_numbers(person):

@@ -1,0 +1,170 @@
+"""The end of the last notebook: the learner's own classes in a small GPT."""
+
+import html
+import inspect
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from IPython import get_ipython
+from IPython.display import Markdown, display
+
+from learngpt import evaluate, load_text, plots
+from learngpt.carrying import NotThere, source_of
+from learngpt.instruments import looks_at
+from learngpt.showing import Plain, watched
+from learngpt.text import shipped
+from learngpt.training import Sample
+from learngpt.week1 import checks, gpt
+
+WINDOWS = 200  # of the validation part that a loss is taken from; all 1,808 would take ten times as long
+# What the classes must do for the weights to mean anything: notebook, class, check.
+NEEDED = (
+    (5, "HeadVer4", checks.attention_never_looks_ahead),
+    (5, "HeadVer4", checks.attention_rows_sum_to_one),
+    (5, "HeadVer4", checks.attention_variance_is_one),
+    (5, "HeadVer4", checks.attention_weights_are_scaled_softmax),
+    (6, "GPTVer3", checks.encodings_are_sinusoidal),
+    (6, "GPTVer3", checks.adds_positions),
+    (1, "GPTVer1", checks.generate_appends),
+    (1, "GPTVer1", checks.generate_samples),
+    (1, "GPTVer1", checks.generate_crops),
+)
+
+
+def show_source(*things):
+    """Show how classes and functions of the course are written."""
+    sources = "\n\n".join(inspect.getsource(thing) for thing in things)
+    display(Markdown(f"```python\n{sources}```"))
+
+
+def small_gpt(GPTVer1, HeadVer4, GPTVer3, text):
+    """The small GPT of the learner's classes, with the weights that come with the course; it says how it does.
+
+    Raises:
+        CheckFailed: the weights don't fit the classes. It says which check to look at.
+    """
+    plays = load_text()
+    classes = {"GPTVer1": GPTVer1, "HeadVer4": HeadVer4, "GPTVer3": GPTVer3}
+    try:
+        model, _, promised = gpt.load(shipped("gpt.safetensors"), HeadVer4, GPTVer3)
+        loss = evaluate(model, plays, windows=WINDOWS)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        raise checks.CheckFailed(f"The weights don't fit your classes: {error}\n{_first_failing(classes)}") from None
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    said = [f"{numbers:,} numbers, learned from the plays. Loss on their validation text: {loss:.2f} nats."]
+    if text.content != plays.content:
+        said.append(
+            f"These weights know the {plays.vocab_size} characters of the plays, and {text.name} is another text. So "
+            "what follows is about the plays, and the ladder has no seventh rung. Below you see how to train on yours."
+        )
+    wrong = _first_failing(classes)
+    if loss > promised + 0.1:
+        wrong = wrong or "No check of the notebooks says why."
+        said.append(f"✗ The course's classes reach {promised:.2f} with these weights. Expect noise. {wrong}")
+    elif wrong:
+        said.append(f"✗ {wrong}")
+    display(Plain("\n".join(said)))
+    return model
+
+
+def _first_failing(classes):
+    """Where to look, in words; an empty string where all needed checks pass."""
+    for notebook, name, check in NEEDED:
+        try:
+            check(classes[name])
+        except Exception as error:
+            return f"Look at notebook {notebook}, the cell with `checks.{check.__name__}`. It says of {name}:\n{error}"
+    return ""
+
+
+@torch.no_grad()
+def side_by_side(models, draws=2, length=160, seed=1):
+    """Show what models write after the first line of their text, one column for each, one row for each draw.
+
+    Args:
+        models: {name: (model, the text that it was trained on)}.
+    """
+    columns = {}
+    for name, (model, text) in models.items():
+        torch.manual_seed(seed)
+        prompts = text.encode(text.first_line).expand(draws, -1)  # all draws at once: one takes as long as several
+        columns[name] = [Sample(text.decode(ids)) for ids in model.generate(prompts, length)]
+    display(_Table(columns))
+
+
+class _Table:
+    """Texts in columns under their names."""
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    def __repr__(self):
+        return "\n".join(f"{name}\n{text!r}" for name, texts in self.columns.items() for text in texts)
+
+    def _repr_html_(self):
+        width = f"width: {100 // len(self.columns)}%"
+        look = f'style="{width}; text-align: left; vertical-align: top; white-space: pre-wrap"'
+        head = "".join(f"<th {look}>{html.escape(name)}</th>" for name in self.columns)
+        rows = [
+            "".join(f"<td {look}>{html.escape(repr(text))}\n</td>" for text in texts)
+            for texts in zip(*self.columns.values())
+        ]
+        return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+
+
+@torch.no_grad()
+def heads(model, text, line):
+    """Draw the attention of all heads of the small GPT on one line, and say what each looks at in the text at large."""
+    inputs, _ = text.blocks(text.validation, model.block_size)
+    inputs = inputs[:64]
+    found, maps = {}, {}
+    for tokens, each in (inputs, found), (text.encode(line)[None], maps):
+        model(tokens)
+        for number, block in enumerate(model.head[:-1], 1):
+            each[f"block {number}"] = [head.wei for head in block.heads.values()]
+    rows = {}
+    for row, weights in found.items():
+        seen = [looks_at(wei, inputs, text.chars) for wei in weights]
+        labels = [(f"head {n}", f"{what} {100 * share:.0f} %") for n, (what, share) in enumerate(seen, 1)]
+        rows[row] = {label: wei[0] for label, wei in zip(labels, maps[row])}
+    plots.small_heatmaps(rows, "What each head looks at most", "character that looks", "character looked at")
+
+
+def one_file(file="my_gpt.py"):
+    """Write the classes of this notebook, and those that it carried, into one program, with the weights beside it.
+
+    Files are written for a person alone, not where a program executes the notebook.
+    """
+    try:
+        program = one_program(get_ipython().user_ns["In"])
+    except NotThere as reason:
+        display(Plain(f"○ Not yet: {reason}."))
+        return
+    command = f"python {file}"
+    if watched():
+        Path(file).write_text(program, encoding="utf-8")
+        shutil.copy(shipped("gpt.safetensors"), Path(file).with_suffix(".safetensors"))
+        command = f"{sys.executable} {Path(file).resolve()}"  # wherever the terminal stands, and whatever its PATH
+    display(Plain(f"{file}: {len(program.splitlines())} lines. In a terminal:\n{command}"))
+
+
+def one_program(cells, folder=None):
+    """The small GPT as a program that needs PyTorch and safetensors, nothing of the course: str.
+
+    Args:
+        cells: sources of the last notebook's code cells.
+        folder: where the classes that it carries are looked for.
+
+    Raises:
+        NotThere: a class isn't finished.
+    """
+    own = source_of("HeadVer4", "GPTVer3", cells=cells, folder=folder)
+    own = re.sub(r"\n *### (BEGIN|END) SOLUTION", "", own)  # where the course's class stands in
+    above = "# The classes of your notebooks, and the course's where one isn't finished."
+    run = 'if __name__ == "__main__":\n    main(HeadVer4, GPTVer3)\n'
+    return f"{inspect.getsource(gpt)}\n\n{above}\n\n{own}\n\n{run}"
