@@ -292,10 +292,10 @@ def ladder(rungs, floors, title):
         fig, ax = plt.subplots(figsize=(7.2, 0.4 * len(rungs) + 1.6))
         places = range(len(rungs))
         ax.plot(list(rungs.values()), places, "o", markersize=9)
-        said, before = {}, None
-        for place, (name, value) in enumerate(rungs.items()):
-            said[name] = "the same number" if value == before else f"{value:.2f}"
-            ax.annotate(said[name], (value, place), xytext=(8, 0), textcoords="offset points", va="center")
+        before = None
+        for place, value in enumerate(rungs.values()):
+            said = "the same number" if value == before else f"{value:.2f}"
+            ax.annotate(said, (value, place), xytext=(8, 0), textcoords="offset points", va="center")
             if value == before:
                 ax.plot([value, value], [place - 1, place], color="C0")
             before = value
@@ -306,9 +306,10 @@ def ladder(rungs, floors, title):
         ax.set(ylim=(len(rungs) - 0.5, -0.5), xlabel="validation loss (nats per character)")
         fig.legend(loc="outside lower left", ncols=3, fontsize=10)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
-        words = [f"{name} {value}" for name, value in said.items()]
-        words += [f"{name} {value:.2f}" for name, value in floors.items()]
-        show(fig, f"{title}. Validation loss in nats per character: " + ", ".join(words) + ".")
+        words = [f"{name} {value:.2f}" for name, value in (rungs | floors).items()]
+        alike = sum(list(rungs.values()).count(value) > 1 for value in rungs.values())
+        last = f" {alike} rungs are the same number." if alike else ""
+        show(fig, f"{title}. Validation loss in nats per character: " + ", ".join(words) + f".{last}")
 
 
 def show(fig, alt):

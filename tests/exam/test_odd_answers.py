@@ -191,7 +191,7 @@ def test_few_calls_are_enough(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "old"), [("1-bigram", "        for _ in range(max_new"), ("5-self-attention", "        q, k, v = self")]
+    ("name", "old"), [("1-bigram", "        for _ in range(max_new"), ("5-self-attention", "        k, q, v = self")]
 )
 def test_three_seconds_a_call_are_no_fault(name, old):
     start = time.monotonic()
