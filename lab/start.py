@@ -135,7 +135,7 @@ def main(options):
             "--LabApp.news_url=None",
             f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
             f"--LabApp.workspaces_dir={WORKSPACES}",
-            f"--LabApp.default_url=/lab/tree/{work}/welcome.md",
+            f"--LabApp.default_url=/lab/tree/{work}/welcome.md?reset",  # without tabs whose kernels are empty
             *options,
         ]
     )

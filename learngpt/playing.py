@@ -1,4 +1,4 @@
-"""Things to play with in the notebooks: a picture that anybody sees, and controls for a person who sits at it.
+"""Things to play with: a picture that anybody sees, controls for a person; and questions to guess at.
 
 Each function shows its picture as it is without a touch. Where a person watches, ipywidgets' controls stand above it,
 and each change draws the picture anew in its place.
@@ -243,7 +243,7 @@ def positions(base=10000, length=64, embed_size=32):
     )
 
 
-def scores(wanted=(0.5, 0.5, 0.0, 0.0)):
+def scores(wanted):
     """Play with scores: which of them does softmax turn into the wanted weights?"""
 
     def show(typed):
@@ -255,7 +255,7 @@ def scores(wanted=(0.5, 0.5, 0.0, 0.0)):
         if len(yours) != len(wanted):
             raise ValueError(f"Type {len(wanted)} numbers; these are {len(yours)}.")
         apart = (yours - torch.tensor(wanted, dtype=torch.float64)).abs().max()
-        title = "Exactly the wanted weights" if apart == 0 else f"Not the wanted weights: {apart:.1g} apart"
+        title = "Exactly the wanted weights" if apart == 0 else f"Not the wanted weights: up to {apart:.5f} apart"
         groups = {"wanted": wanted, "softmax of\nyour scores": yours}
         return plots.bars_picture(groups, [str(place) for place in range(len(wanted))], title, "weight", "position", 1)
 
@@ -288,11 +288,22 @@ class guess:
             self.shown.update(Plain(self._said()))
 
     def compare(self, answer):
-        """Show which of the choices it was, once the guess is made."""
+        """Show which of the choices it was, once the guess is made.
+
+        Args:
+            answer: a choice, best computed from what was measured: written out, it would stand there to be read.
+        """
         self.answer = answer
         self.shown = display(Plain(self._said()), display_id=True)
 
     def _said(self):
+        if not watched():
+            return f"Answer: {self.answer}"
         if self.made is None:
-            return "Your guess is still open. Make it above; the answer comes here." if watched() else self.answer
+            return "Your guess is still open. Make it above; the answer comes here."
         return f"You guessed: {self.made}. {'So it is.' if self.made == self.answer else f'It is: {self.answer}.'}"
+
+
+def nearest(number, choices):
+    """The one of the choices, {choice: number}, whose number is nearest."""
+    return min(choices, key=lambda choice: abs(choices[choice] - number))

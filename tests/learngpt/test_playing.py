@@ -192,12 +192,12 @@ def test_the_title_follows_the_temperature(person, text, own, value, effect):
 
 
 def test_scores_are_weighed_as_they_are_typed(person):
-    playing.scores()
+    playing.scores((1 / 2, 1 / 2, 0, 0))
     typed = control(person[0], "your scores")
     for scores, said in (
         ("1, 1, -inf, -inf", "Exactly the wanted weights"),
         ("0 0 -∞ −∞", "Exactly the wanted weights"),
-        ("0, 0, -10, -10", "Not the wanted weights: 2e-05 apart"),
+        ("0, 0, -10, -10", "Not the wanted weights: up to 0.00002 apart"),
         ("0, 0", "these are 2"),
         ("a, b, c, d", "Type 4 numbers"),
     ):
@@ -218,7 +218,7 @@ def test_a_guess_waits_for_the_answer_and_the_answer_for_a_guess(person):
 
 def test_without_a_person_a_guess_shows_question_and_answer(screen):
     playing.guess("Who wins?", ["one", "eight"]).compare("one")
-    assert screen == ["Guess first: Who wins? one / eight", "one"]
+    assert screen == ["Guess first: Who wins? one / eight", "Answer: one"]
 
 
 def test_rungs_that_are_one_number_say_so(monkeypatch):
