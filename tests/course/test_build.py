@@ -117,3 +117,15 @@ def test_attached_pictures_are_those_of_img():
         attachments = read("source", name).cells[0].attachments
         picture = base64.b64decode(attachments[f"{name}.png"]["image/png"])
         assert picture == (ROOT / "img" / f"{name}.png").read_bytes()
+
+
+def test_key_query_and_value_are_listed_in_the_order_in_which_they_are_made():
+    listed = 0
+    for name in NAMES:
+        for cell in read("source", name).cells:
+            for paragraph in re.split(r"\n\n|\n(?=if|class|def)", cell.source):
+                places = [re.search(rf"\b{word}\b", paragraph) for word in ("key", "query", "value")]
+                if all(places):
+                    listed += 1
+                    assert [place.start() for place in places] == sorted(place.start() for place in places), paragraph
+    assert listed >= 3
