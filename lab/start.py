@@ -92,7 +92,11 @@ def welcome(assignment, newer):
 
 
 def main(options):
-    first = not any(WORKSPACES.glob("*"))
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options:
+        sys.exit(
+            "JupyterLab doesn't start for root, whose notebooks could change everything on this machine.\n"
+            "Run `make lab` as another user. If you do mean root: make lab LAB_OPTIONS=--allow-root"
+        )
     assignments = sorted(folder.name for folder in RELEASE.iterdir() if folder.is_dir())
     try:
         newer = bring()
@@ -119,7 +123,7 @@ def main(options):
         f"--ContentsManager.preferred_dir={ROOT / work}",
         f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
         f"--LabApp.workspaces_dir={WORKSPACES}",
-        f"--LabApp.default_url={f'/lab/tree/{work}/welcome.md' if first or newer else '/lab'}",
+        f"--LabApp.default_url=/lab/tree/{work}/welcome.md?reset",  # without tabs whose kernels are empty
         *options,
     )
 
@@ -130,6 +134,7 @@ def open_lab(*options):
 
     print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.")
     os.chdir(ROOT)  # where nbgrader_config.py is
+    os.environ.setdefault("PYTHONSTARTUP", str(ROOT / "lab" / "kernel.py"))
     sys.stdout.flush()
     jupyterlab(
         [

@@ -26,6 +26,9 @@ class NotThere(Exception):
     """Why a notebook doesn't give a class."""
 
 
+# What to do about a name that isn't there when a notebook is graded, or its class carried.
+REMEDY = "Such cells don't run when the notebook is graded. Put what you need of it into the cell of your class"
+
 _parts = {}  # class -> what it stands on, in order: (name, statement as text, None) or (name, None, carried class)
 _provided = None  # what a grader gives instead: the course's classes by their names
 
@@ -154,15 +157,18 @@ class _Cells:
         file: what the notebook is called.
         assignment: what the folder is called that it lies in.
         sources: of its code cells, as Python, by their place in the notebook.
+        shown: the places of those that only demonstrate. They don't run when the notebook is graded.
     """
 
     def __init__(self, file, cells, assignment=""):
         self.file, self.assignment = file, assignment
-        self.sources = {}
+        self.sources, self.shown = {}, set()
         for number, cell in enumerate(cells):
             if cell.get("cell_type") == "code":
                 source = "".join(cell.get("source", ""))
                 self.sources[number + 1] = TransformerManager().transform_cell(source)
+                if "demo" in cell.get("metadata", {}).get("tags", ()):
+                    self.shown.add(number + 1)
 
     @property
     def classes(self):
@@ -212,7 +218,7 @@ def _take(name, cells, folder, known, quotable=True):
         folder: where a class that it carries itself is looked for; None where all are in `known`.
         quotable: whether a traceback may quote the source.
     """
-    defined, broken, imported = {}, None, set()
+    defined, broken, imported, kept, shown = {}, None, set(), set(), set()
     for number, source in cells.sources.items():
         try:
             tree = ast.parse(source)
@@ -220,7 +226,8 @@ def _take(name, cells, folder, known, quotable=True):
             if f"class {name}" in source:
                 broken = f"yours in {cells.file} has a syntax error at line {error.lineno} of its cell"
             continue
-        for statement in tree.body:
+        (shown if number in cells.shown else kept).update(names_made(tree.body))
+        for statement in tree.body if number not in cells.shown else ():
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 imported |= set(_names_bound(statement, imported))
             for bound in _names_bound(statement, imported):
@@ -231,9 +238,14 @@ def _take(name, cells, folder, known, quotable=True):
     if any(isinstance(node, ast.Raise) and _raises_not_implemented(node) for node in ast.walk(defined[name][-1][0])):
         raise NotThere(f"yours in {cells.file} isn't finished")
 
+    needed = _needed(name, defined)
+    for missing in sorted(shown - kept):
+        if any(missing in names_read([statement]) for statement, _, _ in needed):
+            raise NotThere(f"yours in {cells.file} uses {missing} from a cell that only demonstrates. {REMEDY}")
+
     module = types.ModuleType(Path(cells.file).stem)
     parts = []
-    for statement, number, source in _needed(name, defined):
+    for statement, number, source in needed:
         carried = _carried_names(statement)
         if carried:
             classes = [_carry(each, folder, known) for each in carried]
@@ -312,7 +324,7 @@ def _needed(name, defined):
             return
         seen.add(wanted)
         for entry in defined[wanted]:
-            for needed in _globals_read(compile(ast.Module([entry[0]], []), "<needed>", "exec")):
+            for needed in names_read([entry[0]]):
                 visit(needed)
             if entry not in order:
                 order.append(entry)
@@ -321,8 +333,18 @@ def _needed(name, defined):
     return order
 
 
+def names_read(statements):
+    """The names that statements and the functions in them look up outside of themselves."""
+    return list(_globals_read(compile(ast.Module(statements, []), "<read>", "exec")))
+
+
+def names_made(statements):
+    """The names that statements give a value in the notebook."""
+    code = compile(ast.Module(statements, []), "<made>", "exec")
+    return {each.argval for each in dis.get_instructions(code) if each.opname in ("STORE_NAME", "STORE_GLOBAL")}
+
+
 def _globals_read(code):
-    """The names that a piece of code and the functions in it look up outside of themselves."""
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             yield instruction.argval

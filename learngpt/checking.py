@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import inspect
 import itertools
 import math
 import os
@@ -17,9 +18,12 @@ from pathlib import Path
 import torch
 from IPython import get_ipython
 
-from learngpt import plots
-from learngpt.advice import PACKAGE, advice, in_short, learners_lines
-from learngpt.evidence import lines
+from learngpt import evidence, plots
+from learngpt.advice import PACKAGE, advice, in_short, is_library, learners_lines
+from learngpt.carrying import REMEDY
+from learngpt.fresh import ABOVE
+from learngpt.noticing import Noticed
+from learngpt.showing import Plain
 
 ABOUT_SIZES = (RuntimeError, IndexError, ValueError, TypeError)
 CPU_SECONDS = 10  # for one call of the learner's code; the right ones take milliseconds
@@ -33,7 +37,7 @@ class CheckFailed(AssertionError):
         if os.environ.get("NBGRADER_EXECUTION") == "validate":  # whose dialog cuts off what is longer
             wrapped = (textwrap.wrap(line, 100, break_long_words=False) or [""] for line in message.split("\n"))
             message = "\n".join(part for parts in wrapped for part in parts)
-        return lines(message)
+        return evidence.lines(message)
 
 
 class NotYet(CheckFailed):
@@ -46,6 +50,7 @@ class NotYet(CheckFailed):
 
 
 _todos = {}  # name of a class that a learner writes -> number of its TODO
+_noticed = None  # what ran in this kernel, where a person may run its cells in any order
 
 
 def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
@@ -58,6 +63,7 @@ def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
     Args:
         todos: {class: number of the TODO that it is written for}, of one assignment.
     """
+    global _noticed
     _todos.update(todos)
     shell = get_ipython()
     if shell is None:
@@ -65,6 +71,10 @@ def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
     graded = bool(os.environ.get("NBGRADER_EXECUTION"))
     if graded:
         sys.stderr = sys.stdout
+    else:
+        _noticed = Noticed(shell, _todos)
+        shell.events.register("pre_run_cell", _say_what_is_behind)
+        shell.events.register("post_run_cell", _noticed.after)
     waiting = {}  # names that a cell would have given, had it not stopped at a TODO -> number of the TODO
 
     def explain(shell, kind, error, trace, tb_offset=None):
@@ -78,10 +88,41 @@ def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
             shell._showtraceback(type(short), short, shown)  # whoever reads the output finds the message as it is
         else:
             shown = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+            if isinstance(error, NameError) and _at_the_margin(trace):
+                shown = [*shown, f"Does a cell above make {error.name}? {ABOVE}"]
             shell._showtraceback(kind, error, shown)
         return shown
 
     shell.set_custom_exc((Exception,), explain)
+
+
+def _say_what_is_behind(info):
+    """Before a cell that uses a class: say so where the class isn't the one on screen."""
+    for name, why in _noticed.behind(info.raw_cell or "").items():
+        print(f"△ The cell under TODO {_todos[name]} {why}. What is checked is the version of {name} before it.")
+
+
+def passed(points):
+    """The last line of a graded cell: its points, if what was checked is what will be graded.
+
+    Raises:
+        CheckFailed: the class needs a name that isn't there when the notebook is graded.
+    """
+    if _noticed is None:
+        return evidence.passed(points)
+    source = _noticed.shell.user_ns["In"][-1]
+    if borrowed := _noticed.borrowed(source):
+        name, read, number = borrowed[0]
+        raise CheckFailed(
+            f"{name} uses {read} from cell [{number}], which only demonstrates.\n{REMEDY}, or write it out there."
+        )
+    if _noticed.behind(source):
+        return Plain(f"△ {points} points, but for the version before.")
+    if done := _noticed.all_passed(points):
+        total, after = done
+        then = f"Then go on with {after}." if after else "Then run `make check` in a terminal for the full grade."
+        print(f"All checks of this notebook have passed, {total} points. Well done.\nPress Validate. {then}")
+    return evidence.passed(points)
 
 
 def _not_yet(error, shell, waiting):
@@ -115,8 +156,19 @@ def not_written(error, what=""):
     todo = f"TODO {_todos[name]}" if name in _todos else "the TODO"
     where = f'{place} in the cell under "{todo}"' if name in _todos else "its cell"
     said = f"This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {where}."
-    calm = f"○ Not yet: this needs {todo}, {where}."
+    calm = f"○ Not yet: this needs {todo}, {where}.\n  Your code goes there in place of `raise NotImplementedError()`."
+    if code and _goes_on(code):
+        calm += " As it is, the lines below the raise are never reached."
     return NotYet(f"{what}: {said}" if what else said, todo, calm)
+
+
+def _goes_on(code):
+    """Whether lines stand below the `raise NotImplementedError()` of a function."""
+    with contextlib.suppress(OSError, SyntaxError, TypeError, ValueError):
+        [function] = ast.parse(textwrap.dedent(inspect.getsource(code))).body
+        raises = [isinstance(each, ast.Raise) for each in function.body]
+        return any(raises) and not raises[-1]
+    return False
 
 
 def _in_short(error):
@@ -124,6 +176,11 @@ def _in_short(error):
     if isinstance(error, CheckFailed):
         return error
     if isinstance(error, NameError) and error.name in _todos:
+        if why := _noticed and _noticed.left.get(error.name):
+            return CheckFailed(
+                f"{error.name} is not defined: the cell under TODO {_todos[error.name]} {why}, and there is no class "
+                "until it runs."
+            )
         return CheckFailed(
             f"{error.name} is not defined. Run the cell with your class first. It stands under "
             f'"TODO {_todos[error.name]}". Is it still called {error.name}?\n'
@@ -135,6 +192,12 @@ def _in_short(error):
         said.append("Does your class still have all that its cell was given with?")
         return CheckFailed("\n".join(said))
     return None
+
+
+def _at_the_margin(trace):
+    """Whether an error came up in a line of the cell itself, not in a function that it calls."""
+    [*_, (frame, _)] = traceback.walk_tb(trace)
+    return frame.f_code.co_name == "<module>" and not is_library(frame.f_code.co_filename)
 
 
 def _in_checks(file):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+# White on green, because no one green has enough contrast on JupyterLab's white and on its dark ground.
+LOOK = "background-color: #007a3d; color: white; font-weight: bold; padding: 1px 6px"
 FAILED, UNWRITTEN = "CheckFailed", "NotYet"  # the names of errors whose text is the whole message
 
 
@@ -16,7 +18,7 @@ class _Passed:
 
     def _repr_html_(self):
         unit = "point" if self.points == 1 else "points"
-        return f'<span style="color: #007a3d; font-weight: bold">✓ {self.points} {unit}</span>'
+        return f'<span style="{LOOK}">✓ {self.points} {unit}</span>'
 
 
 def passed(points):

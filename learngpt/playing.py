@@ -1,4 +1,4 @@
-"""Things to play with in the notebooks: a picture that anybody sees, and controls for a person who sits at it.
+"""Things to play with: a picture that anybody sees, controls for a person; and questions to guess at.
 
 Each function shows its picture as it is without a touch. Where a person watches, ipywidgets' controls stand above it,
 and each change draws the picture anew in its place.
@@ -13,7 +13,7 @@ from IPython.display import display
 
 from learngpt import plots
 from learngpt.instruments import sinusoids
-from learngpt.showing import Plain, watched
+from learngpt.showing import Plain, run_script, watched
 from learngpt.training import Sample
 
 
@@ -32,6 +32,7 @@ def _play(show, **controls):
     widgets = {name: make(ipywidgets, value) for name, (value, make) in controls.items()}
     display(ipywidgets.VBox(list(widgets.values())))
     handle = display(show(**start), display_id=True)
+    run_script(_NAMES)
 
     def again(change):
         try:
@@ -41,6 +42,21 @@ def _play(show, **controls):
 
     for widget in widgets.values():
         widget.observe(again, "value")
+
+
+# ipywidgets gives the handle of a slider no name, and its index as its value. A screen reader is to hear the label
+# beside it, and what stands behind it.
+_NAMES = """
+const name = () => document.querySelectorAll(".widget-hslider").forEach(row => {
+    const handle = row.querySelector(".noUi-handle"), readout = row.querySelector(".widget-readout");
+    if (!handle || handle.hasAttribute("aria-label")) return;
+    const say = () => handle.setAttribute("aria-valuetext", readout.textContent);
+    handle.setAttribute("aria-label", row.querySelector("label").textContent);
+    new MutationObserver(say).observe(readout, {childList: true, characterData: true, subtree: true});
+    say();
+});
+for (const milliseconds of [0, 300, 1000, 3000]) setTimeout(name, milliseconds);  // until the controls are drawn
+"""
 
 
 def _control(kind, description, **options):
@@ -94,7 +110,7 @@ def temperature(model, text, prompt=None, length=120):
         for _ in range(length):
             drawn = torch.multinomial(_next(model, ids, context, temperature), 1, generator=draws)
             ids = torch.cat((ids, drawn[None]), dim=1)
-        title = "A low temperature favours the likeliest character"
+        title = f"Temperature {temperature:.1f} {_effect(temperature)}"
         picture = plots.bars_picture(groups, text.decode(likeliest), title, "probability", "next character")
         return _Both(picture, Sample(text.decode(ids[0])))
 
@@ -105,6 +121,12 @@ def temperature(model, text, prompt=None, length=120):
         context=(model.block_size, _control("IntSlider", "context", min=1, max=model.block_size)),
         seed=(1, _control("IntSlider", "another draw", min=1, max=50)),
     )
+
+
+def _effect(temperature):
+    if round(temperature, 1) == 1:
+        return "leaves the probabilities as they are"
+    return "favours the likeliest character" if temperature < 1 else "brings the characters closer together"
 
 
 def _next(model, ids, context, temperature):
@@ -129,7 +151,7 @@ def attention(model, text, line):
     def show(line, place):
         _must_fit(line, model)
         place = min(place, len(line) - 1)
-        title = f"What {plots.visible(line[place])[0]} at position {place} looks at"
+        title = f"What {plots.spoken(line[place])[0]} at position {place} looks at"
         row = {"weight": weights(line)[place]}
         return plots.bars_picture(row, line, title, "weight", "character looked at", mark=place, top=1)
 
@@ -249,3 +271,70 @@ def positions(base=10000, length=64, embed_size=32):
         length=(length, _control("IntSlider", "positions", min=2, max=256)),
         embed_size=(embed_size, _control("IntSlider", "numbers each", min=2, max=64, step=2)),
     )
+
+
+def scores(wanted):
+    """Play with scores: which of them does softmax turn into the wanted weights?"""
+
+    def show(typed):
+        numbers = typed.replace("−", "-").replace("∞", "inf").replace(",", " ").split()
+        try:
+            yours = torch.tensor([float(number) for number in numbers], dtype=torch.float64).softmax(0)
+        except ValueError:
+            raise ValueError(f'Type {len(wanted)} numbers; minus infinity is "-inf".') from None
+        if len(yours) != len(wanted):
+            raise ValueError(f"Type {len(wanted)} numbers; these are {len(yours)}.")
+        apart = (yours - torch.tensor(wanted, dtype=torch.float64)).abs().max()
+        title = "Exactly the wanted weights" if apart == 0 else f"Not the wanted weights: up to {apart:.5f} apart"
+        groups = {"wanted": wanted, "softmax of\nyour scores": yours}
+        return plots.bars_picture(groups, [str(place) for place in range(len(wanted))], title, "weight", "position", 1)
+
+    _play(show, typed=(", ".join(["0"] * len(wanted)), _control("Text", "your scores")))
+
+
+class guess:
+    """A question to answer before the cells below show the answer: `compare` puts it beside the guess.
+
+    Args:
+        question: what is asked.
+        choices: what may be answered, in words.
+    """
+
+    def __init__(self, question, choices):
+        self.made = self.answer = None
+        self.asked = watched()  # now, because a click on a choice doesn't say whether a person sits there
+        if not self.asked:
+            display(Plain(f"Guess first: {question} {' / '.join(choices)}"))
+            return
+        import ipywidgets
+
+        look = {"layout": {"width": "auto"}, "style": {"description_width": "0"}}
+        choice = ipywidgets.RadioButtons(options=choices, index=None, **look)
+        choice.observe(self._take, "value")
+        display(ipywidgets.VBox([ipywidgets.Label(f"Guess first: {question}"), choice]))
+
+    def _take(self, change):
+        self.made = change.new
+        if self.answer is not None:
+            self.shown.update(Plain(self._said()))
+
+    def compare(self, answer):
+        """Show which of the choices it was, once the guess is made.
+
+        Args:
+            answer: a choice, best computed from what was measured: written out, it would stand there to be read.
+        """
+        self.answer = answer
+        self.shown = display(Plain(self._said()), display_id=True)
+
+    def _said(self):
+        if not self.asked:
+            return f"Answer: {self.answer}"
+        if self.made is None:
+            return "Your guess is still open. Make it above; the answer comes here."
+        return f"You guessed: {self.made}. {'So it is.' if self.made == self.answer else f'It is: {self.answer}.'}"
+
+
+def nearest(number, choices):
+    """The one of the choices, {choice: number}, whose number is nearest."""
+    return min(choices, key=lambda choice: abs(choices[choice] - number))

@@ -46,12 +46,16 @@ def _characters(file):
 
 def visible(chars):
     """A label for each character: a mark where there would be nothing to see, its code where no font has it."""
-    return [_MARKS.get(char) or "".join(map(_drawn, char)) for char in chars]
+    return ["".join(map(_drawn, label)) for label in spoken(chars)]
+
+
+def spoken(chars):
+    """A label for each character in alternative text, which needs no font: a mark or a code only for what is unseen."""
+    return [_MARKS.get(char) or (char if char.isprintable() else f"U+{ord(char):04X}") for char in chars]
 
 
 def _drawn(char):
-    known = any(ord(char) in _characters(file) for file in _fonts().values())
-    return char if known and char.isprintable() else f"U+{ord(char):04X}"
+    return char if any(ord(char) in _characters(file) for file in _fonts().values()) else f"U+{ord(char):04X}"
 
 
 def heatmap(matrix, title, rows=None, cols=None, row_name="position", col_name="position", values=False, **limits):
@@ -93,6 +97,7 @@ def heatmaps_picture(
     """The picture of `heatmaps`, not shown yet."""
     matrices = {name: torch.as_tensor(matrix).detach().float() for name, matrix in matrices.items()}
     everything = [matrix for name, matrix in matrices.items() if name != difference]
+    row_words, col_words = spoken(rows or ""), spoken(cols or "")
     rows, cols = visible(rows or ""), visible(cols or "")
     height, width = everything[0].shape
     with _styled() as plt:
@@ -115,7 +120,7 @@ def heatmaps_picture(
         if shared:
             fig.colorbar(common, ax=[ax for ax, name in zip(axes[0], matrices) if name != difference], shrink=0.9)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
-        parts = [_matrix_in_words(name, matrix, rows, cols) for name, matrix in matrices.items()]
+        parts = [_matrix_in_words(name, matrix, row_words, col_words) for name, matrix in matrices.items()]
         return render(fig, f"{title}. Rows: {row_name}, columns: {col_name}. " + " ".join(parts))
 
 
@@ -293,7 +298,7 @@ def bars_picture(groups, labels, title, ylabel, xlabel, top=None, mark=None):
         if mark is not None:
             ax.get_xticklabels()[mark].set(color="white", backgroundcolor="black")
         ax.set_ylim(0, top)
-        ax.set(title=title, ylabel=ylabel, xlabel=xlabel)
+        ax.set(title="".join(map(_drawn, title)), ylabel=ylabel, xlabel=xlabel)
         if len(groups) > 1:
             fig.legend(loc="outside right upper")
         return render(fig, f"{title}. {ylabel[0].upper()}{ylabel[1:]} by {xlabel}. " + " ".join(words))
@@ -305,8 +310,13 @@ def ladder(rungs, floors, title):
         fig, ax = plt.subplots(figsize=(7.2, 0.4 * len(rungs) + 1.6))
         places = range(len(rungs))
         ax.plot(list(rungs.values()), places, "o", markersize=9)
-        for place, value in zip(places, rungs.values()):
-            ax.annotate(f"{value:.2f}", (value, place), xytext=(8, 0), textcoords="offset points", va="center")
+        before = None
+        for place, value in enumerate(rungs.values()):
+            said = "the same number" if value == before else f"{value:.2f}"
+            ax.annotate(said, (value, place), xytext=(8, 0), textcoords="offset points", va="center")
+            if value == before:
+                ax.plot([value, value], [place - 1, place], color="C0")
+            before = value
         ax.margins(x=0.08)
         ax.grid(axis="y", color="#dddddd")
         ax.set_yticks(places, list(rungs))
@@ -315,7 +325,9 @@ def ladder(rungs, floors, title):
         fig.legend(loc="outside lower left", ncols=3, fontsize=10)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
         words = [f"{name} {value:.2f}" for name, value in (rungs | floors).items()]
-        show(fig, f"{title}. Validation loss in nats per character: " + ", ".join(words) + ".")
+        alike = sum(list(rungs.values()).count(value) > 1 for value in rungs.values())
+        last = f" {alike} rungs are the same number." if alike else ""
+        show(fig, f"{title}. Validation loss in nats per character: " + ", ".join(words) + f".{last}")
 
 
 def show(fig, alt):

@@ -10,6 +10,12 @@ class Plain(str):
         return str(self)
 
 
+def run_script(script):
+    """Run JavaScript in the page of the person who sits at the notebook; it shows nothing."""
+    if shell := get_ipython():
+        shell.display_pub.publish({"application/javascript": script, "text/plain": ""})
+
+
 def watched():
     """Whether a person sits at the notebook: only then can its kernel ask for input.
 

@@ -156,3 +156,8 @@ class _Progress(tqdm):
 
     def close(self):
         self.disable = True
+
+    def __exit__(self, kind, *error):
+        if kind and self.handle:  # a TODO that isn't written, or a mistake: no training began
+            self.handle.update(Plain(""))
+        return super().__exit__(kind, *error)

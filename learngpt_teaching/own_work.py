@@ -130,7 +130,9 @@ def _next(graded: list[Graded]) -> str:
                 return f"Next: {each.job.name}, “{title}” The message above says what was seen."
             if sign == "○":
                 return f"Next: {each.job.name}. Its TODO isn't written yet."
-    return "All points. Show somebody the text that your model writes."
+    if len(graded) == 1:
+        return f"All points of {graded[0].job.name}. Next: the notebook after it, or `make check` for all of them."
+    return "All points. Well done. Show somebody the text that your model writes."
 
 
 def unsaved(folder):

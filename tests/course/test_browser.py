@@ -175,6 +175,12 @@ def test_a_learner_at_work(page, tmp_path):
         passed = [first.output(check) for check in CHECKS]
         assert passed == ["✓ 4 points", "✓ 4 points", "✓ 4 points", "✓ 3 points"]
         first.output(CHECKS[-1], "4-checks-passed")
+        last = first.cell(CHECKS[-1]).locator(".jp-OutputArea").inner_text()
+        assert "Then go on with 2-averaging.ipynb." in last, "JupyterLab tells a kernel each cell's metadata"
+        first.cell("where = playing.guess").locator("input[type=radio]").first.check()
+        assert first.output("plots.losses", "4-guess") == "You guessed: ln V. It is: bigram."
+        handles = page.locator(".noUi-handle")
+        expect(handles.first).to_have_attribute("aria-label", "temperature", timeout=SLOW)
         first.output("plots.losses", "5-loss")
         picture = first.cell("plots.losses").locator("img")
         assert picture.evaluate("picture => picture.naturalWidth") > 300

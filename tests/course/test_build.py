@@ -130,3 +130,15 @@ def test_attached_pictures_are_those_of_img():
         for cell in read("source", name).cells:
             for file, kinds in cell.get("attachments", {}).items():
                 assert base64.b64decode(kinds["image/png"]) == (ROOT / "img" / file).read_bytes()
+
+
+def test_key_query_and_value_are_listed_in_the_order_in_which_they_are_made():
+    listed = 0
+    for name in NAMES:
+        for cell in read("source", name).cells:
+            for paragraph in re.split(r"\n\n|\n(?=if|class|def)", cell.source):
+                places = [re.search(rf"\b{word}\b", paragraph) for word in ("key", "query", "value")]
+                if all(places):
+                    listed += 1
+                    assert [place.start() for place in places] == sorted(place.start() for place in places), paragraph
+    assert listed >= 3

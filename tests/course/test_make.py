@@ -22,11 +22,13 @@ def clone(tmp_path):
     fake.mkdir(parents=True)
     (fake / "__init__.py").touch()
     (fake / "labapp.py").write_text("def main(options):\n    print('started:', *options)\n")
+    user = "import os\nos.geteuid = lambda: int(os.environ['USER_ID'])\n"
+    (clone / "fake" / "sitecustomize.py").write_text(user)
     return clone
 
 
-def make(clone, *arguments):
-    fake = {"PYTHONPATH": str(clone / "fake"), "JUPYTER_RUNTIME_DIR": str(clone / "runtime")}
+def make(clone, *arguments, user=1000):
+    fake = {"PYTHONPATH": str(clone / "fake"), "JUPYTER_RUNTIME_DIR": str(clone / "runtime"), "USER_ID": str(user)}
     return subprocess.run(["make", *arguments], cwd=clone, env=os.environ | fake, capture_output=True, text=True)
 
 
@@ -47,7 +49,7 @@ def change_release(clone, name, old, new):
 
 def test_lab_copies_the_notebooks_and_opens_the_welcome(clone):
     said = lab(clone, "LAB_OPTIONS=--no-browser")
-    assert "/lab/tree/work/week1/welcome.md --no-browser" in said
+    assert "/lab/tree/work/week1/welcome.md?reset --no-browser" in said
     assert notebooks(clone / "work" / "week1") == notebooks(clone / "release" / "week1")
 
 
@@ -75,8 +77,7 @@ def test_lab_never_overwrites_work(clone):
     work = clone / "work" / "week1"
     (work / "1-bigram.ipynb").write_text("mine")
     (work / "2-averaging.ipynb").unlink()
-    (clone / "work" / ".jupyterlab" / "default-37a8.jupyterlab-workspace").touch()
-    assert "default_url=/lab\n" in lab(clone)  # where the learner was
+    assert "default_url=/lab/tree/work/week1/welcome.md?reset\n" in lab(clone)
     assert (work / "1-bigram.ipynb").read_text() == "mine"
     assert (work / "2-averaging.ipynb").exists()
 
@@ -102,6 +103,13 @@ def test_a_newer_release_is_told_and_shown_and_the_work_stays(clone):
     assert "There is a newer" not in lab(clone)
     assert "know" in (work / "1-bigram.ipynb").read_text()
     assert not (changes / "1-bigram.md").exists()
+
+
+def test_root_is_told_what_to_type(clone):
+    done = make(clone, "lab", user=0)
+    assert done.returncode != 0
+    assert "make lab LAB_OPTIONS=--allow-root" in done.stderr
+    assert "started:" in make(clone, "lab", "LAB_OPTIONS=--allow-root", user=0).stdout
 
 
 def test_what_cannot_be_written_is_named(clone):

@@ -43,6 +43,15 @@ def test_unfinished_class_is_replaced_and_said_so(folder, capsys):
     assert "HeadVer1: the course's, because yours in 2-averaging.ipynb isn't finished" in capsys.readouterr().out
 
 
+def test_a_name_of_a_demonstration_is_not_carried(folder, capsys):
+    edit(folder / "1-bigram.ipynb", "print(text.content[:180])", "once, ever = 1, 2")
+    edit(folder / "1-bigram.ipynb", "for _ in range(max_new_tokens)", "for _ in range(max_new_tokens * once)")
+    carry("GPTVer1", folder=folder)
+    said = capsys.readouterr().out
+    assert "the course's, because yours in 1-bigram.ipynb uses once from a cell that only demonstrates." in said
+    assert "Put what you need of it into the cell of your class" in said
+
+
 def test_a_class_stands_on_the_one_carried_before(folder):
     shutil.copy(SOLVED / "2-averaging.ipynb", folder)
     edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")

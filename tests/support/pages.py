@@ -83,7 +83,7 @@ def autograded(harmless=False):
             ]
             cell.outputs = [new_output("error", ename="TypeError", evalue="no", traceback=lines)]
         elif cell.metadata.get("nbgrader", {}).get("grade"):
-            green = '<span style="color: #007a3d; font-weight: bold">✓ 4 points</span>'
+            green = '<span style="background-color: #007a3d; color: white; font-weight: bold">✓ 4 points</span>'
             cell.outputs = [new_output("execute_result", {"text/html": green, "text/plain": "4"})]
     picture = new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "row 3 puts 61 %"}})
     notebook.cells.append(new_code_cell("show()", outputs=[picture]))

@@ -49,7 +49,9 @@ def test_each_check_stands_at_the_top_with_its_points_and_message(course):
 
 def test_marks_pictures_and_folded_hints_are_still_to_be_seen(course):
     html = page(course, "harmless")
-    assert re.search(r'<span style="color: ?#007a3d; ?font-weight: ?bold;?">✓ 4 points</span>', html)
+    assert re.search(
+        r'<span style="background-color: ?#007a3d; ?color: ?white; ?font-weight: ?bold;?">✓ 4 points</span>', html
+    )
     assert f"data:image/png;base64,{PIXEL}" in html
     assert 'alt="row 3 puts 61 %"' in html
     assert "<details>" in html and "<summary>" in html

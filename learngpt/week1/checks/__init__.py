@@ -4,8 +4,7 @@ Each function takes a learner's class and sizes or data to try it on. It returns
 should, and raises CheckFailed with an explanation if it doesn't. The last line of a graded cell is `passed(points)`.
 """
 
-from learngpt.checking import CheckFailed, set_up_notebook
-from learngpt.evidence import passed
+from learngpt.checking import CheckFailed, passed, set_up_notebook
 from learngpt.week1 import TODOS
 from learngpt.week1.checks.attention import (
     attention_ignores_the_order_of_the_past,

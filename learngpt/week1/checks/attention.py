@@ -172,7 +172,7 @@ def attention_rows_sum_to_one(Head, B=2, T=5, C=8, block_size=5, seed=0):
 
 
 def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
-    """With q, k and v drawn from a standard normal (`debug=True`), the variance of the scaled scores is 1.
+    """With k, q and v drawn from a standard normal (`debug=True`), the variance of the scaled scores is 1.
 
     The tolerance of 0.1 is more than twenty standard deviations at these sizes.
     """
@@ -240,7 +240,7 @@ def _depends_on_what_debug_draws(ran):
         outputs.append(ran.call(x, debug=True))
     if not agree(*outputs).all():
         change = (outputs[0] - outputs[1]).abs().max().item()
-        cause = ran.cause() or "query(x), key(x) or value(x) is used. Use the q, k and v that `if debug:` drew."
+        cause = ran.cause() or "key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew."
         raise CheckFailed(
             f"With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.\n"
             f"Likely cause: {cause}"
