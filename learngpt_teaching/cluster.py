@@ -89,10 +89,10 @@ def _connect(scheduler: str, tls: Path | None) -> Client:
 def _grade_there(course: Course, job: Job, contain: bool, limits: dict[str, int], seed: int | None) -> Result:
     """What a worker does."""
     where = warmed(contain, tuple(course.modules))
-    if course.key(job.name) not in _controlled:
-        control(course, job.name, where, limits)
-        _controlled.add(course.key(job.name))
     result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, Budget(limits), seed)
     if not result.keep:  # the machine was at fault: once more
         result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, Budget(limits), seed)
+    if result.denied and course.key(job.name) not in _controlled:
+        control(course, job.name, where, limits)
+        _controlled.add(course.key(job.name))
     return result

@@ -62,6 +62,12 @@ class Result:
     def points(self) -> float:
         return sum(outcome.points for outcome in self.checks.values())
 
+    @property
+    def denied(self) -> bool:
+        """Whether an exam was sat, and points were lost."""
+        sat = self.verdict in (GRADED, DIFFERS)
+        return sat and any(outcome.points < outcome.possible for outcome in self.checks.values())
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 

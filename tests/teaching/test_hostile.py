@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import shutil
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 
 from learngpt_teaching.course import Course
 from learngpt_teaching.engine.rebuilding import Unreadable, grade_id_of, is_own, read, rebuild
-from learngpt_teaching.engine.running import grade_notebook
-from learngpt_teaching.engine.sandbox import LIMITS, Warmed
+from learngpt_teaching.engine.running import control, grade_notebook
+from learngpt_teaching.engine.sandbox import LIMITS, Broken, Warmed
 from learngpt_teaching.results import Result
 from learngpt_teaching.submissions import jobs
 from tests.hostile import Submission
@@ -146,6 +147,17 @@ def test_two_kernels_find_no_way_to_each_other(warmed, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         for said in pool.map(outputs, pair):
             assert "REACHED" not in said, said
+
+
+def test_the_courses_own_answers_are_tried_the_same_way(warmed, tmp_path):
+    control(COURSE, NAME, warmed, SHORT)
+    folder = shutil.copytree(ROOT / "source" / "week1", tmp_path / "source" / "week1")
+    path = folder / f"{NAME}.ipynb"
+    wrong = path.read_text().replace('float(\\"-inf\\")', "-5.0")
+    assert wrong != path.read_text()
+    path.write_text(wrong)
+    with pytest.raises(Broken, match="own answers fail its exam here, in head_v3_equals_the_loops"):
+        control(Course(folder), NAME, warmed, SHORT)
 
 
 def test_without_bubblewrap_grading_refuses(monkeypatch):

@@ -15,8 +15,8 @@ from learngpt_teaching import course as course_module
 from learngpt_teaching.course import Course, CourseError
 from learngpt_teaching.engine import sandbox as sandbox_module
 from learngpt_teaching.engine.running import Budget
-from learngpt_teaching.engine.sandbox import LIMITS, printable
-from learngpt_teaching.results import Kept, Result
+from learngpt_teaching.engine.sandbox import LIMITS, Broken, printable
+from learngpt_teaching.results import Kept, Outcome, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job
 from tests.support import ROOT, SOURCE
@@ -120,6 +120,31 @@ def test_what_an_empty_budget_left_undone_is_not_kept(tmp_path, monkeypatch):
 def test_nothing_of_a_students_moves_the_cursor_of_a_terminal():
     assert printable("\x1b[2J\x1b]0;title\x07\nforged line\r" + "x" * 1000).startswith("[2J ]0;title forged line x")
     assert len(printable("x" * 1000)) == 300
+
+
+def test_no_point_is_lost_where_the_courses_own_answers_fail(tmp_path, monkeypatch):
+    course = Course(SOURCE)
+    name = min(course.notebooks)
+    possible = course.notebooks[name].possible
+
+    def fails(*arguments):
+        raise Broken("The course's own answers fail.")
+
+    monkeypatch.setattr(autograding, "warmed", lambda *arguments: None)
+    monkeypatch.setattr(autograding, "control", fails)
+    for lost in (0, 1):
+        checks = {grade_id: Outcome(points - lost, points) for grade_id, points in possible.items()}
+        result = Result(course.notebooks[name].node, checks=checks)
+        monkeypatch.setattr(autograding, "grade_notebook", lambda *arguments, result=result: result)
+        grader = autograding.Grader(course, Kept(tmp_path), StudentCode())
+        future = grader.begin(Job(name, [], "", "", (), f"key{lost}"), Budget(LIMITS))
+        if lost:
+            with pytest.raises(Broken, match="own answers fail"):
+                future.result()
+        else:
+            assert future.result() is result
+        grader.close()
+    assert [path.stem for path in tmp_path.glob("*.json")] == ["key0"]
 
 
 def test_gradebooks_of_one_database_share_an_engine(tmp_path):
