@@ -5,7 +5,6 @@ import glob
 import hashlib
 import logging
 import os
-import sys
 import time
 import warnings
 from collections import Counter
@@ -23,7 +22,7 @@ from traitlets import Bool, Unicode, default
 from learngpt_teaching.autograding import Grader, course_of, kept_in, noted, share_engine, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable, stop_at_once
 from learngpt_teaching.exchange import open_to_others
 from learngpt_teaching.report import report_folder, write_report
 from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, UNREADABLE, Result
@@ -117,7 +116,7 @@ class GradeClass(NbGrader):
         except (NoContainment, Broken, CourseError) as error:
             self.fail("%s", error)
         except KeyboardInterrupt:
-            sys.exit("\nStopped. What was graded is kept; the same command goes on from here.")
+            stop_at_once("Stopped. What was graded is kept; the same command goes on from here.")
         report.notes[:0] = self.notes
         print(report)
         folder = report_folder(self.coursedir, self.coursedir.assignment_id)

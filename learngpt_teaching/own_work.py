@@ -22,7 +22,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from learngpt_teaching.autograding import Grader
 from learngpt_teaching.course import Course, CourseError, marks
 from learngpt_teaching.engine.running import Budget
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, stop_at_once
 from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
 from learngpt_teaching.results import Outcome, Result
 from learngpt_teaching.settings import StudentCode
@@ -190,6 +190,8 @@ def main() -> None:
         graded = grade(folder, asked.notebook or "*")
     except (FileNotFoundError, CourseError, NoContainment, Broken) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        stop_at_once("Stopped. Your notebooks are as they were.")
     _print(graded)
     page = write_pages(graded, folder.with_name(f"{folder.name}-feedback"))
     print(f"The same as a page, with your notebooks as they were graded: {page}")

@@ -18,9 +18,11 @@ RELEASE = ROOT / "release" / "week1"
 @pytest.fixture
 def folder(tmp_path):
     """A learner's folder with a solved first notebook and an untouched second one."""
-    shutil.copy(SOLVED / "1-bigram.ipynb", tmp_path)
-    shutil.copy(RELEASE / "2-averaging.ipynb", tmp_path)
-    return tmp_path
+    folder = tmp_path / "work" / "week1"  # `carry` looks into the folders beside it, too
+    folder.mkdir(parents=True)
+    shutil.copy(SOLVED / "1-bigram.ipynb", folder)
+    shutil.copy(RELEASE / "2-averaging.ipynb", folder)
+    return folder
 
 
 def edit(path, old, new):

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -167,34 +168,28 @@ def test_grading_here_opens_no_port(tmp_path):
 
 
 @pytest.fixture
-def postgres(tmp_path):
+def postgres():
     """The address of a PostgreSQL server of its own, which listens on no network."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    folder = tmp_path / "postgres"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # not below pytest's own, which are closed to other users
     user = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         owner = pwd.getpwnam("postgres")
         user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        for parent in [tmp_path, *tmp_path.parents][:4]:  # as far as pytest's own folders go
-            parent.chmod(0o755)
-    sockets = Path("/tmp") / f"pg-{os.getpid()}"
-    sockets.mkdir(mode=0o777)
-    sockets.chmod(0o777)
 
     def call(program, *arguments):
         subprocess.run([programs[-1] / program, *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL, **user)
 
     data = folder / "data"
     call("initdb", "-D", data, "-A", "trust", "-U", "postgres")
-    call("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {sockets} -c listen_addresses=", "start")
+    call("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {folder} -c listen_addresses=", "start")
     try:
-        call("createdb", "-h", sockets, "-U", "postgres", "gradebook")
-        yield f"postgresql+psycopg://postgres@/gradebook?host={sockets}"
+        call("createdb", "-h", folder, "-U", "postgres", "gradebook")
+        yield f"postgresql+psycopg://postgres@/gradebook?host={folder}"
     finally:
         call("pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(sockets)
+        shutil.rmtree(folder)
 
 
 @needs_program("/usr/lib/postgresql/*/bin/postgres", "postgresql")

@@ -74,6 +74,7 @@ def test_the_variance_is_1_for_any_seed():
 @pytest.mark.parametrize("capability", OTHER_PROCESSORS)
 def test_answers_get_the_same_verdicts_on_other_processors(capability):
     command = [sys.executable, "-m", "pytest", "-q", "tests/week1/test_answers.py"]
+    command += [] if "SEEDS" in os.environ else ["-k", "right"]  # the wrong ones, too, where there is time
     environment = os.environ | {"ATEN_CPU_CAPABILITY": capability}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:]
