@@ -31,8 +31,10 @@ def _styled():
 
 @functools.cache
 def _fonts():
-    """Those of the fonts that are there: matplotlib warns of any other on stderr. A letter is drawn by the first that
-    has it, so that a picture without Hangul is the same with and without the course's own font."""
+    """Those of the fonts that are there: matplotlib warns of any other on stderr.
+
+    A letter is drawn by the first that has it, so that a picture without Hangul looks as without the course's own font.
+    """
     from matplotlib import font_manager
 
     font_manager.fontManager.addfont(_HANGUL)
