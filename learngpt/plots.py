@@ -12,7 +12,8 @@ from IPython.display import display
 
 STYLE = str(Path(__file__).with_name("learngpt.mplstyle"))
 _MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
-# Fonts with Korean, Japanese and Chinese letters, as the usual systems have them. matplotlib brings DejaVu Sans along.
+# The course brings Hangul along, matplotlib DejaVu Sans. Other letters come from the fonts that the usual systems have.
+_HANGUL = Path(__file__).with_name("fonts") / "hangul.ttf"
 _FONTS = (
     *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans KR", "NanumGothic", "Malgun Gothic"),
     *("Apple SD Gothic Neo", "AppleGothic", "Microsoft YaHei", "PingFang SC", "Yu Gothic", "Arial Unicode MS"),
@@ -30,11 +31,15 @@ def _styled():
 
 @functools.cache
 def _fonts():
-    """Those of the fonts that are there: matplotlib warns of any other on stderr."""
+    """Those of the fonts that are there: matplotlib warns of any other on stderr.
+
+    A letter is drawn by the first that has it, so that a picture without Hangul looks as without the course's own font.
+    """
     from matplotlib import font_manager
 
+    font_manager.fontManager.addfont(_HANGUL)
     there = {font.name: font.fname for font in font_manager.fontManager.ttflist}
-    return {name: there[name] for name in ("DejaVu Sans", *_FONTS) if name in there}
+    return {name: there[name] for name in ("DejaVu Sans", "learnGPT Hangul", *_FONTS) if name in there}
 
 
 @functools.cache

@@ -92,6 +92,7 @@ def test_a_wheel_holds_what_a_notebook_imports_and_the_data_alone(tmp_path):
     [wheel] = tmp_path.glob("learngpt-*.whl")
     files = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in files} == {"learngpt", f"learngpt-{project()['version']}.dist-info"}
+    assert {"learngpt/fonts/hangul.ttf", "learngpt/fonts/OFL.txt", "learngpt/fonts/README.md"} <= set(files)
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
     subprocess.run(install, check=True)

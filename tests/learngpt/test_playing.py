@@ -1,13 +1,8 @@
 """Things to play with: a still picture for all, and controls for a person."""
 
-import warnings
-
 import ipywidgets
 import pytest
 import torch
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
-from matplotlib import font_manager
 
 from learngpt import Text, load_text, playing, plots, training
 from learngpt.instruments import looks_at
@@ -150,50 +145,6 @@ def test_stop_keeps_the_model(person, text, own, monkeypatch):
     history = train(model, text, steps=20, windows=2)
     assert history.stopped and len(history.losses) == 3
     assert not torch.equal(before, model.token_embedding_table.weight)
-
-
-@pytest.fixture
-def fonts(monkeypatch, request):
-    """matplotlib knows DejaVu Sans alone, as on a machine without Korean letters; also a font with "가", if asked."""
-    manager = font_manager.fontManager
-    monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font.name == "DejaVu Sans"])
-    if request.param == "korean":
-        manager.addfont(korean_font(request.getfixturevalue("tmp_path")))
-    plots._fonts.cache_clear()
-    yield
-    plots._fonts.cache_clear()
-    manager._findfont_cached.cache_clear()
-
-
-def korean_font(folder):
-    """A font by the name of a usual one that has the letter "가", drawn as a square, and no other."""
-    square = TTGlyphPen(None)
-    square.moveTo((0, 0))
-    for corner in ((0, 900), (900, 900), (900, 0)):
-        square.lineTo(corner)
-    square.closePath()
-    font = FontBuilder(1000)
-    font.setupGlyphOrder([".notdef", "ga"])
-    font.setupCharacterMap({ord("가"): "ga"})
-    font.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "ga": square.glyph()})
-    font.setupHorizontalMetrics({".notdef": (1000, 0), "ga": (1000, 0)})
-    font.setupHorizontalHeader(ascent=900, descent=-100)
-    font.setupNameTable({"familyName": "NanumGothic", "styleName": "Regular"})
-    font.setupOS2()
-    font.setupPost()
-    font.save(folder / "korean.ttf")
-    return folder / "korean.ttf"
-
-
-@pytest.mark.parametrize(
-    ("fonts", "labels"), [("korean", ["가", "a", "↵"]), ("none", ["U+AC00", "a", "↵"])], indirect=["fonts"]
-)
-def test_letters_of_any_script_draw_without_a_warning(fonts, labels):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        picture = plots.heatmaps_picture({"": torch.eye(4)}, "Letters", rows="가 \n𓀀", cols="가 \n𓀀")
-    assert "'가'" in picture.alt, "alternative text needs no font"
-    assert plots.visible("가a\n") == labels
 
 
 def test_pictures_say_what_they_show_where_quotes_and_lines_would_break_it():
