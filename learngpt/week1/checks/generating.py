@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from learngpt.checking import CheckFailed, brief, run, seeded
+from learngpt.checking import CheckFailed, brief, check, run, seeded
 from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
@@ -94,6 +94,7 @@ def _cause_of_shape(out, idx, new):
     return ""
 
 
+@check
 def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
     """The context stays as it is, and exactly `new` tokens of the vocabulary follow it."""
     model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, block_size)
@@ -106,6 +107,7 @@ def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
         )
 
 
+@check
 def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     """The next token is drawn from the softmax of the logits of the last position, for each example on its own.
 
@@ -374,6 +376,7 @@ def _watched(GPT, vocab_size, block_size):
     return shown, run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
 
 
+@check
 def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
     """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
     shown, model = _watched(GPT, vocab_size, block_size)
@@ -425,6 +428,7 @@ def _not_shown(shown, out, step, block_size):
     return f"{said}\nLikely cause: {cause}"
 
 
+@check
 def generate_writes_likelier_text(GPT, text, steps=80, length=300, seed=0):
     """After a short training the model writes likelier text than before, by the pairs counted in the real one."""
     counts = text.pair_counts() + 0.1

@@ -223,7 +223,7 @@ def in_the_embeddings(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("a fresh nn.Embedding in each call", ADDS, "something is drawn at random")
+@wrong("a fresh nn.Embedding in each call", ADDS, "a new nn.Embedding is made in each call")
 def own_embedding(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx)
@@ -278,7 +278,7 @@ def sizes_swapped(self, idx):
     return self.lm_head(self.head(x + self.pos_encodings(x.shape[-1], self.block_size)[: idx.shape[1]]))
 
 
-@wrong("joins in place of adding", APART, "To add them, write a + b")
+@wrong("joins in place of adding", APART, "torch.cat joins the codes")
 def joins(self, idx):
     x = self.token_embedding_table(idx)
     codes = self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]].expand_as(x)

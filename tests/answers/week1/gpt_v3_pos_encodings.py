@@ -156,7 +156,7 @@ def random_codes(block_size, embed_size):
     return torch.randn(block_size, embed_size)
 
 
-@wrong("sines of different frequencies without cosines", DISTANCES, "And another one: columns 1, 3, 5 are sines")
+@wrong("sines of different frequencies without cosines", DISTANCES, "A second cause: columns 1, 3, 5 are sines")
 def sines_of_many_frequencies(block_size, embed_size):
     return torch.sin(torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size) / embed_size))
 
@@ -330,7 +330,7 @@ def uses_self(block_size, embed_size):
     return positions
 
 
-@wrong("halves, and another base", VASWANI, "And another one: all sines stand left")
+@wrong("halves, and another base", VASWANI, "A second cause: all sines stand left")
 def halves_and_base(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 500 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.cat((angles.sin(), angles.cos()), 1)

@@ -276,7 +276,7 @@ def first_and_last(x, B, T, C):
     return out
 
 
-@wrong("later rows weigh more", MEANS, "takes [0.333, 0.667, 0, 0]")
+@wrong("later rows weigh more", MEANS, "is 0.333 × row 0 + 0.667 × row 1")
 def weighs_by_place(x, B, T, C):
     out = torch.zeros(B, T, C)
     for b in range(B):
@@ -333,7 +333,7 @@ def bounds_swapped(x, B, T, C):
     return out
 
 
-@wrong("rounds the means", MEANS, "of them; expected")
+@wrong("rounds the means", MEANS, "rounded, to 1 decimals")
 def rounded(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(B):
@@ -396,7 +396,7 @@ def returns_in_the_loop(x, B, T, C):
     return out
 
 
-@wrong("the wrong rows, and no division", MEANS, "And another one: the rows were added up")
+@wrong("the wrong rows, and no division", MEANS, "A second cause: the rows were added up")
 def two_at_once(x, B, T, C):
     return x.flip(1).cumsum(1).flip(1)
 

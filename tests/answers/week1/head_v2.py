@@ -207,7 +207,7 @@ def one_long_text(x, B, T, C):
     return (w @ x.reshape(T, B * C)).reshape(B, T, C)
 
 
-@wrong("bfloat16 weights", EQUAL, "something was rounded, or float16")
+@wrong("bfloat16 weights", EQUAL, "something was rounded, or was float16")
 def low_precision(x, B, T, C):
     w = torch.tril(torch.ones(T, T)).bfloat16()
     w = w / w.sum(1, keepdim=True)
@@ -241,7 +241,7 @@ def triangle_of_64(x, B, T, C):
     return weights / weights.sum(1, keepdim=True) @ x
 
 
-@wrong("a triangle of C", EQUAL, "it takes x only where T and C are equal")
+@wrong("a triangle of C", EQUAL, "it works only where T and C are equal")
 def triangle_of_channels(x, B, T, C):
     weights = torch.tril(torch.ones(C, C))
     return weights / weights.sum(1, keepdim=True) @ x

@@ -31,7 +31,7 @@ def zero_for_the_future(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("-10 instead of -inf", FUTURE, "the mask value isn't small enough")
+@wrong("-10 instead of -inf", FUTURE, "the future got the score -10")
 def small_mask(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -10)
     self.wei = F.softmax(scores, dim=-1)
@@ -59,7 +59,7 @@ def masks_the_diagonal(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("softmax down the columns", ROWS, "It must run along each row")
+@wrong("softmax down the columns", ROWS, "It should run along each row")
 def softmax_over_columns(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=0)
@@ -110,7 +110,7 @@ def softmax_of_the_triangle(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("masked_fill without keeping its result", FUTURE, "the future isn't masked")
+@wrong("masked_fill without keeping its result", FUTURE, "the result of `scores.masked_fill(...)` isn't kept")
 def result_of_masked_fill_lost(self, x, B, T, C):
     scores = torch.zeros(T, T)
     scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
@@ -185,7 +185,7 @@ def hides_itself(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("-50 instead of -inf", FUTURE, "the mask value isn't small enough")
+@wrong("-50 instead of -inf", FUTURE, "the future got the score -50")
 def tiny_weights(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -50)
     self.wei = F.softmax(scores, -1)
@@ -279,7 +279,7 @@ def weights_on_the_class(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("keeps the scores, weighs with softmax of them", FUTURE, "the output is right")
+@wrong("keeps the scores, weighs with softmax of them", FUTURE, "self.wei holds the masked scores")
 def keeps_too_early(self, x, B, T, C):
     self.wei = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
     return self.wei.softmax(-1) @ x

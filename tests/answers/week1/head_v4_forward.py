@@ -199,7 +199,7 @@ def mask_after_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("softmax down the columns", ROWS, "It must run along each row")
+@wrong("softmax down the columns", ROWS, "It should run along each row")
 def softmax_over_columns(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -543,7 +543,7 @@ def log_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "And another one: softmax ran over the rows")
+@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "A second cause: softmax ran down the columns")
 def two_that_nearly_cancel(self, x, q, k, v, B, T, C):
     scores = k @ q.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -750,7 +750,7 @@ def inside_of_the_if(self, x, q, k, v, debug, B, T, C):
         return self.wei @ v
 
 
-@wrong("no scaling and no mask", FUTURE, "And another one: the future isn't masked")
+@wrong("no scaling and no mask", FUTURE, "A second cause: the future isn't masked")
 def neither_scale_nor_mask(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     self.var = scores.var()
