@@ -243,10 +243,10 @@ def _why_softmax_is_nan(scores, dim):
     mask = hidden.flatten(0, -3)[0] if hidden.dim() > 2 else hidden
     square = torch.ones_like(mask)
     for words, seen in (
-        ("The mask hides everything: no position may be looked at.", square),
-        ("The past is hidden, and position t with it. It is the future that gets -inf.", square.tril()),
-        ("The past is hidden. It is the future that gets -inf.", square.tril(-1)),
-        ("Position t itself is hidden with the future. It must see itself.", square.triu()),
+        ("The mask hides everything.", square),
+        ("The past was masked instead of the future, position t with it.", square.tril()),
+        ("The past was masked instead of the future.", square.tril(-1)),
+        ("Position t itself is masked too; it must see itself.", square.triu()),
     ):
         if torch.equal(mask, seen):
             said += f" {words}"
@@ -321,13 +321,6 @@ def of_what_met(name, tensors):
         without = tuple(size for size in shape if size != 1)
         if 1 in shape[:-1] and without != shape and _fits(without, other):
             return said + f"Without the dimension of size 1 it fits: {without} goes behind {other} as it is."
-    if len(small) > 1 and len(small) < len(large):
-        for at in range(1, len(small) + 1):
-            if _fits((*small[:at], 1, *small[at:]), large) and small[0] == large[0]:
-                return (
-                    said
-                    + f"{small} has no dimension of size 1 where {large} has its dimension {at}: [:, None] makes one."
-                )
     return ""
 
 
@@ -773,6 +766,10 @@ def _product(place, text):
     if place.node is not None and re.search(r"\b(cat|concat|hstack)\(", ast.unparse(place.node)):
         return "torch.cat lays two things side by side, which makes them longer. To add them, write a + b."
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
+    sides = [place.value(side) for side in (node.left, node.right)] if isinstance(node, ast.BinOp) else []
+    fit = all(isinstance(side, torch.Tensor) and side.dim() > 1 for side in sides) and len(sides) == 2
+    if fit and sides[0].shape[-1] == sides[1].shape[-2]:
+        node = None  # it isn't this product that stopped, but what comes after it
     if node is None or not isinstance(node.op, ast.MatMult):
         sizes = re.search(r"\(\d+x(\d+) and (\d+)x\d+\)", text)
         return f"A layer that takes rows of {sizes[2]} numbers was given rows of {sizes[1]}." if sizes else general

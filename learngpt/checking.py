@@ -356,7 +356,12 @@ def cause_of_shape(yours, expected):
         return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
     if yours[1:] == expected:
         return "there is a dimension too many in front. One result serves all examples."
-    if 1 in yours[1:-1] and 1 not in expected and math.prod(yours) == math.prod(expected):
+    if (
+        len(yours) > len(expected)
+        and 1 in yours[1:-1]
+        and 1 not in expected
+        and math.prod(yours) == math.prod(expected)
+    ):
         return "there is a dimension of size 1 too many. Where does it come from, keepdim=True, [:, None] or a stack?"
     if len(expected) == 3 and yours == (expected[0] * expected[1], expected[2]):
         return "examples and positions were made one dimension. Give the result the shape (B, T, C) back."

@@ -88,8 +88,9 @@ class _Run:
         is_no_stage(wei, stages)
         wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
-            cause = self.cause()
-            said = f"Likely cause: {cause}" if cause else where_nan_begins(self.head, self.x)
+            begins = where_nan_begins(self.head, self.x)
+            cause = self.cause() if not begins or "softmax" in begins.split("\n")[0] else None
+            said = f"Likely cause: {cause}" if cause else begins
             raise CheckFailed(f"self.wei has nan, expected weights.\n{said}")
         return wei
 

@@ -149,7 +149,7 @@ def _explained(Head, x, out):
     if not agree(again, out).all():
         return {"cause": "something is drawn at random: the same x gave another output when asked again."}
     wei = getattr(head, "wei", None)
-    if probed.isnan().all():
+    if probed.isnan().all() or (isinstance(wei, torch.Tensor) and wei.isnan().any()):
         return {"otherwise": where_nan_begins(Head(), probe)}
     if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
         return {"cause": cause}
@@ -211,9 +211,12 @@ def _of_numbers(Head, T=4, C=3):
     edited = one.clone()
     edited[..., 1:] += 1
     with contextlib.suppress(Exception):
-        out, twice = Head()(one.clone()), Head()(2 * one)
+        out, twice, nothing = Head()(one.clone()), Head()(2 * one), Head()(0 * one)
         if agree(twice, 2 * out).all() and agree(Head()(one + two), out + Head()(two.clone())).all():
             return ""
+        if nothing.isfinite().all() and (nothing.abs() > 1e-4).any():
+            value = nothing[nothing.abs() > 1e-4][0]
+            return f"An x that is 0 everywhere gives {value:.3g}, and its mean is 0. Is something added to the mean?"
         if agree(twice, out).all():
             return (
                 "Twice the x gives the same output, and the mean would be twice as large: x is divided by something "

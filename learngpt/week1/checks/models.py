@@ -34,10 +34,10 @@ class BentMeanHead:
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
         if not isinstance(x, torch.Tensor) or x.dim() != 3:
             shape = f"a tensor of shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
-            raise CheckFailed(
-                f"The head was given {shape}; it takes embeddings, (B, T, C).\n"
-                "idx goes into token_embedding_table first, and what comes out of that into the head."
-            )
+            said = f"The head was given {shape}; it takes embeddings, (B, T, C)."
+            if not isinstance(x, torch.Tensor) or x.dim() < 3:
+                said += "\nidx goes into token_embedding_table first, and what comes out of that into the head."
+            raise CheckFailed(said)
         if self.stages is not None:
             self.stages["into the head"] = x.detach().clone()
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
@@ -220,6 +220,8 @@ def where_it_parts(model, idx, out, x, stages):
             cause = cause_of_shape(tuple(yours.shape), (B, T, C))
             if tuple(yours.shape) == (1, B * T, C):
                 cause = "the examples were joined to one long text, so they see each other. The head takes (B, T, C)."
+            if tuple(yours.shape) == (B * T, 1, C):
+                cause = "each position was made a text of its own, so none sees its past. The head takes (B, T, C)."
             return f"{said}\nLikely cause: {cause}" if cause else said
         if words_of_factor := times(yours, right):
             return f"{words} isn't what it should be: {words_of_factor}"
@@ -232,6 +234,11 @@ def where_it_parts(model, idx, out, x, stages):
     factor = (out / model.lm_head(model.head(x))).flatten()
     if agree(factor, factor[:1]).all():
         return f"Likely cause: the logits are multiplied by {factor[0]:.4g} behind lm_head."
+    shift = out - model.lm_head(model.head(x))
+    if agree(shift, shift[..., :1].expand_as(shift)).all():
+        return (
+            "Likely cause: a number was added to all logits of a position, or taken away. Logits are the raw numbers."
+        )
     return "What goes into lm_head is right; what comes back isn't what lm_head gives. What is done after it?"
 
 

@@ -415,9 +415,10 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
                 )
             out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
         except CheckFailed as failed:
-            stopped = failed
+            met = _what_codes_meet(new(), asked, idx) if asked else ""
+            stopped = CheckFailed(f"{failed}\n{met}") if met and met not in str(failed) else failed
         else:
-            return out, model, table, stages, new, asked
+            return out, model, table, stages, new
     raise _own_table_first(GPT, stopped, block_size, C)
 
 
@@ -473,6 +474,8 @@ def _what_codes_meet(model, asked, idx):
         return ""
     if other.numel() == idx.numel() and torch.equal(other.flatten().float(), idx.flatten().float()):
         return "The codes are added to the numbers of the characters. Embed those first, then add."
+    if meeting.name == "matmul":
+        return "@ makes a product of matrices with the codes. Add them, x + codes."
     if meeting.name in _Meeting.JOINS:
         return f"torch.{meeting.name} joins the codes to something else. Add them instead, x + codes: C stays {C}."
     if other.shape[-1] == V != C:
@@ -564,8 +567,8 @@ def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
     """The positions are added to the embeddings before the head, for sequences of any length up to block_size."""
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     for training in (True, False):
-        out, model, table, stages, new, asked = _logits(GPT, idx, C, vocab_size, block_size, seed, training)
-        _adds_positions(idx, out, model, table, stages, new, asked, block_size)
+        out, model, table, stages, new = _logits(GPT, idx, C, vocab_size, block_size, seed, training)
+        _adds_positions(idx, out, model, table, stages, new, block_size)
         _learns_nothing_new(model)
 
 
@@ -581,7 +584,7 @@ def _learns_nothing_new(model):
         )
 
 
-def _adds_positions(idx, out, model, table, stages, new, asked, block_size):
+def _adds_positions(idx, out, model, table, stages, new, block_size):
     T, C = idx.shape[1], table.shape[1]
     x, places = model.token_embedding_table(idx), table[:T]
     head, lm_head = model.head, model.lm_head
@@ -592,7 +595,7 @@ def _adds_positions(idx, out, model, table, stages, new, asked, block_size):
         return  # made by a helper that pos_encodings shares; its values have a check of their own
     fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
     axes = ("example", "position", "token")
-    with lent_encodings(type(model), table):
+    with lent_encodings(type(model), table) as asked:
         cause = made_anew(model, model.logits, idx) or (RANDOM if drawn_at_random(model, idx, out) else None)
         if cause:
             compare(fact, out, right, axes=axes, cause=cause)
@@ -605,7 +608,7 @@ def _adds_positions(idx, out, model, table, stages, new, asked, block_size):
     cause = met[:1].lower() + met[1:] or _factor_of_codes(given, x, places)
     cause = cause or likely_cause(out, _other_logits(idx, x, head, lm_head, table, block_size))
     if cause is None and given is not None:
-        cause = likely_cause(given, _other_inputs(idx, x, table, block_size))
+        cause = likely_cause(given, _other_inputs(idx, x, table, block_size)) or _other_codes(given, x, table)
         later = likely_cause(out, _after_the_head(given, head, lm_head, places))
         cause = f"{cause}\nA second cause: {later}" if cause and later else cause
     compare(fact, out, right, axes=axes, cause=cause or normalised(out), otherwise=otherwise)
@@ -620,6 +623,19 @@ def _factor_of_codes(given, x, places):
     if not agree(added, factor * places).all() or abs(factor) in (1.0, 2.0):
         return None
     return f"the codes are multiplied by {factor:.4g} before they are added. Add them as they are."
+
+
+def _other_codes(given, x, table):
+    """Which position gets another one's code, where what is added to x (B, T, C) are codes, in words, or None."""
+    if given.shape != x.shape:
+        return None
+    distances = torch.cdist(given - x, table.expand(len(x), *table.shape))  # (B, T, 128)
+    number = distances.argmin(-1)
+    wrong = number != torch.arange(x.shape[1])
+    if (distances.amin(-1) > 1e-3).any() or not wrong.any():
+        return None
+    b, t = wrong.nonzero()[0].tolist()
+    return f"position {t} of example {b} gets the code of number {number[b, t]}. It should get that of number {t}."
 
 
 def _other_logits(idx, x, head, lm_head, table, block_size):
