@@ -63,12 +63,15 @@ def _cause_of_shape(out, idx, new):
         return "a dimension was taken away. Tokens come back as (B, T), one row for each example."
     rows, length = out.shape
     begins = rows == B and torch.equal(out[:, :T], idx[:, :length].to(out.dtype))
-    if rows == B and length == 1:
+    if rows == B and length == 1 < T:
         return "idx was replaced by the last token. Append to it instead: torch.cat((idx, token), dim=1)."
     if rows == B and length == new and not begins:
         return "only the new tokens come back. Return the context and the new tokens."
     if rows == B and length == T:
-        return "idx comes back without the new tokens. Keep what torch.cat returns: idx = torch.cat(...)."
+        return (
+            "idx comes back without the new tokens. Either what torch.cat returns isn't kept, idx = torch.cat(...), or "
+            "the loop ends too early."
+        )
     if rows == 1 < B and length == T + new:
         return "only one example comes back. All of the batch go on at once."
     if rows > B:

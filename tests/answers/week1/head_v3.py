@@ -45,14 +45,14 @@ def masks_the_past(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("masks the visible part", EQUAL, "Likely cause")
+@wrong("masks the visible part", EQUAL, "The past was masked instead of the future")
 def mask_inverted(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 1, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
     return self.wei @ x
 
 
-@wrong("masks position t too", EQUAL, "position t itself is masked too")
+@wrong("masks position t too", EQUAL, "Position t itself is masked too")
 def masks_the_diagonal(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T), -1) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
