@@ -272,7 +272,8 @@ class guess:
 
     def __init__(self, question, choices):
         self.made = self.answer = None
-        if not watched():
+        self.asked = watched()  # now, because a click on a choice doesn't say whether a person sits there
+        if not self.asked:
             display(Plain(f"Guess first: {question} {' / '.join(choices)}"))
             return
         import ipywidgets
@@ -297,7 +298,7 @@ class guess:
         self.shown = display(Plain(self._said()), display_id=True)
 
     def _said(self):
-        if not watched():
+        if not self.asked:
             return f"Answer: {self.answer}"
         if self.made is None:
             return "Your guess is still open. Make it above; the answer comes here."
