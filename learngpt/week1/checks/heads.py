@@ -175,13 +175,14 @@ def _peeled(probed, probe, lesson):
         cause = likely_cause(probed[:, rest], ((words, wrong[:, rest]) for words, wrong in _suspects(probe, lesson)))
         return f"{said}\nA second cause: {cause}" if cause and not agree(probed, right)[:, rest].all() else said
     if agree(probed, probed[:1].expand_as(probed)).all():
-        for number, one in enumerate(probe.split(1)):
-            said = f"every example got the result of example {number}. Each has its own, made of its own rows."
+        mean = ("the mean of all examples", probe.mean(0, keepdim=True))
+        for whose, one in [mean, *((f"example {number}", one) for number, one in enumerate(probe.split(1)))]:
+            said = f"every example got the result of {whose}. Each should have its own, made of its own rows."
             if agree(probed[:1], _mean_of_past(one)).all():
                 return said
             if cause := likely_cause(probed[:1], _suspects(one, lesson)):
                 return f"{cause}\nA second cause: {said}"
-        return "every example got the same result. Each has its own, made of its own rows."
+        return "every example got the same result. Each should have its own, made of its own rows."
     return None
 
 
