@@ -498,14 +498,15 @@ def mistakes(make, slots, most=2):
         most: how many mistakes at once.
 
     Yields:
-        the mistakes in words, and what they make together.
+        the mistakes in words, the later slots first, and what they make together. Slots stand in the order of the work,
+        and what was done last explains best what is seen.
     """
     right = {slot: choice for slot, (choice, _) in slots.items()}
     for number in range(1, most + 1):
         for changed in itertools.combinations(slots, number):
             for wrong in itertools.product(*(slots[slot][1] for slot in changed)):
                 made = make(**right | {slot: choice for slot, (_, choice) in zip(changed, wrong)})
-                yield "\nA second cause: ".join(words for words, _ in wrong), made
+                yield "\nA second cause: ".join(words for words, _ in reversed(wrong)), made
 
 
 def brief(values):

@@ -449,7 +449,7 @@ def _weight_suspects(ran, block_size):
             "the scores were divided by their sum, without the exponential.",
             scores.tril() / scores.tril().sum(-1, keepdim=True),
         ),
-        ("the future got inf; -inf hides it.", softmax_of(scores, future, float("inf"))),
+        ("the future got inf. It should get -inf.", softmax_of(scores, future, float("inf"))),
         ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
         ("the weights are averaged over the examples; each has its own.", right.mean(0).expand_as(right)),
         ("each example got the weights of the first one.", right[:1].expand_as(right)),

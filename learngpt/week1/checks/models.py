@@ -85,7 +85,7 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
             ("the head is used twice.", to_logits(head(head(x)))),
             ("the embeddings are added to the head's output. Only that output should go into lm_head.",
              to_logits(head(x) + x)),
-            ("the head runs after lm_head; it works on the (B, T, C) embeddings.", head(to_logits(x))),
+            ("the head runs after lm_head. It should work on the (B, T, C) embeddings.", head(to_logits(x))),
             ("these are the logits of an earlier call: something is kept on self.", to_logits(head(embed(earlier)))),
             ("the embeddings are added to the head's output, and halved.", to_logits((head(x) + x) / 2)),
             ("the head is run on what lm_head gave as well.", head(right)),

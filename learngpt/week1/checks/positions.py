@@ -162,13 +162,13 @@ def _bases(table):
     C = table.shape[1]
     listed = [
         ("base 100 was taken in place of 10000. An exponent of i/C in place of 2i/C does the same.", 100.0),
-        ("the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", 1e8),
+        ("the exponent is 4i/C; it should be 2i/C. Was the 2 applied twice?", 1e8),
         ("every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0.", 1.0),
         (
-            "each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.",
+            "each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction.",
             1e4 ** (C / 2),
         ),
-        ("each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.", 1e4**C),
+        ("each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction.", 1e4**C),
         ("the logarithm of 10000 is missing: exp(-2i / C) has base e.", math.e),
         ("the logarithm to base 10 was taken; exp needs the natural one, math.log.", math.exp(4)),
         ("the logarithm to base 2 was taken; exp needs the natural one, math.log.", math.exp(math.log2(10000))),
@@ -189,29 +189,29 @@ def _exponents(T, C):
     columns = torch.arange(C, dtype=torch.float64)
     return [
         (
-            "each column has a frequency of its own; a sine and the cosine beside it share one, 10000^(2i/C).",
+            "each column has a frequency of its own; a sine and the cosine beside it should share one, 10000^(2i/C).",
             columns / C,
         ),
         (
-            "the exponent of column j is 2j/C; it is 2i/C for the columns 2i and 2i + 1.",
+            "the exponent of column j is 2j/C; it should be 2i/C for the columns 2i and 2i + 1.",
             2 * columns / C,
         ),
         (
-            "the cosine has the frequency of the next pair; it shares that of the sine beside it.",
+            "the cosine has the frequency of the next pair; it should share that of the sine beside it.",
             (columns + columns % 2) / C,
         ),
         (
-            "the cosine has a frequency of its own; it shares that of the sine beside it.",
+            "the cosine has a frequency of its own; it should share that of the sine beside it.",
             2 * (pairs + columns % 2 * pairs) / C,
         ),
-        ("the exponents run from 0 to 1 in equal steps; they are 2i/C and stop before 1.", pairs / max(C // 2 - 1, 1)),
+        ("the exponents run from 0 to 1 in equal steps; 2i/C stops before 1.", pairs / max(C // 2 - 1, 1)),
         ("the exponent is divided by block_size; divide by embed_size.", 2 * pairs / T),
         ("the exponent is divided by block_size; divide by embed_size.", pairs / T),
         ("the exponent isn't divided by C: it is 2i / C, a fraction.", 2 * pairs),
         ("the exponent isn't divided by C: it is 2i / C, a fraction.", pairs),
-        ("the exponent is 1 - 2i/C; it is 2i/C, and the first one is 0.", 1 - 2 * pairs / C),
-        ("the exponents begin at 2 / C; the first one is 0.", 2 * (pairs + 1) / C),
-        ("the exponents begin at 1 / C; the first one is 0.", (2 * pairs + 1) / C),
+        ("the exponent is 1 - 2i/C; it should be 2i/C, and the first one 0.", 1 - 2 * pairs / C),
+        ("the exponents begin at 2 / C; the first one should be 0.", 2 * (pairs + 1) / C),
+        ("the exponents begin at 1 / C; the first one should be 0.", (2 * pairs + 1) / C),
         ("the exponent is divided by C - 1; divide by C, embed_size.", 2 * pairs / (C - 1)),
         ("the exponent is divided by C + 1; divide by C, embed_size.", 2 * pairs / (C + 1)),
         (
@@ -244,19 +244,19 @@ def _layouts(T, C):
         return torch.cat(halves, 1)
 
     return [
-        ("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
+        ("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns should be sines.",
          lambda angles: torch.where(odd, angles.sin(), angles.cos())),
-        ("all sines stand left and all cosines right; they take turns, column by column.",
+        ("all sines stand left and all cosines right; they should take turns, column by column.",
          lambda angles: part(angles[:, even].sin(), angles[:, even].cos())),
-        ("all cosines stand left and all sines right; they take turns.",
+        ("all cosines stand left and all sines right; they should take turns.",
          lambda angles: part(angles[:, even].cos(), angles[:, even].sin())),
-        ("sines stand in the left half and cosines in the right; they take turns, column by column.",
+        ("sines stand in the left half and cosines in the right; they should take turns, column by column.",
          lambda angles: part(angles[:, : C // 2].sin(), angles[:, C // 2 :].cos())),
-        ("columns 1, 3, 5 are sines; the odd columns are cosines.", torch.sin),
-        ("columns 0, 2, 4 are cosines; the even columns are sines.", torch.cos),
+        ("columns 1, 3, 5 are sines; the odd columns should be cosines.", torch.sin),
+        ("columns 0, 2, 4 are cosines; the even columns should be sines.", torch.cos),
         ("the cosines are negative.", lambda angles: torch.where(odd, -angles.cos(), angles.sin())),
         ("the sines are negative.", lambda angles: torch.where(odd, angles.cos(), -angles.sin())),
-        ("sine and cosine take turns row by row; they take turns column by column.",
+        ("sine and cosine take turns row by row; they should take turns column by column.",
          lambda angles: torch.where(rows, angles.cos(), angles.sin())),
         ("these are the angles, before sine and cosine.", lambda angles: angles),
         ("the cosine columns hold the angles; their cosine is missing.",
@@ -318,9 +318,12 @@ def _known_encodings(table):
         "the cosines have no frequency: they are those of the position alone.",
         torch.where(odd, positions.cos(), sine),
     )
-    yield "each position has a 1 in a column of its own; here they are sines and cosines.", torch.eye(T, C).double()
+    yield (
+        "each position has a 1 in a column of its own; here they should be sines and cosines.",
+        torch.eye(T, C).double(),
+    )
     places = [
-        ("positions start at 1; the first one is 0.", positions + 1),
+        ("positions start at 1; the first one should be 0.", positions + 1),
         ("the position was divided by block_size first; so the code depends on the length.", positions / T),
         (
             "the position was divided by block_size - 1 first; so the code depends on the length.",
@@ -344,7 +347,7 @@ def _known_encodings(table):
             lambda place, base, power: place + 0 * power,
         ),
         (
-            "brackets are missing: the base is raised to 2i first, and the division by C follows. It is "
+            "brackets are missing: the base is raised to 2i first, and the division by C follows. It should be "
             "10000 ** (2i / C).",
             lambda place, base, power: place / (base ** (power * C) / C),
         ),
@@ -357,15 +360,15 @@ def _known_encodings(table):
             lambda place, base, power: place / base**2 * (power / 2),
         ),
         (
-            "10000 is multiplied with 2i / C; it is raised to that power, with **.",
+            "10000 is multiplied with 2i / C; it should be raised to that power, with **.",
             lambda place, base, power: place / (base * power),
         ),
         (
-            "the power is raised the other way round: it is 10000 ** (2i / C).",
+            "the power is raised the other way round: it should be 10000 ** (2i / C).",
             lambda place, base, power: place / power**base,
         ),
         (
-            "position and divisor are added; the position is divided by 10000^(2i/C).",
+            "position and divisor are added; the position should be divided by 10000^(2i/C).",
             lambda place, base, power: place + base**power,
         ),
         (

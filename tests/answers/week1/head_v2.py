@@ -161,7 +161,7 @@ def number_by_number(x, B, T, C):
     return w * x
 
 
-@wrong("counts the rows from 0", EQUAL, "the sum was divided by t;")
+@wrong("counts the rows from 0", EQUAL, "the sum was divided by t. Rows 0 to t")
 def counts_from_0(x, B, T, C):
     w = torch.tril(torch.ones(T, T))
     return (w @ x) / torch.arange(T)[:, None]
@@ -366,3 +366,31 @@ def grows_when_needed(self, x, B, T, C):
         self.triangle = torch.ones(T, T).tril()
     weights = self.triangle[:T, :T]
     return weights / weights.sum(1, keepdim=True) @ x
+
+
+@wrong("numbers of rows that aren't a column", EQUAL, "Each row has its own: make them a column, [:, None]")
+def counts_along_the_channels(x, B, T, C):
+    return torch.tril(torch.ones(T, T)) @ x / (torch.arange(T) + 1)
+
+
+@wrong("weights of the numbers in x", EQUAL, "the weights depend on the numbers in x")
+def weights_of_products(x, B, T, C):
+    weights = (x @ x.mT).exp().tril()
+    return weights / weights.sum(-1, keepdim=True) @ x
+
+
+@wrong("x over its own sums", EQUAL, "x is divided by something that was made of x")
+def over_its_own_sum(x, B, T, C):
+    return x.cumsum(1) / x.abs().cumsum(1)
+
+
+@wrong("the last example for all, not divided", EQUAL, "every example got the result of example 2")
+def one_example_for_all(x, B, T, C):
+    return (torch.tril(torch.ones(T, T)) @ x[-1]).repeat(B, 1, 1)
+
+
+@wrong("divides and drops the result", EQUAL, "is computed and not kept")
+def quotient_is_lost(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    weights / weights.sum(1, keepdim=True)
+    return weights @ x
