@@ -1,6 +1,7 @@
 """Checks of whole models: GPTVer2 and GPTVer3 with any head."""
 
 import contextlib
+import math
 
 import torch
 from torch import nn
@@ -299,7 +300,10 @@ def lent_encodings(GPT, table):
     own = GPT.__dict__.get("pos_encodings")
 
     def pos_encodings(block_size, embed_size):
-        codes = table[:block_size, :embed_size].clone()
+        wide = table.repeat(
+            1, math.ceil(embed_size / table.shape[1])
+        )  # as wide as asked for, as the learner's would be
+        codes = wide[:block_size, :embed_size].clone()
         asked.append((block_size, embed_size, codes))
         return codes
 

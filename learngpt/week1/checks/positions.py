@@ -469,10 +469,12 @@ class _Meeting(TorchFunctionMode):
 
 
 def _what_codes_meet(model, asked, idx):
-    """That the codes are joined to something, or added to something else than embeddings, in words, or ""."""
+    """That wrong codes were asked for, or joined, or added to something else than embeddings, in words, or ""."""
     with contextlib.suppress(Exception), _Meeting(asked) as meeting:
         model.logits(idx)
     other, (V, C) = meeting.other, model.token_embedding_table.weight.shape
+    if any((rows, width) == (C, model.block_size) != (model.block_size, C) for rows, width, _ in asked):
+        return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
     if other is None:
         return ""
     if other.numel() == idx.numel() and torch.equal(other.flatten().float(), idx.flatten().float()):
@@ -499,8 +501,6 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
     """
     B, T = idx.shape
     for rows, width, _ in asked:
-        if (rows, width) == (C, block_size) != (block_size, C):
-            return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
         if width == vocab_size != C:
             return f"The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}."
         if width != C:

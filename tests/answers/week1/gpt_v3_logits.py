@@ -403,7 +403,7 @@ def codes_transposed(self, idx):
     return self.lm_head(self.head(x + codes))
 
 
-@wrong("codes added to logits", APART, "The codes are added to the logits")
+@wrong("codes added to logits", ADDS, "the codes are added to the logits")
 def codes_on_logits(self, idx):
     out = super().logits(idx)
     return out + self.pos_encodings(self.block_size, out.shape[-1])[: idx.shape[1]]
