@@ -43,11 +43,7 @@ class _Run:
         self.block_size, self.debug = block_size, debug
         if not debug:
             full = torch.ones(B, block_size, C)
-            tensor(
-                run(self.what, Head(block_size, C), full),
-                f"{self.what} of an x of shape {tuple(full.shape)}",
-                full.shape,
-            )
+            self._output(run(self.what, Head(block_size, C), full), full)
             self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
@@ -61,7 +57,10 @@ class _Run:
         hint = ""
         if T < self.block_size:
             hint = f"T is {T} and block_size {self.block_size}: take the part of the mask that fits, self.tril[:T, :T]."
-        out = run(self.what, self.head, x, hint=hint, **options)
+        return self._output(run(self.what, self.head, x, hint=hint, **options), x)
+
+    def _output(self, out, x):
+        T = x.shape[1]
         what = f"{self.what} of an x of shape {tuple(x.shape)}"
         if isinstance(out, torch.Tensor) and tuple(out.shape) == (len(x), T, T) != tuple(x.shape):
             raise CheckFailed(

@@ -83,7 +83,7 @@ def _cause_of_shape(out, idx, new):
     if begins and length == 2 * T + new:
         return "the context was appended once more. Append the new token alone."
     if begins and length == T + 1:
-        return "the loop ends after one token. Does the `return` stand inside of it?"
+        return "the loop ends too early, after one token. Does the `return` stand inside of it?"
     if begins and length in (T + new - 1, T + new + 1):
         return "the loop runs once too often or once too few."
     if begins and length == T + 2 * new:
@@ -100,6 +100,7 @@ def _cause_of_shape(out, idx, new):
 @check
 def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
     """The context stays as it is, and exactly `new` tokens of the vocabulary follow it."""
+    torch.manual_seed(seed)  # so that the same mistake gets the same words each time
     model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, block_size)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     out = _generated(model, idx, new)

@@ -693,7 +693,14 @@ def _cause_of_weights(wei, out, x):
     written_late = T > 1 and any(agree(low, seen).all() for seen in (right, torch.ones(T, T).tril() / T))
     if not known and written_late and agree(late, late[:1]).all():
         known = f"the future got the weight {late[0]:.3g} after the softmax. It gets -inf before it."
-    return known or times(wei, right) or (NEARLY if nearly(wei, right) and not wei[future].any() else None)
+    if known or wei[future].any():
+        return known or times(wei, right)
+    sums_to_one = agree(wei.sum(1), torch.ones(T)).all() and (wei[~future] > 0).all()
+    if sums_to_one and not nearly(wei, right):
+        return (
+            "the rows of self.wei sum to 1, but the past isn't weighed alike. All scores should be 0 before the mask."
+        )
+    return times(wei, right) or (NEARLY if nearly(wei, right) else None)
 
 
 def _weighed(wei, x):

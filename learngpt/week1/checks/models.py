@@ -177,7 +177,7 @@ def made_anew(model, function, *arguments):
                 for name, given in model.named_children()
                 if type(given) is type(module) and [each.shape for each in given.parameters()] == sizes
             ]
-            said = f"a new nn.{kind} is made in each call. Its numbers are drawn, and nothing ever trains them."
+            said = f"a new nn.{kind} is made in each call. It starts anew each time, and nothing ever trains it."
             return f"{said} Call the one that __init__ made: {', '.join(same)}." if same else said
     return None
 

@@ -500,7 +500,7 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
         asked: what pos_encodings was asked for, and gave.
     """
     B, T = idx.shape
-    for rows, width, _ in asked:
+    for _, width, _ in asked:
         if width == vocab_size != C:
             return f"The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}."
         if width != C:

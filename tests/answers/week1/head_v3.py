@@ -213,7 +213,7 @@ def not_divided(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("scores that depend on x", EQUAL, "when example 0 was edited")
+@wrong("scores that depend on x", EQUAL, "All scores should be 0 before the mask")
 def scores_of_x(self, x, B, T, C):
     scores = (x @ x.transpose(1, 2))[0].masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, -1)
