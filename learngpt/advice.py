@@ -293,19 +293,7 @@ def of_what_met(name, tensors):
     if name == "embedding":
         return _of_tokens(*tensors[:2])
     said = f"Here {one} meets {two}. "
-    if name.strip("_") not in (
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "truediv",
-        "radd",
-        "rsub",
-        "rmul",
-        "rdiv",
-        "rtruediv",
-        "where",
-    ):
+    if name.strip("_").lstrip("r") not in ("add", "sub", "mul", "div", "truediv", "where"):
         return ""
     if len(one) == len(two) == 1:
         return ""

@@ -277,7 +277,7 @@ def run(what, function, *arguments, hint="", **options):
 
 def _met(error, function, arguments, before, options):
     """What is certain of the tensors that didn't fit when the learner's code stopped, in words, and their shapes."""
-    if not isinstance(error, (RuntimeError, IndexError)):
+    if not isinstance(error, (RuntimeError, IndexError)) or isinstance(error, RecursionError):
         return "", []
     again = [argument if copy is None else copy.clone() for argument, copy in zip(arguments, before)]
     name, tensors = "", []
