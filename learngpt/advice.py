@@ -150,13 +150,45 @@ def is_library(filename):
     return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
 
 
-class _FirstNan(TorchFunctionMode):
-    """Remembers the line of the learner's own code at which the first nan comes out of an operation."""
+# Functions and methods that change nothing: whoever calls one wants what it gives.
+PURE = {"masked_fill", "transpose", "permute", "view", "reshape", "squeeze", "unsqueeze", "expand", "expand_as", "cat"}
+PURE |= {"concat", "stack", "softmax", "log_softmax", "tril", "triu", "float", "long", "matmul", "bmm", "cumsum", "div"}
 
-    line = ""
+
+def thrown_away(owner):
+    """Which result a method of the learner's class computes and doesn't keep, in words; else an empty string."""
+    for method in vars(owner).values():
+        code = getattr(getattr(method, "__func__", method), "__code__", None)
+        if code is None or is_library(code.co_filename):
+            continue
+        with contextlib.suppress(OSError, SyntaxError):
+            for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))):
+                value = node.value if isinstance(node, ast.Expr) else None
+                if isinstance(value, ast.BinOp):
+                    return (
+                        f"`{ast.unparse(value)}` is computed and not kept. Give it a name: ... = {ast.unparse(value)}."
+                    )
+                if not isinstance(value, ast.Call) or value.keywords and value.keywords[-1].arg in ("out", "inplace"):
+                    continue
+                name = getattr(value.func, "attr", getattr(value.func, "id", ""))
+                if name in PURE:
+                    written = f"{ast.unparse(value.func)}(...)"
+                    return (
+                        f"the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is."
+                    )
+    return ""
+
+
+class _FirstNan(TorchFunctionMode):
+    """Remembers the line of the learner's own code at which the first nan comes out of an operation, and why."""
+
+    line = why = ""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        with torch._C.DisableTorchFunction():  # what went in, as it was: some operations write into it
+            given = [part.detach().clone() if isinstance(part, torch.Tensor) else part for part in args]
+        result = func(*args, **kwargs)
         if not self.line and isinstance(result, torch.Tensor) and result.is_floating_point():
             with torch._C.DisableTorchFunction():
                 if result.isnan().any():
@@ -164,19 +196,140 @@ class _FirstNan(TorchFunctionMode):
                     while frame and is_library(frame.f_code.co_filename):
                         frame = frame.f_back
                     self.line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() if frame else ""
+                    self.why = _why_nan(getattr(func, "__name__", ""), given, kwargs)
         return result
+
+
+def _why_nan(name, given, kwargs):
+    """What made the first nan, by the operation and what went into it, in words."""
+    tensors = [part for part in given if isinstance(part, torch.Tensor)]
+    first = tensors[0] if tensors else torch.zeros(1)
+    second = torch.as_tensor(given[1]) if len(given) > 1 and isinstance(given[1], (float, torch.Tensor)) else None
+    if "softmax" in name:
+        dim = kwargs.get("dim", next((part for part in given[1:] if isinstance(part, int)), -1))
+        return _why_softmax_is_nan(first, dim % max(first.dim(), 1))
+    if name.strip("_") in ("pow", "rpow", "sqrt", "rsqrt", "log", "log2", "log10", "log1p") and (first < 0).any():
+        what = "logarithm" if name.startswith("log") else "root"
+        return f"The {what} of negative numbers is taken there, of {first[first < 0][0]:.3g} for instance."
+    if name.strip("_") in ("mean", "var", "std") and first.numel() <= 1:
+        return f"The {name} of {first.numel()} numbers is taken there. Is a slice empty?"
+    if second is not None and "div" in name:
+        bottom = first if name.strip("_").startswith("r") else second
+        return "0 is divided by 0 there." if (bottom == 0).any() else "Infinity is divided by infinity there."
+    if second is not None and "mul" in name and not (first.isnan().any() or second.isnan().any()):
+        return "0 is multiplied by infinity there."
+    if second is not None and name.strip("_") in ("add", "sub", "rsub", "radd"):
+        return "Infinity is subtracted from infinity there."
+    return "nan comes from 0 / 0, infinity minus infinity, 0 times infinity, or a root of what is negative."
+
+
+def _why_softmax_is_nan(scores, dim):
+    """Which scores left a softmax nothing to share out, in words."""
+    if (scores == math.inf).any():
+        return "There is +inf among the scores, which softmax can't share out. The future gets -inf, with a minus."
+    hidden = scores == -math.inf
+    lost = hidden.all(dim)
+    if not lost.any():
+        return "There is nan or infinity among the scores."
+    if scores.dim() < 2:
+        return "All scores are -inf, so nothing is left to share out."
+    last = dim == scores.dim() - 1
+    place = lost.flatten(0, -2)[0] if lost.dim() > 1 else lost
+    which = "every" if lost.all() else str(place.nonzero()[0].item()) if place.any() else "some"
+    line = "row" if last else "column" if dim == scores.dim() - 2 else "place"
+    said = (
+        f"All scores of {'every ' + line if which == 'every' else f'{line} {which}'} are -inf: nothing is left for it."
+    )
+    mask = hidden.flatten(0, -3)[0] if hidden.dim() > 2 else hidden
+    square = torch.ones_like(mask)
+    for words, seen in (
+        ("The mask hides everything.", square),
+        ("The past was masked instead of the future, position t with it.", square.tril()),
+        ("The past was masked instead of the future.", square.tril(-1)),
+        ("Position t itself is masked too; it must see itself.", square.triu()),
+    ):
+        if torch.equal(mask, seen):
+            said += f" {words}"
+            break
+    return said if last else f"{said}\nAnd softmax runs over dimension {dim}, not along each row, which is dim=-1."
 
 
 def where_nan_begins(function, *arguments):
     """The line at which the first nan comes up when a function of the learner's is called, in words, or ""."""
     with contextlib.suppress(Exception), _FirstNan() as first, torch.no_grad():
         function(*arguments)
-    if not first.line:
+    return f"The first nan comes up in this line: {first.line}\n{first.why}" if first.line else ""
+
+
+class _Met(TorchFunctionMode):
+    """Remembers the operation that stopped, and the tensors that met in it, those without a name too."""
+
+    def __init__(self):
+        super().__init__()
+        self.name, self.tensors = "", []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        try:
+            return func(*args, **(kwargs or {}))
+        except Exception:
+            flat = [part for each in args for part in (each if isinstance(each, (tuple, list)) else [each])]
+            self.name = getattr(func, "__name__", "")
+            self.tensors = [part for part in flat if isinstance(part, torch.Tensor)]
+            raise
+
+
+def what_met(function, *arguments, **options):
+    """The name of the operation at which a function stops when it is called again, and the tensors that met there."""
+    with contextlib.suppress(Exception), _Met() as met, torch.no_grad():
+        function(*arguments, **options)
+    return met.name, met.tensors
+
+
+def of_what_met(name, tensors):
+    """What is wrong with two tensors that didn't fit, if they alone show it, in words; else ""."""
+    if len(tensors) < 2:
+        return ""
+    one, two = (tuple(part.shape) for part in tensors[:2])
+    if name == "embedding":
+        return _of_tokens(*tensors[:2])
+    said = f"Here {one} meets {two}. "
+    if name.strip("_").lstrip("r") not in ("add", "sub", "mul", "div", "truediv", "where"):
+        return ""
+    if len(one) == len(two) == 1:
+        return ""
+    small, large = sorted((one, two), key=lambda shape: (len(shape), math.prod(shape)))
+    if len(small) == 1 and len(large) > 1 and small[0] == large[-2] != large[-1]:
+        return said + (
+            f"The {small[0]} numbers lie along the last dimension, where there are {large[-1]}. Each row has its own: "
+            "make them a column, [:, None]."
+        )
+    for shape, other in ((small, large), (large, small)):
+        if len(shape) > 1 and _fits((*shape[:-2], shape[-1], shape[-2]), other):
+            return said + f"The last two dimensions of {shape} are swapped."
+        without = tuple(size for size in shape if size != 1)
+        if 1 in shape[:-1] and without != shape and _fits(without, other):
+            return said + f"Without the dimension of size 1 it fits: {without} goes behind {other} as it is."
+    return ""
+
+
+def _of_tokens(given, table):
+    """What is wrong with the numbers that an embedding was asked for, in words, or ""."""
+    if given.is_floating_point():
+        return (
+            "An embedding takes the numbers of tokens, as idx has them; fractions were given to it. Was something "
+            "added to idx? First embed idx as it is, then add to the embeddings."
+        )
+    wrong = given[(given < 0) | (given >= len(table))]
+    if not len(wrong):
         return ""
     return (
-        f"The first nan comes up in this line: {first.line}\n"
-        "It is made by 0 / 0, by infinity minus infinity, or by 0 times infinity."
+        f"A number that is no token went into the embedding table: {wrong[0].item()}, and its rows are 0 to "
+        f"{len(table) - 1}. Was something added to idx? First embed idx as it is, then add to the embeddings."
     )
+
+
+def _fits(one, two):
+    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], two[::-1]))
 
 
 def _place(error):
@@ -291,6 +444,8 @@ def _attribute(error, place):
         return _pair(place)
     if isinstance(obj, (nn.Linear, nn.Embedding)):
         return _layer(place)
+    if isinstance(obj, nn.Module) and obj is not place.local.get("self") and (said := made_of(type(obj).__name__)):
+        return said
     if isinstance(obj, list):
         return "A list of tensors becomes a tensor by torch.stack(rows), or by torch.cat(rows, dim=1)."
     if isinstance(obj, (types.MethodType, types.BuiltinFunctionType, types.FunctionType)):
@@ -322,6 +477,16 @@ def _pair(place):
     return PAIR if place.method == "generate" else "That is a tuple, not a tensor. Return or take one thing alone."
 
 
+def made_of(name):
+    """What to say of a layer of torch.nn where what it computes is wanted, by the name of its class, or ""."""
+    kind = getattr(nn, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, nn.Module):
+        return ""
+    said = f"nn.{name}(...) makes a layer and computes nothing yet. Call the layer on a tensor"
+    function = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "ReLU": "relu", "Dropout": "dropout"}.get(name)
+    return f"{said}, or take the function: F.{function}(tensor, ...)." if function else f"{said}."
+
+
 def _layer(place):
     layers = list(place.named(nn.Module)) or ["It"]
     layer = next((name for name in layers if name != "self"), layers[0])
@@ -338,6 +503,8 @@ def _kind(text, place):
         return _none(place)
     if text in ("Linear", "Embedding"):
         return _layer(place)
+    if said := made_of(text):
+        return said
     if text == "tuple":
         return _pair(place)
     if text == "list":
@@ -587,6 +754,10 @@ def _product(place, text):
     if place.node is not None and re.search(r"\b(cat|concat|hstack)\(", ast.unparse(place.node)):
         return "torch.cat lays two things side by side, which makes them longer. To add them, write a + b."
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
+    sides = [place.value(side) for side in (node.left, node.right)] if isinstance(node, ast.BinOp) else []
+    fit = all(isinstance(side, torch.Tensor) and side.dim() > 1 for side in sides) and len(sides) == 2
+    if fit and sides[0].shape[-1] == sides[1].shape[-2]:
+        node = None  # it isn't this product that stopped, but what comes after it
     if node is None or not isinstance(node.op, ast.MatMult):
         sizes = re.search(r"\(\d+x(\d+) and (\d+)x\d+\)", text)
         return f"A layer that takes rows of {sizes[2]} numbers was given rows of {sizes[1]}." if sizes else general
@@ -610,9 +781,6 @@ def _product(place, text):
 def _broadcast(place, text):
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     general = "Two shapes don't fit: from the right, sizes must be equal, or 1."
-    sizes = re.search(r"tensor a \((\d+)\).*tensor b \((\d+)\)", text)
-    if sizes and abs(int(sizes[1]) - int(sizes[2])) == 1 and min(map(int, sizes.groups())) > 1:
-        general = "Two sizes differ by one. Does a slice, or a range, stop one too early or one too late?"
     if node is None:
         return general
     left, right = place.value(node.left), place.value(node.right)

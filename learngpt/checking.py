@@ -2,7 +2,9 @@
 
 import ast
 import contextlib
+import functools
 import inspect
+import io
 import itertools
 import math
 import os
@@ -19,7 +21,17 @@ import torch
 from IPython import get_ipython
 
 from learngpt import evidence, plots
-from learngpt.advice import PACKAGE, advice, in_short, is_library, learners_lines
+from learngpt.advice import (
+    PACKAGE,
+    advice,
+    in_short,
+    is_library,
+    learners_lines,
+    made_of,
+    of_what_met,
+    thrown_away,
+    what_met,
+)
 from learngpt.carrying import REMEDY
 from learngpt.fresh import ABOVE
 from learngpt.noticing import Noticed
@@ -249,13 +261,31 @@ def run(what, function, *arguments, hint="", **options):
             raise not_written(error, what) from None
         lines = [f"{what} stops with {type(error).__name__}: {in_short(error)}", *learners_lines(error)]
         said = advice(error)
-        if hint and isinstance(error, ABOUT_SIZES) and not (said and isinstance(error, (RecursionError, IndexError))):
+        certain, met = _met(error, function, arguments, before, options)
+        if certain:
+            said = certain
+        elif hint and isinstance(error, ABOUT_SIZES) and not (said and isinstance(error, (RecursionError, IndexError))):
             said = (hint if isinstance(hint, str) else hint()) or said
+        if met and not all(str(shape) in said for shape in met):
+            said += f"{' ' if said else ''}The shapes that met: {' and '.join(map(str, met))}."
         raise CheckFailed("\n".join(lines + [said] * bool(said))) from None
     for argument, copy in zip(arguments, before):
         if copy is not None and not torch.equal(argument.detach().nan_to_num(), copy.nan_to_num()):
             raise CheckFailed(_changed(what, copy, argument))
     return result
+
+
+def _met(error, function, arguments, before, options):
+    """What is certain of the tensors that didn't fit when the learner's code stopped, in words, and their shapes."""
+    if not isinstance(error, (RuntimeError, IndexError)) or isinstance(error, RecursionError):
+        return "", []
+    again = [argument if copy is None else copy.clone() for argument, copy in zip(arguments, before)]
+    name, tensors = "", []
+    with contextlib.suppress(_OutOfTime), contextlib.redirect_stdout(io.StringIO()), _limited():
+        name, tensors = what_met(function, *again, **options)
+    differ = re.search("size of tensor|cannot be multiplied|batch[12]|not broadcastable", str(error))
+    shapes = [tuple(part.shape) for part in tensors[:2]] if differ and name != "linear" else []
+    return of_what_met(name, tensors), shapes if len(shapes) == 2 else []
 
 
 def _changed(what, before, after):
@@ -266,6 +296,27 @@ def _changed(what, before, after):
     place = (before != after.detach()).nonzero()[0].tolist()
     old, new = before[tuple(place)].item(), after[tuple(place)].item()
     return f"{what} changed its input: at {place} stood {old:.4g}, and now it is {new:.4g}.\n{said}"
+
+
+def check(function):
+    """Let a check of a learner's class name a result that the class throws away, where the check fails.
+
+    What stands in the code is certain, so it takes the place of a cause that was concluded from numbers.
+    """
+
+    @functools.wraps(function)
+    def checked(owner, *arguments, **options):
+        try:
+            return function(owner, *arguments, **options)
+        except NotYet:
+            raise
+        except CheckFailed as failed:
+            words = thrown_away(owner)
+            if not words:
+                raise
+            raise CheckFailed(f"{str(failed).partition('Likely cause: ')[0].rstrip()}\nLikely cause: {words}") from None
+
+    return checked
 
 
 def tensor(value, what, shape):
@@ -280,10 +331,9 @@ def tensor(value, what, shape):
     if isinstance(value, list):
         raise CheckFailed(f"{what} is a list, not a tensor of shape {shape}. torch.stack makes a tensor of its parts.")
     if not isinstance(value, torch.Tensor):
-        raise CheckFailed(
-            f"{what} is a {type(value).__name__}, not a tensor of shape {shape}.\n"
-            "Stay with torch all the way: only tensors carry gradients back."
-        )
+        kind = type(value).__name__
+        said = made_of(kind) or "Stay with torch all the way: only tensors carry gradients back."
+        raise CheckFailed(f"{what} is a {kind}, not a tensor of shape {shape}.\n{said}")
     if tuple(value.shape) != shape:
         raise CheckFailed(f"{what} has shape {tuple(value.shape)}, expected {shape}.{_of_shapes(value.shape, shape)}")
     with torch._C.DisableTorchFunctionSubclass():  # a class of their own could say yes to every comparison
@@ -306,7 +356,12 @@ def cause_of_shape(yours, expected):
         return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
     if yours[1:] == expected:
         return "there is a dimension too many in front. One result serves all examples."
-    if 1 in yours[1:-1] and 1 not in expected and math.prod(yours) == math.prod(expected):
+    if (
+        len(yours) > len(expected)
+        and 1 in yours[1:-1]
+        and 1 not in expected
+        and math.prod(yours) == math.prod(expected)
+    ):
         return "there is a dimension of size 1 too many. Where does it come from, keepdim=True, [:, None] or a stack?"
     if len(expected) == 3 and yours == (expected[0] * expected[1], expected[2]):
         return "examples and positions were made one dimension. Give the result the shape (B, T, C) back."
@@ -385,15 +440,15 @@ def compare(
 def _in_general(yours, expected):
     """What can be said of any wrong tensor."""
     if yours.isnan().any():
-        return "nan comes from 0 / 0, from infinity minus infinity or from 0 times infinity. Where does one come up?"
+        return "nan comes from 0 / 0, infinity minus infinity, 0 times infinity or a root of what is negative. Where?"
     if yours.isinf().any():
         return "An infinite number comes from a division by 0, or was put in and never left. Where?"
     if nearly(yours, expected):
-        return NEARLY
+        return f"Likely cause: {NEARLY}"
     return ""
 
 
-NEARLY = "All numbers are right to two digits: something was rounded, or float16 for a while."
+NEARLY = "something was rounded, or was float16 for a while: all numbers are right to two digits."
 
 
 def times(yours, expected):
@@ -443,14 +498,15 @@ def mistakes(make, slots, most=2):
         most: how many mistakes at once.
 
     Yields:
-        the mistakes in words, and what they make together.
+        the mistakes in words, the later slots first, and what they make together. Slots stand in the order of the work,
+        and what was done last explains best what is seen.
     """
     right = {slot: choice for slot, (choice, _) in slots.items()}
     for number in range(1, most + 1):
         for changed in itertools.combinations(slots, number):
             for wrong in itertools.product(*(slots[slot][1] for slot in changed)):
                 made = make(**right | {slot: choice for slot, (_, choice) in zip(changed, wrong)})
-                yield "\nAnd another one: ".join(words for words, _ in wrong), made
+                yield "\nA second cause: ".join(words for words, _ in reversed(wrong)), made
 
 
 def brief(values):

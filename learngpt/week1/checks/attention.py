@@ -10,6 +10,7 @@ from learngpt.checking import (
     CheckFailed,
     agree,
     brief,
+    check,
     compare,
     kept,
     likely_cause,
@@ -20,7 +21,8 @@ from learngpt.checking import (
     tensor,
     times,
 )
-from learngpt.week1.checks.heads import KEPT_EARLY, _looks_ahead, _weak_mask, rows_sum_to_one, softmax_of
+from learngpt.week1.checks.heads import _looks_ahead, _weak_mask, is_no_stage, kept_early, rows_sum_to_one, softmax_of
+from learngpt.week1.checks.models import made_anew
 
 
 class _Run:
@@ -41,11 +43,7 @@ class _Run:
         self.block_size, self.debug = block_size, debug
         if not debug:
             full = torch.ones(B, block_size, C)
-            tensor(
-                run(self.what, Head(block_size, C), full),
-                f"{self.what} of an x of shape {tuple(full.shape)}",
-                full.shape,
-            )
+            self._output(run(self.what, Head(block_size, C), full), full)
             self.call(torch.ones(2, 1, C))  # two examples: a variance needs two scores
         self.out = self.call(self.x, **({"debug": True} if debug else {}))
         with torch.no_grad():
@@ -59,7 +57,10 @@ class _Run:
         hint = ""
         if T < self.block_size:
             hint = f"T is {T} and block_size {self.block_size}: take the part of the mask that fits, self.tril[:T, :T]."
-        out = run(self.what, self.head, x, hint=hint, **options)
+        return self._output(run(self.what, self.head, x, hint=hint, **options), x)
+
+    def _output(self, out, x):
+        T = x.shape[1]
         what = f"{self.what} of an x of shape {tuple(x.shape)}"
         if isinstance(out, torch.Tensor) and tuple(out.shape) == (len(x), T, T) != tuple(x.shape):
             raise CheckFailed(
@@ -76,16 +77,27 @@ class _Run:
                 f"self.wei has shape {(T, T)}, expected {(B, T, T)}.\n"
                 "Likely cause: the weights of one example, or their mean over all, are kept. Each example has its own."
             )
+        stages = {
+            "the output. Keep the weights, and return their product with v": self.out,
+            "x. Keep what comes out of the softmax": self.x,
+            "the queries. Keep what comes out of the softmax": self.q,
+            "the keys. Keep what comes out of the softmax": self.k,
+            "the values. Keep what comes out of the softmax": self.v,
+        }
+        is_no_stage(wei, stages)
         wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
-            cause = self.cause()
-            said = f"Likely cause: {cause}" if cause else where_nan_begins(self.head, self.x)
+            begins = where_nan_begins(self.head, self.x)
+            cause = self.cause() if not begins or "softmax" in begins.split("\n")[0] else None
+            said = f"Likely cause: {cause}" if cause else begins
             raise CheckFailed(f"self.wei has nan, expected weights.\n{said}")
         return wei
 
     def cause(self):
         """What is wrong with weights or output, in words, or None. All checks ask this, so the first one says it."""
         head = self.head
+        if made := made_anew(head, self.call, self.x):
+            return made
         tril = getattr(head, "tril", None)
         if isinstance(tril, torch.Tensor) and tril.shape != (self.block_size, self.block_size):
             return (
@@ -118,8 +130,9 @@ def _cause_of_run(ran, wei):
         return likely_cause(ran.out, _value_suspects(ran, right)) or times(ran.out, right @ ran.v)
     known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
     if agree(ran.out, right @ ran.v).all():
-        return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
-    return known or times(wei, right) or (NEARLY if nearly(wei, right) else _cause_of_scores(ran, wei))
+        return kept_early(known)
+    close = nearly(wei, right) and not wei[:, ran.future].any()
+    return known or times(wei, right) or (NEARLY if close else _cause_of_scores(ran, wei))
 
 
 def _cause_of_scores(ran, wei):
@@ -142,6 +155,7 @@ def _cause_of_scores(ran, wei):
     return "mask and softmax are right, but the scores that they were given are not q k^T / sqrt(C)."
 
 
+@check
 def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """The weights of the future are exactly 0, and editing the future changes nothing before it."""
     ran = _Run(Head, B, T, C, block_size, seed)
@@ -151,7 +165,11 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
         b, t, s = ahead.nonzero()[0].tolist()
         raise CheckFailed(_looks_ahead(t, s, wei[b, t, s].item(), ran.cause()))
     if not agree(ran.call(ran.x), ran.out).all():
-        raise CheckFailed("head(x) gave two different outputs for the same x; expected the same. Is there a dropout?")
+        made = made_anew(ran.head, ran.call, ran.x)
+        raise CheckFailed(
+            "head(x) gave two different outputs for the same x; expected the same."
+            + (f"\nLikely cause: {made}" if made else " Is there a dropout?")
+        )
     for s in range(1, T):
         edited = ran.x.clone()
         edited[:, s] += 1.0
@@ -165,12 +183,14 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
             )
 
 
+@check
 def attention_rows_sum_to_one(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """Each row of `self.wei` sums to 1."""
     ran = _Run(Head, B, T, C, block_size, seed)
     rows_sum_to_one(ran.wei(), ran.cause())
 
 
+@check
 def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
     """With k, q and v drawn from a standard normal (`debug=True`), the variance of the scaled scores is 1.
 
@@ -264,6 +284,7 @@ def _variance(ran):
         raise CheckFailed(f"self.var is {kind}, expected one number: the variance of all scores together.") from None
 
 
+@check
 def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     """`self.var` is the variance of the scaled scores, before the mask; counted with n or n - 1, both are right."""
     ran = _Run(Head, B, T, C, block_size, seed)
@@ -349,6 +370,7 @@ def _near(a, b, tolerance=1e-3):
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-7)
 
 
+@check
 def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """`self.wei` is softmax(mask(q k^T / sqrt(C))), and the output `self.wei` times v, in training and after it."""
     for training in (True, False):
@@ -426,7 +448,7 @@ def _weight_suspects(ran, block_size):
             "the scores were divided by their sum, without the exponential.",
             scores.tril() / scores.tril().sum(-1, keepdim=True),
         ),
-        ("the future got inf; -inf hides it.", softmax_of(scores, future, float("inf"))),
+        ("the future got inf. It should get -inf.", softmax_of(scores, future, float("inf"))),
         ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
         ("the weights are averaged over the examples; each has its own.", right.mean(0).expand_as(right)),
         ("each example got the weights of the first one.", right[:1].expand_as(right)),
@@ -441,7 +463,7 @@ def _weight_suspects(ran, block_size):
             "dim": (
                 -1,
                 [
-                    ("softmax ran over the rows, dim=1. It must run along each row, dim=-1.", 1),
+                    ("softmax ran down the columns, dim=1. It should run along each row, dim=-1.", 1),
                     ("softmax ran over the batch, dim=0. It must run along each row, dim=-1.", 0),
                 ],
             ),
@@ -589,6 +611,7 @@ def _other_masks(T):
     ]
 
 
+@check
 def attention_ignores_the_order_of_the_past(Head, B=2, T=6, C=8, block_size=6, seed=0):
     """Permuting positions 0 to T - 2 leaves the output of the last position as it is; other contents don't."""
     ran = _Run(Head, B, T, C, block_size, seed)

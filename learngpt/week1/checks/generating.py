@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from learngpt.checking import CheckFailed, brief, run, seeded
+from learngpt.checking import CheckFailed, brief, check, run, seeded
 from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
@@ -63,12 +63,15 @@ def _cause_of_shape(out, idx, new):
         return "a dimension was taken away. Tokens come back as (B, T), one row for each example."
     rows, length = out.shape
     begins = rows == B and torch.equal(out[:, :T], idx[:, :length].to(out.dtype))
-    if rows == B and length == 1:
+    if rows == B and length == 1 < T:
         return "idx was replaced by the last token. Append to it instead: torch.cat((idx, token), dim=1)."
     if rows == B and length == new and not begins:
         return "only the new tokens come back. Return the context and the new tokens."
     if rows == B and length == T:
-        return "idx comes back without the new tokens. Keep what torch.cat returns: idx = torch.cat(...)."
+        return (
+            "idx comes back without the new tokens. Either what torch.cat returns isn't kept, idx = torch.cat(...), or "
+            "the loop ends too early."
+        )
     if rows == 1 < B and length == T + new:
         return "only one example comes back. All of the batch go on at once."
     if rows > B:
@@ -80,7 +83,7 @@ def _cause_of_shape(out, idx, new):
     if begins and length == 2 * T + new:
         return "the context was appended once more. Append the new token alone."
     if begins and length == T + 1:
-        return "the loop ends after one token. Does the `return` stand inside of it?"
+        return "the loop ends too early, after one token. Does the `return` stand inside of it?"
     if begins and length in (T + new - 1, T + new + 1):
         return "the loop runs once too often or once too few."
     if begins and length == T + 2 * new:
@@ -94,8 +97,10 @@ def _cause_of_shape(out, idx, new):
     return ""
 
 
+@check
 def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
     """The context stays as it is, and exactly `new` tokens of the vocabulary follow it."""
+    torch.manual_seed(seed)  # so that the same mistake gets the same words each time
     model = run("GPTVer1(vocab_size, block_size)", GPT, vocab_size, block_size)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
     out = _generated(model, idx, new)
@@ -106,6 +111,7 @@ def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
         )
 
 
+@check
 def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     """The next token is drawn from the softmax of the logits of the last position, for each example on its own.
 
@@ -374,6 +380,7 @@ def _watched(GPT, vocab_size, block_size):
     return shown, run("GPTVer1(vocab_size, block_size)", Watched, vocab_size, block_size)
 
 
+@check
 def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
     """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
     shown, model = _watched(GPT, vocab_size, block_size)
@@ -425,6 +432,7 @@ def _not_shown(shown, out, step, block_size):
     return f"{said}\nLikely cause: {cause}"
 
 
+@check
 def generate_writes_likelier_text(GPT, text, steps=80, length=300, seed=0):
     """After a short training the model writes likelier text than before, by the pairs counted in the real one."""
     counts = text.pair_counts() + 0.1

@@ -6,14 +6,15 @@ import math
 import sys
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from learngpt.advice import is_library, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
     agree,
-    brief,
     cause_of_shape,
+    check,
     compare,
     kept,
     likely_cause,
@@ -27,6 +28,7 @@ from learngpt.checking import (
 from learngpt.instruments import operations
 
 
+@check
 def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
     """Row t of the output is the mean of rows 0 to t of the input.
 
@@ -120,9 +122,9 @@ def _sizes_it_takes(Head):
 
     lengths, wider, more = taken(2, 3), taken(2, 5), taken(4, 3)
     if lengths == {3} and wider == {5}:
-        return "it takes x only where T and C are equal, so one stands for the other: T is x.shape[1], C is x.shape[2]."
+        return "it works only where T and C are equal. Does one stand for the other? T is x.shape[1], C is x.shape[2]."
     if lengths == {2} and more == {4}:
-        return "it takes x only where T and B are equal, so one stands for the other: T is x.shape[1], B is x.shape[0]."
+        return "it works only where T and B are equal. Does one stand for the other? T is x.shape[1], B is x.shape[0]."
     if len(lengths) == 1 and lengths == wider:
         return f"it takes x of T = {min(lengths)} only: a size is fixed. Take T from x.shape."
     longest = max(lengths, default=0)
@@ -140,32 +142,105 @@ def _explained(Head, x, out):
         again = tensor(run("head(x)", Head(), x.clone()), "head(x)", x.shape)
         # On sizes that are all different no two mistakes look the same.
         probe = torch.randn(3, 5, 4, generator=seeded(99))
-        probed = tensor(run(f"{lesson}()(x)", head, probe.clone()), "The output", probe.shape)
+        what, hint = f"{lesson}()(x)", (lambda: _as_cause(_sizes_it_takes(Head)))
+        probed = tensor(run(what, head, probe.clone(), hint=hint), "The output", probe.shape)
     except CheckFailed as failed:
-        cause = likely_cause(out, _only_here(x)) or _sizes_it_takes(Head)
-        return {"cause": cause, "suspects": _suspects(x, lesson), "otherwise": f"And for B, T, C = 3, 5, 4: {failed}"}
+        return {"cause": likely_cause(out, _only_here(x)), "otherwise": f"And for B, T, C = 3, 5, 4: {failed}"}
     if not agree(again, out).all():
         return {"cause": "something is drawn at random: the same x gave another output when asked again."}
     wei = getattr(head, "wei", None)
-    if probed.isnan().all():
+    if probed.isnan().all() or (isinstance(wei, torch.Tensor) and wei.isnan().any()):
         return {"otherwise": where_nan_begins(Head(), probe)}
     if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
         return {"cause": cause}
     if agree(probed, _mean_of_past(probe)).all():
         return {"suspects": _suspects(x, lesson), "otherwise": _as_cause(_sizes_it_takes(Head))}
-    cause = likely_cause(probed, _suspects(probe, lesson))
-    if cause is None and nearly(probed, _mean_of_past(probe)):
-        return {"cause": NEARLY}
-    cause = cause or times(probed, _mean_of_past(probe))
-    return {"cause": cause, "otherwise": where_nan_begins(Head(), probe) or _mixes(Head) or _recipe(Head)}
+    right = _mean_of_past(probe)
+    cause = likely_cause(probed, _suspects(probe, lesson)) or times(probed, right) or _peeled(probed, probe, lesson)
+    mixes = _mixes(Head)
+    if mixes and _slices_examples(Head, probe):
+        cause = "the slice stands at the first place, which is that of the examples. It is x[b, : t + 1]."
+    cause = cause or (NEARLY if not mixes and nearly(probed, right) else None)
+    return {"cause": cause, "otherwise": where_nan_begins(Head(), probe) or mixes or _of_numbers(Head) or _recipe(Head)}
 
 
-def _mixes(Head):
+def _peeled(probed, probe, lesson):
+    """What is certain of a wrong output (B, T, C) where no known mistake explains all of it, in words, or None."""
+    right = _mean_of_past(probe)
+    empty = (probed == 0).all(-1).all(0)  # (T,)
+    if empty.any() and not empty.all():
+        rest = ~empty
+        rows = ", ".join(str(row) for row in empty.nonzero().flatten().tolist())
+        said = f"row {rows} of each example was never filled: it is all 0. Where does the loop begin, and where end?"
+        cause = likely_cause(probed[:, rest], ((words, wrong[:, rest]) for words, wrong in _suspects(probe, lesson)))
+        return f"{said}\nA second cause: {cause}" if cause and not agree(probed, right)[:, rest].all() else said
+    if agree(probed, probed[:1].expand_as(probed)).all():
+        mean = ("the mean of all examples", probe.mean(0, keepdim=True))
+        for whose, one in [mean, *((f"example {number}", one) for number, one in enumerate(probe.split(1)))]:
+            said = f"every example got the result of {whose}. Each should have its own, made of its own rows."
+            if agree(probed[:1], _mean_of_past(one)).all():
+                return said
+            if cause := likely_cause(probed[:1], _suspects(one, lesson)):
+                return f"{cause}\nA second cause: {said}"
+        return "every example got the same result. Each should have its own, made of its own rows."
+    return None
+
+
+class _Slices(TorchFunctionMode):
+    """Remembers whether a tensor of three dimensions was asked for a few examples and one position: x[: t + 1, b]."""
+
+    seen = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.__getitem__ and args[0].dim() == 3 and isinstance(args[1], tuple) and len(args[1]) > 1:
+            first, second, *_ = args[1]
+            part = isinstance(first, slice) and first != slice(None)
+            self.seen |= part and not isinstance(second, (slice, type(Ellipsis)))
+        return func(*args, **(kwargs or {}))
+
+
+def _slices_examples(Head, x):
+    with contextlib.suppress(Exception), _Slices() as slices:
+        Head()(x.clone())
+    return slices.seen
+
+
+@torch.no_grad()
+def _of_numbers(Head, T=4, C=3):
+    """That the output isn't a sum of rows with weights that are the same for every x, in words, or ""."""
+    one, two = torch.randn(2, 1, T, C, generator=seeded(7)).abs()
+    edited = one.clone()
+    edited[..., 1:] += 1
+    with contextlib.suppress(Exception):
+        out, twice, nothing = Head()(one.clone()), Head()(2 * one), Head()(0 * one)
+        if agree(twice, 2 * out).all() and agree(Head()(one + two), out + Head()(two.clone())).all():
+            return ""
+        if nothing.isfinite().all() and (nothing.abs() > 1e-4).any():
+            value = nothing[nothing.abs() > 1e-4][0]
+            return f"An x that is 0 everywhere gives {value:.3g}, and its mean is 0. Is something added to the mean?"
+        if agree(twice, out).all():
+            return (
+                "Twice the x gives the same output, and the mean would be twice as large: x is divided by something "
+                "that was made of x. Make the weights from its shape alone, (T, T)."
+            )
+        if not agree(Head()(edited)[..., 0], out[..., 0]).all():
+            return (
+                "Likely cause: the weights depend on the numbers in x. Here they are the same for every x: make them "
+                "from its shape alone, (T, T)."
+            )
+        return (
+            "Twice the x doesn't give twice the output, as it does for a mean. Something else than a weighted sum is "
+            "taken of the numbers in x."
+        )
+    return ""
+
+
+def _mixes(Head, B=3):
     """What the next check says of a head that mixes examples, or an empty string."""
     try:
-        keeps_examples_and_future_apart(Head, B=3, T=5, C=4)
+        keeps_examples_and_future_apart(Head, B=B, T=5, C=4)
     except CheckFailed as failed:
-        return str(failed) if str(failed).startswith("Example") else ""
+        return f"In another x, of {B} examples: {failed}" if str(failed).startswith("Example") else ""
     return ""
 
 
@@ -190,10 +265,11 @@ def _recipe(Head, T=4):
     if not wrong.any() or not weights.isfinite().all():
         return ""
     t = wrong.nonzero()[0].item()
-    return (
-        f"Fed {T} rows one at a time, row {t} of your output takes {brief(weights[t])} of them; "
-        f"expected {brief(right[t])}."
+    yours, expected = (
+        " + ".join(f"{part:.3g} × row {row}" for row, part in enumerate(parts[t].tolist()) if part or parts is weights)
+        for parts in (weights, right)
     )
+    return f"For an x of {T} rows, row {t} of your output is {yours}; expected {expected}."
 
 
 def _mean_of_past(x):
@@ -241,8 +317,8 @@ def _slots(x, lesson):
     divide = [
         ("the rows were added up but not divided by their number, t + 1.", lambda seen: seen),
         ("the sum of the past was divided by T, not by t + 1.", lambda seen: seen / T),
-        ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1)),
-        ("the sum was divided by t; rows 0 to t are t + 1.", lambda seen: seen / (count - 1).clamp(min=1)),
+        ("the sum was divided by t. Rows 0 to t are t + 1 rows.", lambda seen: seen / (count - 1)),
+        ("the sum was divided by t. Rows 0 to t are t + 1 rows.", lambda seen: seen / (count - 1).clamp(min=1)),
         ("the sum was divided by t + 2; rows 0 to t are t + 1.", lambda seen: seen / (count + 1)),
         (
             "the rows were multiplied by their number, t + 1; divide by it.",
@@ -314,7 +390,7 @@ def _oddities(x, lesson):
         ("the output is all zeros: it was made, but never filled.", torch.zeros(B, T, C)),
         (short, before / before.sum(1, keepdim=True).clamp(min=1) @ x),
         (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
-        ("the sum was divided by t; rows 0 to t are t + 1.", x.cumsum(1) / (count - 1)),
+        ("the sum was divided by t. Rows 0 to t are t + 1 rows.", x.cumsum(1) / (count - 1)),
         ("each row was divided by t + 1 and nothing was added up.", x / count),
         ("only the first position and position t were averaged.", (x + x[:, :1]) / 2),
         ("the average runs over the examples of the batch too.", mean.mean(0).expand_as(x)),
@@ -322,7 +398,7 @@ def _oddities(x, lesson):
         ("the average runs over the examples of the batch, not over the past.", _mean_over(x, 0)),
         ("the average runs along the channels, not along the positions.", _mean_over(x, 2)),
         ("the average runs over the channels.", x.mean(2, keepdim=True).expand_as(x)),
-        ("one mean of all rows and channels was taken; it is one for each channel, dim=0.",
+        ("one mean of all rows and channels was taken. Take one for each channel, dim=0.",
          mean.mean(2, keepdim=True).expand_as(x)),
         ("every row holds the sum of all. Does `+=` change a tensor that is kept already?",
          x.sum(1, keepdim=True).expand_as(x)),
@@ -340,7 +416,7 @@ def _oddities(x, lesson):
         *((f"only position {n} comes back, everywhere.", x[:, n : n + 1].expand_as(x)) for n in range(T)),
         ("the weights are multiplied number by number. A product of matrices is weights @ x.", x * tril[:, -1:]),
         (
-            "the numbers were divided by the length of the row, not by its sum.",
+            "each row was divided by the square root of the sum of its squares, not by its sum.",
             tril / tril.norm(dim=1, keepdim=True) @ x,
         ),
         ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril()),
@@ -376,7 +452,8 @@ def _oddities(x, lesson):
         ("only the last row was filled.", torch.cat((0 * x[:, 1:], mean[:, -1:]), 1)),
         ("position 0 is left out of the rows after it.", torch.cat((x[:, :1], _mean_of_past(x[:, 1:])), 1)),
         ("whole numbers were made of the means: start from floats, torch.zeros(B, T, C).", mean.trunc()),
-        ("the means were rounded.", mean.round()),
+        *((f"the means were rounded, to {digits} decimals. Leave them as they are.", mean.round(decimals=digits))
+          for digits in range(4)),
         ("each row was divided by its own sum over the channels; divide by t + 1.",
          x.cumsum(1) / x.cumsum(1).sum(2, keepdim=True)),
         *(("the product mixes the channels of a position. It is weights @ x, with (T, T) weights.", x @ w)
@@ -418,6 +495,7 @@ def _running_median(x):
     return torch.stack([x[:, : t + 1].median(1).values for t in range(x.shape[1])], 1)
 
 
+@check
 def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
     """The output of an example at a position depends on that example up to that position, on nothing else."""
     x = torch.randn(B, T, C, generator=seeded(seed))
@@ -458,6 +536,7 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
         )
 
 
+@check
 def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
     """As many tensor operations and steps of Python for small inputs as for large ones; gradients reach the input.
 
@@ -511,6 +590,7 @@ def _lines():
         sys.settrace(before)
 
 
+@check
 def lets_gradients_through(Head, B=2, T=4, C=3, seed=0):
     """A gradient reaches the input in each of two calls, so that embeddings before the head can learn."""
     name, head = Head.__name__, _make(Head)
@@ -548,6 +628,7 @@ def _weights(Head, B, T, C, seed):
     run(f"{name}()(x)", head, torch.ones(B, T + 1, C), hint=lambda: _as_cause(_sizes_it_takes(Head)))
     out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
     mine = kept(head, "wei", f"{name}()(x)")
+    is_no_stage(mine, {"the output. Keep the weights, and return their product with x": out, "x. Keep the weights": x})
     run(f"{name}()(x)", other, torch.ones(B, T + 2, C))
     if head.wei is not mine:
         raise CheckFailed(
@@ -562,6 +643,7 @@ def _weights(Head, B, T, C, seed):
     return out, tensor(mine, "self.wei", (T, T)), x
 
 
+@check
 def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
     """Above the diagonal `self.wei` is exactly 0, and the output is what these weights make of the input."""
     out, wei, x = _weights(Head, B, T, C, seed)
@@ -574,9 +656,23 @@ def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
     compare(fact, out, wei.to(x.dtype) @ x, cause=cause)
 
 
+def is_no_stage(wei, stages):
+    """Fail if self.wei holds what belongs to another stage: {what it is, in words: the tensor}."""
+    for words, stage in stages.items():
+        if isinstance(wei, torch.Tensor) and wei.shape == stage.shape and agree(wei.detach(), stage.detach()).all():
+            raise CheckFailed(f"self.wei has shape {tuple(wei.shape)}.\nLikely cause: self.wei holds {words}.")
+
+
 KEPT_EARLY = (
     "the output is right, so x was weighed with other weights than self.wei holds. Keep those, after the softmax."
 )
+
+
+def kept_early(known):
+    """What is wrong with kept weights where the output is right; `known` is what they are, in words, or None."""
+    if known and known.startswith("self.wei holds"):
+        return known
+    return f"{KEPT_EARLY}\nWhat self.wei holds: {known}" if known else KEPT_EARLY
 
 
 def _cause_of_weights(wei, out, x):
@@ -584,18 +680,27 @@ def _cause_of_weights(wei, out, x):
     T = len(wei)
     future = torch.ones(T, T).triu(1).bool()
     right = softmax_of(torch.zeros(T, T), future)
+    if wei[future].any() and agree(wei, right).all():
+        return _weak_mask(wei, torch.zeros(T, T), future)
     if agree(wei, right).all():
         if agree(out, right @ x).all():
             return None
         return likely_cause(out, _weighed(right, x)) or times(out, right @ x)
     known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
     if agree(out, right @ x).all():
-        return f"{KEPT_EARLY}\nWhat it holds: {known}" if known else KEPT_EARLY
+        return kept_early(known)
     low, late = wei.tril(), wei[future]
     written_late = T > 1 and any(agree(low, seen).all() for seen in (right, torch.ones(T, T).tril() / T))
     if not known and written_late and agree(late, late[:1]).all():
         known = f"the future got the weight {late[0]:.3g} after the softmax. It gets -inf before it."
-    return known or times(wei, right) or (NEARLY if nearly(wei, right) else None)
+    if known or wei[future].any():
+        return known or times(wei, right)
+    sums_to_one = agree(wei.sum(1), torch.ones(T)).all() and (wei[~future] > 0).all()
+    if sums_to_one and not nearly(wei, right):
+        return (
+            "the rows of self.wei sum to 1, but the past isn't weighed alike. All scores should be 0 before the mask."
+        )
+    return times(wei, right) or (NEARLY if nearly(wei, right) else None)
 
 
 def _weighed(wei, x):
@@ -639,12 +744,12 @@ def mean_weight_suspects(T):
         ("log_softmax was taken, not softmax.", right.log()),
         ("the future isn't masked, or got the score 0 instead of -inf.", softmax_of(zeros, future, 0.0)),
         ("the future isn't masked: these are the scores, all 0, before mask and softmax.", zeros),
-        ("the future got inf; -inf hides it.", nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
+        ("the future got inf. It should get -inf.", nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
         ("the past was masked instead of the future, position t with it.", softmax_of(zeros, ~future)),
         ("the past was masked instead of the future.", softmax_of(zeros, ~future & ~eye)),
         ("position t itself is masked too; it must see itself.", softmax_of(zeros, future | eye)),
         ("position t + 1 is let in.", softmax_of(zeros, torch.ones(T, T).triu(2).bool())),
-        ("softmax ran down the columns. It must run along each row, dim=-1.", softmax_of(zeros, future, dim=0)),
+        ("softmax ran down the columns. It should run along each row, dim=-1.", softmax_of(zeros, future, dim=0)),
         ("self.wei is transposed: row t must hold what position t takes.", right.T),
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril / T),
         ("the future was cut off after the softmax. Mask before it, with -inf.", tril.softmax(1) * tril),
@@ -665,6 +770,10 @@ def mean_weight_suspects(T):
 
 def _looks_ahead(t, s, weight, cause=None):
     said = f"Position {t} looks at position {s}, which comes after it (weight {weight:.2g}, expected exactly 0)."
+    if not math.isfinite(weight):
+        said = (
+            f"self.wei has {weight} in row {t}, column {s}; expected 0, the weight of a position that comes after it."
+        )
     if cause:
         return f"{said}\nLikely cause: {cause}"
     if weight != weight:
@@ -676,6 +785,7 @@ def _looks_ahead(t, s, weight, cause=None):
     return f"{said}\nLikely cause: the future isn't masked with -inf before the softmax."
 
 
+@check
 def weight_rows_sum_to_one(Head, B=2, T=5, C=3, seed=0):
     """Each row of `self.wei` sums to 1."""
     out, wei, x = _weights(Head, B, T, C, seed)
@@ -696,9 +806,9 @@ def rows_sum_to_one(wei, known=None):
         elif value != value:
             cause = "nan comes from a softmax over a row that is -inf everywhere: position t must see itself."
         elif ((wei.sum(-2) - 1).abs() < 1e-4).all():
-            cause = "the columns sum to 1. softmax must run along each row, dim=-1."
+            cause = "the columns sum to 1. softmax should run along each row, dim=-1."
         elif len(wei) > 1 and ((wei.sum(0) - 1).abs() < 1e-4).all():
-            cause = "softmax ran over the batch, dim=0. It must run along each row, dim=-1."
+            cause = "softmax ran over the batch, dim=0. It should run along each row, dim=-1."
         elif ((sums - 1).abs() < 1e-2).all():
             cause = "the sums are nearly 1: something was rounded, or float16 for a while."
         elif ((sums - value).abs() < 1e-4).all():

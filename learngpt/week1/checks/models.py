@@ -1,11 +1,23 @@
 """Checks of whole models: GPTVer2 and GPTVer3 with any head."""
 
 import contextlib
+import math
 
 import torch
 from torch import nn
 
-from learngpt.checking import CheckFailed, agree, compare, run, seeded, tensor, times
+from learngpt.checking import (
+    CheckFailed,
+    agree,
+    cause_of_shape,
+    check,
+    compare,
+    likely_cause,
+    run,
+    seeded,
+    tensor,
+    times,
+)
 from learngpt.instruments import sinusoids
 from learngpt.text import Text
 
@@ -23,10 +35,10 @@ class BentMeanHead:
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
         if not isinstance(x, torch.Tensor) or x.dim() != 3:
             shape = f"a tensor of shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
-            raise CheckFailed(
-                f"The head was given {shape}; it takes embeddings, (B, T, C).\n"
-                "idx goes into token_embedding_table first, and what comes out of that into the head."
-            )
+            said = f"The head was given {shape}; it takes embeddings, (B, T, C)."
+            if not isinstance(x, torch.Tensor) or x.dim() < 3:
+                said += "\nidx goes into token_embedding_table first, and what comes out of that into the head."
+            raise CheckFailed(said)
         if self.stages is not None:
             self.stages["into the head"] = x.detach().clone()
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
@@ -47,6 +59,7 @@ class MixingHead(nn.Module):
         return nn.functional.scaled_dot_product_attention(asked, offered, x, is_causal=True)
 
 
+@check
 def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     """`logits` is lm_head of the head of the embedded tokens: (B, T) -> (B, T, V)."""
     torch.manual_seed(seed)
@@ -71,8 +84,9 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
                 to_logits(x),
             ),
             ("the head is used twice.", to_logits(head(head(x)))),
-            ("the embeddings are added to the head's output; it stands alone.", to_logits(head(x) + x)),
-            ("the head runs after lm_head; it works on the (B, T, C) embeddings.", head(to_logits(x))),
+            ("the embeddings are added to the head's output. Only that output should go into lm_head.",
+             to_logits(head(x) + x)),
+            ("the head runs after lm_head. It should work on the (B, T, C) embeddings.", head(to_logits(x))),
             ("these are the logits of an earlier call: something is kept on self.", to_logits(head(embed(earlier)))),
             ("the embeddings are added to the head's output, and halved.", to_logits((head(x) + x) / 2)),
             ("the head is run on what lm_head gave as well.", head(right)),
@@ -89,9 +103,10 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         ]  # fmt: skip
     axes = ("example", "position", "token")
     fact = f"{name}.logits is not lm_head(head(token_embedding_table(idx)))."
-    if drawn_at_random(model, idx, out):
-        compare(fact, out, right, axes=axes, cause=RANDOM)
-    compare(fact, out, right, suspects, axes, otherwise=where_it_parts(model, idx, out, x, stages))
+    if not agree(out, right).all():
+        cause = made_anew(model, model.logits, idx) or (RANDOM if drawn_at_random(model, idx, out) else None)
+        cause = cause or likely_cause(out, suspects) or normalised(out)
+        compare(fact, out, right, axes=axes, cause=cause, otherwise=where_it_parts(model, idx, out, x, stages))
 
 
 def has_its_shape(name, out, B, T, C, vocab_size):
@@ -125,6 +140,46 @@ def after_lm_head(right):
         ("the positions are in the reverse order.", right.flip(1)),
         ("the examples are averaged; each has its own logits.", right.mean(0).expand_as(right)),
     ]
+
+
+def normalised(out):
+    """That logits (B, T, V) are probabilities or their logarithms, in words, or None; it shows in their sums."""
+    for name, prefix, numbers in (("softmax", "", out), ("log_softmax", "exp of ", out.exp())):
+        for dim, axis in enumerate(("examples", "positions", "tokens")):
+            if (numbers >= 0).all() and agree(numbers.sum(dim), torch.ones_like(numbers.sum(dim))).all():
+                return (
+                    f"{name} was taken, over the {axis}: {prefix}what comes back sums to 1 over dim={dim}. Logits are "
+                    "the raw numbers."
+                )
+    return None
+
+
+@torch.no_grad()
+def made_anew(model, function, *arguments):
+    """That a call makes a layer of its own instead of using the model's, in words, or None."""
+    made, initialise = [], nn.Module.__init__
+
+    def remember(module, *given, **options):
+        made.append(module)
+        initialise(module, *given, **options)
+
+    nn.Module.__init__ = remember
+    try:
+        with contextlib.suppress(Exception):
+            function(*arguments)
+    finally:
+        nn.Module.__init__ = initialise
+    for module in made:
+        if sizes := [each.shape for each in module.parameters(recurse=False)]:
+            kind = type(module).__name__
+            same = [
+                f"self.{name}"
+                for name, given in model.named_children()
+                if type(given) is type(module) and [each.shape for each in given.parameters()] == sizes
+            ]
+            said = f"a new nn.{kind} is made in each call. It starts anew each time, and nothing ever trains it."
+            return f"{said} Call the one that __init__ made: {', '.join(same)}." if same else said
+    return None
 
 
 def staged(model, idx, hint=""):
@@ -161,7 +216,14 @@ def where_it_parts(model, idx, out, x, stages):
         if yours is None:
             return f"Nothing went {stage}: it wasn't called with x."
         if tuple(yours.shape) != tuple(right.shape):
-            return f"{words} has shape {tuple(yours.shape)}, expected {tuple(right.shape)}."
+            said = f"{words} has shape {tuple(yours.shape)}, expected {tuple(right.shape)}."
+            B, T, C = right.shape
+            cause = cause_of_shape(tuple(yours.shape), (B, T, C))
+            if tuple(yours.shape) == (1, B * T, C):
+                cause = "the examples were joined to one long text, so they see each other. The head takes (B, T, C)."
+            if tuple(yours.shape) == (B * T, 1, C):
+                cause = "each position was made a text of its own, so none sees its past. The head takes (B, T, C)."
+            return f"{said}\nLikely cause: {cause}" if cause else said
         if words_of_factor := times(yours, right):
             return f"{words} isn't what it should be: {words_of_factor}"
         if not agree(yours, right).all():
@@ -173,6 +235,11 @@ def where_it_parts(model, idx, out, x, stages):
     factor = (out / model.lm_head(model.head(x))).flatten()
     if agree(factor, factor[:1]).all():
         return f"Likely cause: the logits are multiplied by {factor[0]:.4g} behind lm_head."
+    shift = out - model.lm_head(model.head(x))
+    if agree(shift, shift[..., :1].expand_as(shift)).all():
+        return (
+            "Likely cause: a number was added to all logits of a position, or taken away. Logits are the raw numbers."
+        )
     return "What goes into lm_head is right; what comes back isn't what lm_head gives. What is done after it?"
 
 
@@ -206,11 +273,13 @@ class _WithHead(nn.Module):
         return logits, nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+@check
 def head_trains_and_generates(Head, C=16, seed=0):
     """The same for a HeadVer4, inside a small model."""
     trains_and_generates(lambda V, T: _WithHead(run("HeadVer4(...)", Head, T, C), V, C, T), seed=seed)
 
 
+@check
 def model_trains_and_generates(GPT, C=16, seed=0):
     """The same for a GPTVer2 or GPTVer3, with a head and, where it takes some, with positions of the checks' own."""
     with lent_encodings(GPT, sinusoids(64, C).float()):
@@ -222,7 +291,7 @@ def lent_encodings(GPT, table):
     """Lend a class with `pos_encodings` known positions, (T, C), so that the rest of it is judged apart from them.
 
     Yields:
-        the sizes that it is asked for, as they come: [(block_size, embed_size), ...].
+        what it is asked for, and gives, as it comes: [(block_size, embed_size, codes), ...].
     """
     asked = []
     if not hasattr(GPT, "pos_encodings"):
@@ -231,8 +300,12 @@ def lent_encodings(GPT, table):
     own = GPT.__dict__.get("pos_encodings")
 
     def pos_encodings(block_size, embed_size):
-        asked.append((block_size, embed_size))
-        return table[:block_size, :embed_size].clone()
+        wide = table.repeat(
+            1, math.ceil(embed_size / table.shape[1])
+        )  # as wide as asked for, as the learner's would be
+        codes = wide[:block_size, :embed_size].clone()
+        asked.append((block_size, embed_size, codes))
+        return codes
 
     pos_encodings.__qualname__ = f"{GPT.__name__}.pos_encodings"  # in messages
     GPT.pos_encodings = staticmethod(pos_encodings)

@@ -5,6 +5,7 @@ import inspect
 import math
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from learngpt.advice import where_nan_begins
 from learngpt.checking import (
@@ -13,6 +14,7 @@ from learngpt.checking import (
     NotYet,
     agree,
     brief,
+    check,
     compare,
     likely_cause,
     mistakes,
@@ -30,6 +32,8 @@ from learngpt.week1.checks.models import (
     drawn_at_random,
     has_its_shape,
     lent_encodings,
+    made_anew,
+    normalised,
     staged,
     where_it_parts,
 )
@@ -70,6 +74,7 @@ def _encodings(GPT, block_size, embed_size):
     return table.double()
 
 
+@check
 def encodings_differ(GPT, block_size=32, embed_size=8):
     """No two positions have the same code."""
     table = _encodings(GPT, block_size, embed_size)
@@ -83,6 +88,7 @@ def encodings_differ(GPT, block_size=32, embed_size=8):
         )
 
 
+@check
 def encodings_keep_distances(GPT, block_size=16, embed_size=8):
     """Positions that are equally far apart have codes that are equally far apart."""
     table = _encodings(GPT, block_size, embed_size)
@@ -93,14 +99,18 @@ def encodings_keep_distances(GPT, block_size=16, embed_size=8):
             raise CheckFailed(
                 f"From position {a} to {b} the codes are {one:.4g} apart, from {c} to {d} they are {two:.4g} apart; "
                 "expected the same.\n"
-                + (f"Likely cause: {cause}\n" if cause else "")
-                + "It takes a sine and a cosine of the same frequency: (sin a - sin b)² + (cos a - cos b)² depends "
-                "on a - b only."
+                + (
+                    f"Likely cause: {cause}"
+                    if cause
+                    else "Equal distances take a sine and a cosine of the same frequency: (sin a - sin b)² + "
+                    "(cos a - cos b)² depends on a - b only."
+                )
             )
         if one < 1e-6:
             raise CheckFailed(f"Positions {a} and {b} have the same code; expected codes that lie apart.")
 
 
+@check
 def encodings_are_sinusoidal(GPT, block_size=32, embed_size=8):
     """The values are sin(pos / 10000^(2i/C)) in column 2i and its cosine in column 2i + 1, as float32."""
     table = _encodings(GPT, block_size, embed_size)
@@ -152,13 +162,13 @@ def _bases(table):
     C = table.shape[1]
     listed = [
         ("base 100 was taken in place of 10000. An exponent of i/C in place of 2i/C does the same.", 100.0),
-        ("the exponent is 4i/C; it is 2i/C. Was the 2 applied twice?", 1e8),
+        ("the exponent is 4i/C; it should be 2i/C. Was the 2 applied twice?", 1e8),
         ("every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0.", 1.0),
         (
-            "each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.",
+            "each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction.",
             1e4 ** (C / 2),
         ),
-        ("each pair of columns divides by a power of 10000 itself; the exponent is 2i / C, a fraction.", 1e4**C),
+        ("each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction.", 1e4**C),
         ("the logarithm of 10000 is missing: exp(-2i / C) has base e.", math.e),
         ("the logarithm to base 10 was taken; exp needs the natural one, math.log.", math.exp(4)),
         ("the logarithm to base 2 was taken; exp needs the natural one, math.log.", math.exp(math.log2(10000))),
@@ -179,29 +189,29 @@ def _exponents(T, C):
     columns = torch.arange(C, dtype=torch.float64)
     return [
         (
-            "each column has a frequency of its own; a sine and the cosine beside it share one, 10000^(2i/C).",
+            "each column has a frequency of its own; a sine and the cosine beside it should share one, 10000^(2i/C).",
             columns / C,
         ),
         (
-            "the exponent of column j is 2j/C; it is 2i/C for the columns 2i and 2i + 1.",
+            "the exponent of column j is 2j/C; it should be 2i/C for the columns 2i and 2i + 1.",
             2 * columns / C,
         ),
         (
-            "the cosine has the frequency of the next pair; it shares that of the sine beside it.",
+            "the cosine has the frequency of the next pair; it should share that of the sine beside it.",
             (columns + columns % 2) / C,
         ),
         (
-            "the cosine has a frequency of its own; it shares that of the sine beside it.",
+            "the cosine has a frequency of its own; it should share that of the sine beside it.",
             2 * (pairs + columns % 2 * pairs) / C,
         ),
-        ("the exponents run from 0 to 1 in equal steps; they are 2i/C and stop before 1.", pairs / max(C // 2 - 1, 1)),
+        ("the exponents run from 0 to 1 in equal steps; 2i/C stops before 1.", pairs / max(C // 2 - 1, 1)),
         ("the exponent is divided by block_size; divide by embed_size.", 2 * pairs / T),
         ("the exponent is divided by block_size; divide by embed_size.", pairs / T),
         ("the exponent isn't divided by C: it is 2i / C, a fraction.", 2 * pairs),
         ("the exponent isn't divided by C: it is 2i / C, a fraction.", pairs),
-        ("the exponent is 1 - 2i/C; it is 2i/C, and the first one is 0.", 1 - 2 * pairs / C),
-        ("the exponents begin at 2 / C; the first one is 0.", 2 * (pairs + 1) / C),
-        ("the exponents begin at 1 / C; the first one is 0.", (2 * pairs + 1) / C),
+        ("the exponent is 1 - 2i/C; it should be 2i/C, and the first one 0.", 1 - 2 * pairs / C),
+        ("the exponents begin at 2 / C; the first one should be 0.", 2 * (pairs + 1) / C),
+        ("the exponents begin at 1 / C; the first one should be 0.", (2 * pairs + 1) / C),
         ("the exponent is divided by C - 1; divide by C, embed_size.", 2 * pairs / (C - 1)),
         ("the exponent is divided by C + 1; divide by C, embed_size.", 2 * pairs / (C + 1)),
         (
@@ -234,19 +244,19 @@ def _layouts(T, C):
         return torch.cat(halves, 1)
 
     return [
-        ("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns are sines.",
+        ("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns should be sines.",
          lambda angles: torch.where(odd, angles.sin(), angles.cos())),
-        ("all sines stand left and all cosines right; they take turns, column by column.",
+        ("all sines stand left and all cosines right; they should take turns, column by column.",
          lambda angles: part(angles[:, even].sin(), angles[:, even].cos())),
-        ("all cosines stand left and all sines right; they take turns.",
+        ("all cosines stand left and all sines right; they should take turns.",
          lambda angles: part(angles[:, even].cos(), angles[:, even].sin())),
-        ("sines stand in the left half and cosines in the right; they take turns, column by column.",
+        ("sines stand in the left half and cosines in the right; they should take turns, column by column.",
          lambda angles: part(angles[:, : C // 2].sin(), angles[:, C // 2 :].cos())),
-        ("columns 1, 3, 5 are sines; the odd columns are cosines.", torch.sin),
-        ("columns 0, 2, 4 are cosines; the even columns are sines.", torch.cos),
+        ("columns 1, 3, 5 are sines; the odd columns should be cosines.", torch.sin),
+        ("columns 0, 2, 4 are cosines; the even columns should be sines.", torch.cos),
         ("the cosines are negative.", lambda angles: torch.where(odd, -angles.cos(), angles.sin())),
         ("the sines are negative.", lambda angles: torch.where(odd, angles.cos(), -angles.sin())),
-        ("sine and cosine take turns row by row; they take turns column by column.",
+        ("sine and cosine take turns row by row; they should take turns column by column.",
          lambda angles: torch.where(rows, angles.cos(), angles.sin())),
         ("these are the angles, before sine and cosine.", lambda angles: angles),
         ("the cosine columns hold the angles; their cosine is missing.",
@@ -308,9 +318,12 @@ def _known_encodings(table):
         "the cosines have no frequency: they are those of the position alone.",
         torch.where(odd, positions.cos(), sine),
     )
-    yield "each position has a 1 in a column of its own; here they are sines and cosines.", torch.eye(T, C).double()
+    yield (
+        "each position has a 1 in a column of its own; here they should be sines and cosines.",
+        torch.eye(T, C).double(),
+    )
     places = [
-        ("positions start at 1; the first one is 0.", positions + 1),
+        ("positions start at 1; the first one should be 0.", positions + 1),
         ("the position was divided by block_size first; so the code depends on the length.", positions / T),
         (
             "the position was divided by block_size - 1 first; so the code depends on the length.",
@@ -334,7 +347,7 @@ def _known_encodings(table):
             lambda place, base, power: place + 0 * power,
         ),
         (
-            "brackets are missing: the base is raised to 2i first, and the division by C follows. It is "
+            "brackets are missing: the base is raised to 2i first, and the division by C follows. It should be "
             "10000 ** (2i / C).",
             lambda place, base, power: place / (base ** (power * C) / C),
         ),
@@ -347,15 +360,15 @@ def _known_encodings(table):
             lambda place, base, power: place / base**2 * (power / 2),
         ),
         (
-            "10000 is multiplied with 2i / C; it is raised to that power, with **.",
+            "10000 is multiplied with 2i / C; it should be raised to that power, with **.",
             lambda place, base, power: place / (base * power),
         ),
         (
-            "the power is raised the other way round: it is 10000 ** (2i / C).",
+            "the power is raised the other way round: it should be 10000 ** (2i / C).",
             lambda place, base, power: place / power**base,
         ),
         (
-            "position and divisor are added; the position is divided by 10000^(2i/C).",
+            "position and divisor are added; the position should be divided by 10000^(2i/C).",
             lambda place, base, power: place + base**power,
         ),
         (
@@ -392,7 +405,7 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
                 return fresh
 
             def hint():
-                return _of_sizes(new, asked, idx, C, vocab_size, block_size)
+                return _what_codes_meet(new(), asked, idx) or _of_sizes(new, asked, idx, C, vocab_size, block_size)
 
             full = torch.zeros(B, block_size, dtype=torch.long)
             run("GPTVer3.logits(idx)", new().logits, full, hint=hint)  # has an error to do with T at all?
@@ -405,7 +418,8 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
                 )
             out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
         except CheckFailed as failed:
-            stopped = failed
+            met = _what_codes_meet(new(), asked, idx) if asked else ""
+            stopped = CheckFailed(f"{failed}\n{met}") if met and met not in str(failed) else failed
         else:
             return out, model, table, stages, new
     raise _own_table_first(GPT, stopped, block_size, C)
@@ -427,17 +441,66 @@ def _own_table_first(GPT, stopped, block_size, C):
     return stopped
 
 
+class _Meeting(TorchFunctionMode):
+    """Remembers which tensor the codes first meet, and in which operation; slices of codes are codes."""
+
+    MEETINGS = {"add", "radd", "iadd", "sub", "rsub", "isub", "mul", "rmul", "imul", "matmul"}
+    JOINS = {"cat", "concat", "concatenate", "stack", "hstack", "dstack"}
+
+    def __init__(self, asked):
+        super().__init__()
+        self.asked, self.more = asked, []
+        self.name, self.other = "", None
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, "__name__", "").strip("_")
+        parts = [part for each in args for part in (each if isinstance(each, (tuple, list)) else [each])]
+        tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+        known = [*(codes for *_, codes in self.asked), *self.more]
+        others = [part for part in tensors if not any(part is codes for codes in known)]
+        if len(others) < len(tensors) and self.other is None:
+            if others and name in self.MEETINGS | self.JOINS and others[0].numel() > 1:
+                self.name, self.other = name, others[0].detach().clone()
+            else:
+                result = func(*args, **(kwargs or {}))
+                self.more.append(result)
+                return result
+        return func(*args, **(kwargs or {}))
+
+
+def _what_codes_meet(model, asked, idx):
+    """That wrong codes were asked for, or joined, or added to something else than embeddings, in words, or ""."""
+    with contextlib.suppress(Exception), _Meeting(asked) as meeting:
+        model.logits(idx)
+    other, (V, C) = meeting.other, model.token_embedding_table.weight.shape
+    if any((rows, width) == (C, model.block_size) != (model.block_size, C) for rows, width, _ in asked):
+        return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
+    if other is None:
+        return ""
+    if other.numel() == idx.numel() and torch.equal(other.flatten().float(), idx.flatten().float()):
+        return "The codes are added to the numbers of the characters. Embed those first, then add."
+    if meeting.name == "matmul":
+        return "@ makes a product of matrices with the codes. Add them, x + codes."
+    if meeting.name in _Meeting.JOINS:
+        return f"torch.{meeting.name} joins the codes to something else. Add them instead, x + codes: C stays {C}."
+    if other.shape[-1] == V != C:
+        return "The codes are added to the logits. Add them to the embeddings, before the head."
+    if other.shape == (V, C) and torch.equal(other, model.token_embedding_table.weight):
+        return (
+            "The codes are added to the embedding table, one row for each character. Add them to the embeddings of idx."
+        )
+    return ""
+
+
 def _of_sizes(new, asked, idx, C, vocab_size, block_size):
     """What is wrong with sizes, in words, where `logits` stops or gives another shape; else an empty string.
 
     Args:
         new: makes a model.
-        asked: the sizes that pos_encodings was asked for.
+        asked: what pos_encodings was asked for, and gave.
     """
     B, T = idx.shape
-    for rows, width in asked:
-        if (rows, width) == (C, block_size) != (block_size, C):
-            return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
+    for _, width, _ in asked:
         if width == vocab_size != C:
             return f"The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}."
         if width != C:
@@ -470,6 +533,7 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
     return ""
 
 
+@check
 @torch.no_grad()
 def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=9, seed=0):
     """A repeated token gets other logits at each position; a table, or a head without positions, can't do that."""
@@ -500,6 +564,7 @@ def _cause_of_logits(GPT):
     return None
 
 
+@check
 @torch.no_grad()
 def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
     """The positions are added to the embeddings before the head, for sequences of any length up to block_size."""
@@ -533,20 +598,23 @@ def _adds_positions(idx, out, model, table, stages, new, block_size):
         return  # made by a helper that pos_encodings shares; its values have a check of their own
     fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
     axes = ("example", "position", "token")
-    with lent_encodings(type(model), table):
-        if drawn_at_random(model, idx, out):
-            compare(fact, out, right, axes=axes, cause=RANDOM)
+    with lent_encodings(type(model), table) as asked:
+        cause = made_anew(model, model.logits, idx) or (RANDOM if drawn_at_random(model, idx, out) else None)
+        if cause:
+            compare(fact, out, right, axes=axes, cause=cause)
         if agree(run("GPTVer3.logits(idx)", new().logits, idx), right).all():
             cause = "something is kept from an earlier call with a shorter text. Make it anew in each call."
             compare(fact, out, right, axes=axes, cause=cause)
         otherwise = where_it_parts(model, idx, out, x + places, stages)
-    cause = _factor_of_codes(stages.get("into the head"), x, places)
-    suspects = [
-        (words, wrong)
-        for words, wrong in _other_logits(idx, x, head, lm_head, table, block_size)
-        if wrong.shape == out.shape
-    ]
-    compare(fact, out, right, suspects, axes, cause=cause, otherwise=otherwise)
+        met = _what_codes_meet(new(), asked, idx)
+    given = stages.get("into the head")
+    cause = met[:1].lower() + met[1:] or _factor_of_codes(given, x, places)
+    cause = cause or likely_cause(out, _other_logits(idx, x, head, lm_head, table, block_size))
+    if cause is None and given is not None:
+        cause = likely_cause(given, _other_inputs(idx, x, table, block_size)) or _other_codes(given, x, table)
+        later = likely_cause(out, _after_the_head(given, head, lm_head, places))
+        cause = f"{cause}\nA second cause: {later}" if cause and later else cause
+    compare(fact, out, right, axes=axes, cause=cause or normalised(out), otherwise=otherwise)
 
 
 def _factor_of_codes(given, x, places):
@@ -560,57 +628,92 @@ def _factor_of_codes(given, x, places):
     return f"the codes are multiplied by {factor:.4g} before they are added. Add them as they are."
 
 
+def _other_codes(given, x, table):
+    """Which position gets another one's code, where what is added to x (B, T, C) are codes, in words, or None."""
+    if given.shape != x.shape:
+        return None
+    distances = torch.cdist(given - x, table.expand(len(x), *table.shape))  # (B, T, 128)
+    number = distances.argmin(-1)
+    wrong = number != torch.arange(x.shape[1])
+    if (distances.amin(-1) > 1e-3).any() or not wrong.any():
+        return None
+    b, t = wrong.nonzero()[0].tolist()
+    return f"position {t} of example {b} gets the code of number {number[b, t]}. It should get that of number {t}."
+
+
 def _other_logits(idx, x, head, lm_head, table, block_size):
     """Pairs of a known mistake in words and the logits (B, T, V) that it gives."""
-    B, T, C = x.shape
-    places = table[:T]
-    last = table[block_size - T : block_size]
-    index = torch.arange(T, dtype=x.dtype)[:, None]
+    places = table[: idx.shape[1]]
+    given = x + places
     return [
-        ("no positions are added to the embeddings.", lm_head(head(x))),
+        *((words, lm_head(head(wrong))) for words, wrong in _other_inputs(idx, x, table, block_size)),
         ("the positions are added after the head; add them before it.", lm_head(head(x) + places)),
-        ("the positions are added before the head and after it.", lm_head(head(x + places) + places)),
-        ("the positions are added twice.", lm_head(head(x + 2 * places))),
-        ("the positions are multiplied with the embeddings; add them.", lm_head(head(x * places))),
-        ("the embeddings are multiplied by 1 plus the positions; add them.", lm_head(head(x * (1 + places)))),
-        ("the positions are subtracted; add them.", lm_head(head(x - places))),
-        ("the embeddings are subtracted from the positions; add them.", lm_head(head(places - x))),
-        ("the last T positions are added; the sequence starts at position 0.", lm_head(head(x + last))),
-        ("every position gets the code of position 0.", lm_head(head(x + places[0]))),
-        ("the table was indexed by the characters; index it by position.", lm_head(head(x + table[idx]))),
-        ("only the code of the character counts: the table was indexed by the characters.", lm_head(head(table[idx]))),
-        ("the codes go down the batch; they go along the positions.", lm_head(head(x + table[:B][:, None]))),
-        ("the positions are in the reverse order.", lm_head(head(x + places.flip(0)))),
-        ("every position gets the code of the last one.", lm_head(head(x + places[-1]))),
-        ("every position gets the code of number T, which is behind the last one.", lm_head(head(x + table[T]))),
-        ("every position gets the code of the last row of the table.", lm_head(head(x + table[block_size - 1]))),
-        ("the positions start at 1; the first one is 0.", lm_head(head(x + table[1 : T + 1]))),
-        ("the head isn't used.", lm_head(x + places)),
+        ("the head isn't used.", lm_head(given)),
         ("the head isn't used.", lm_head(x)),
-        ("only the positions go into the head; add them to the embeddings.", lm_head(head(places.expand_as(x)))),
         ("the head sees only the positions; add them to the embeddings before it.", lm_head(x + head(places[None]))),
         (
             "embeddings and positions go through the head apart; add them before it.",
             lm_head(head(x) + head(places[None])),
         ),
-        ("the embeddings are scaled by sqrt(C); here they aren't.", lm_head(head(x * math.sqrt(C) + places))),
-        ("the sum of embeddings and positions is scaled by sqrt(C).", lm_head(head((x + places) * math.sqrt(C)))),
-        ("the positions are scaled by sqrt(C).", lm_head(head(x + places * math.sqrt(C)))),
-        ("the positions are divided by sqrt(C).", lm_head(head(x + places / math.sqrt(C)))),
-        ("embeddings and positions are averaged; add them.", lm_head(head((x + places) / 2))),
-        ("the head's input is added to its output; it stands alone.", lm_head(head(x + places) + x + places)),
-        ("the embeddings are added to the head's output; it stands alone.", lm_head(head(x + places) + x)),
-        ("the head is used twice.", lm_head(head(head(x + places)))),
-        ("every position gets the mean of all codes.", lm_head(head(x + places.mean(0)))),
-        ("every position gets the sum of all codes.", lm_head(head(x + places.sum(0)))),
-        ("the codes are added up from position to position.", lm_head(head(x + places.cumsum(0)))),
-        ("the number of the position is added itself, not its code.", lm_head(head(x + index))),
-        ("the number of the position over T is added, not its code.", lm_head(head(x + index / T))),
-        ("the number of the position over block_size is added, not its code.", lm_head(head(x + index / block_size))),
-        ("the code of a position is added at every second position only.",
-         lm_head(head(x + places * (torch.arange(T)[:, None] % 2 == 0)))),
-        ("only the first example gets positions.", lm_head(head(torch.cat((x[:1] + places, x[1:]))))),
-        ("the positions begin anew for no example: they count through the batch.",
-         lm_head(head(x + table[torch.arange(B * T).view(B, T).clamp(max=len(table) - 1)]))),
-        *after_lm_head(lm_head(head(x + places))),
+        (
+            "the embeddings are added to the head's output. Only that output should go into lm_head.",
+            lm_head(head(given) + x),
+        ),
+        *_after_the_head(given, head, lm_head, places),
     ]  # fmt: skip
+
+
+def _after_the_head(given, head, lm_head, places):
+    """Pairs of a known mistake after the head was given what it was given, and the logits (B, T, V) that it gives."""
+    return [
+        ("the positions are added before the head and after it.", lm_head(head(given) + places)),
+        (
+            "the head's input is added to its output. Only that output should go into lm_head.",
+            lm_head(head(given) + given),
+        ),
+        ("the head is used twice.", lm_head(head(head(given)))),
+        *after_lm_head(lm_head(head(given))),
+    ]
+
+
+def _other_inputs(idx, x, table, block_size):
+    """Pairs of a known mistake in words and what then goes into the head, (B, T, C)."""
+    B, T, C = x.shape
+    places = table[:T]
+    last = table[block_size - T : block_size]
+    index = torch.arange(T, dtype=x.dtype)[:, None]
+    second = torch.arange(T)[:, None] % 2 == 0
+    through = torch.arange(B * T).view(B, T).clamp(max=len(table) - 1)
+    return [
+        ("no positions are added to the embeddings.", x),
+        ("the positions are added twice.", x + 2 * places),
+        ("the positions are multiplied with the embeddings; add them.", x * places),
+        ("the embeddings are multiplied by 1 plus the positions; add them.", x * (1 + places)),
+        ("the positions are subtracted; add them.", x - places),
+        ("the embeddings are subtracted from the positions; add them.", places - x),
+        ("the last T positions are added; the sequence should start at position 0.", x + last),
+        ("every position gets the code of position 0.", x + places[0]),
+        ("the table was indexed by the characters; index it by position.", x + table[idx]),
+        ("only the code of the character counts: the table was indexed by the characters.", table[idx]),
+        ("the codes go down the batch; they should go along the positions.", x + table[:B][:, None]),
+        ("the positions are in the reverse order.", x + places.flip(0)),
+        ("every position gets the code of the last one.", x + places[-1]),
+        ("every position gets the code of number T, which is behind the last one.", x + table[T]),
+        ("every position gets the code of the last row of the table.", x + table[block_size - 1]),
+        ("the positions start at 1; the first one should be 0.", x + table[1 : T + 1]),
+        ("only the positions go into the head; add them to the embeddings.", places.expand_as(x)),
+        ("the embeddings are scaled by sqrt(C). Add the codes to them as they are.", x * math.sqrt(C) + places),
+        ("the sum of embeddings and positions is scaled by sqrt(C).", (x + places) * math.sqrt(C)),
+        ("the positions are scaled by sqrt(C).", x + places * math.sqrt(C)),
+        ("the positions are divided by sqrt(C).", x + places / math.sqrt(C)),
+        ("embeddings and positions are averaged; add them.", (x + places) / 2),
+        ("every position gets the mean of all codes.", x + places.mean(0)),
+        ("every position gets the sum of all codes.", x + places.sum(0)),
+        ("the codes are added up from position to position.", x + places.cumsum(0)),
+        ("the number of the position is added itself, not its code.", x + index),
+        ("the number of the position over T is added, not its code.", x + index / T),
+        ("the number of the position over block_size is added, not its code.", x + index / block_size),
+        ("the code of a position is added at every second position only.", x + places * second),
+        ("only the first example gets positions.", torch.cat((x[:1] + places, x[1:]))),
+        ("the positions begin anew for no example: they count through the batch.", x + table[through]),
+    ]

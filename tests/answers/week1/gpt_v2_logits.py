@@ -121,7 +121,7 @@ def scaled_embeddings(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("the examples as one long text", LOGITS, "What goes into the head has shape (1, 8, 6)")
+@wrong("the examples as one long text", LOGITS, "the examples were joined to one long text")
 def one_long_text(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx.view(1, B * T))
@@ -262,3 +262,20 @@ def view_and_back(self, idx):
     x = self.token_embedding_table(idx)
     x = self.head(x)
     return self.lm_head(x.view(T, B, -1)).view(B, T, -1)
+
+
+@wrong("lm_head made anew", LOGITS, "Call the one that __init__ made: self.lm_head")
+def new_lm_head(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    return nn.Linear(x.shape[-1], self.lm_head.out_features)(x)
+
+
+@wrong("log_softmax over the positions", LOGITS, "sums to 1 over dim=1")
+def logarithms_over_positions(self, idx):
+    return F.log_softmax(self.lm_head(self.head(self.token_embedding_table(idx))), 1)
+
+
+@wrong("numbers of positions added to tokens", LOGITS, "Was something added to idx?")
+def positions_in_tokens(self, idx):
+    x = self.token_embedding_table(idx + 9 * torch.arange(idx.shape[1]))
+    return self.lm_head(self.head(x))

@@ -223,7 +223,7 @@ def in_the_embeddings(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("a fresh nn.Embedding in each call", ADDS, "something is drawn at random")
+@wrong("a fresh nn.Embedding in each call", ADDS, "a new nn.Embedding is made in each call")
 def own_embedding(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx)
@@ -278,7 +278,7 @@ def sizes_swapped(self, idx):
     return self.lm_head(self.head(x + self.pos_encodings(x.shape[-1], self.block_size)[: idx.shape[1]]))
 
 
-@wrong("joins in place of adding", APART, "To add them, write a + b")
+@wrong("joins in place of adding", APART, "torch.cat joins the codes")
 def joins(self, idx):
     x = self.token_embedding_table(idx)
     codes = self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]].expand_as(x)
@@ -387,4 +387,43 @@ def double(self, idx):
 def parameter_that_does_not_learn(self, idx):
     x = self.token_embedding_table(idx)
     codes = nn.Parameter(self.pos_encodings(self.block_size, x.shape[-1]), requires_grad=False)
+    return self.lm_head(self.head(x + codes[: idx.shape[1]]))
+
+
+@wrong("codes for the examples", APART, "Without the dimension of size 1 it fits")
+def codes_along_the_batch(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1], None]))
+
+
+@wrong("codes transposed", APART, "are swapped")
+def codes_transposed(self, idx):
+    x = self.token_embedding_table(idx)
+    codes = self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]].mT
+    return self.lm_head(self.head(x + codes))
+
+
+@wrong("codes added to logits", ADDS, "the codes are added to the logits")
+def codes_on_logits(self, idx):
+    out = super().logits(idx)
+    return out + self.pos_encodings(self.block_size, out.shape[-1])[: idx.shape[1]]
+
+
+@wrong("codes added to tokens", APART, "The codes are added to the numbers of the characters")
+def codes_on_tokens(self, idx):
+    C = self.token_embedding_table.embedding_dim
+    tokens = idx.unsqueeze(-1) + self.pos_encodings(self.block_size, C)[: idx.shape[1]]
+    return self.lm_head(self.head(self.token_embedding_table(tokens)))
+
+
+@wrong("codes added to the table", APART, "the codes are added to the embedding table")
+def codes_on_the_table(self, idx):
+    table = self.token_embedding_table.weight
+    return self.lm_head(self.head((table + self.pos_encodings(*table.shape))[idx]))
+
+
+@wrong("codes from 2 on", ADDS, "gets the code of number 2")
+def late_codes(self, idx):
+    x = self.token_embedding_table(idx)
+    codes = self.pos_encodings(self.block_size + 2, x.shape[-1])[2:]
     return self.lm_head(self.head(x + codes[: idx.shape[1]]))

@@ -42,7 +42,7 @@ def base_1000(block_size, embed_size):
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
 
 
-@wrong("sines everywhere", VASWANI, "columns 1, 3, 5 are sines; the odd columns are cosines")
+@wrong("sines everywhere", VASWANI, "columns 1, 3, 5 are sines; the odd columns should be cosines")
 def only_sines(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.stack((angles.sin(), angles.sin()), -1).flatten(1)
@@ -156,7 +156,11 @@ def random_codes(block_size, embed_size):
     return torch.randn(block_size, embed_size)
 
 
-@wrong("sines of different frequencies without cosines", DISTANCES, "And another one: columns 1, 3, 5 are sines")
+@wrong(
+    "sines of different frequencies without cosines",
+    DISTANCES,
+    "A second cause: each column has a frequency of its own",
+)
 def sines_of_many_frequencies(block_size, embed_size):
     return torch.sin(torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size) / embed_size))
 
@@ -330,7 +334,7 @@ def uses_self(block_size, embed_size):
     return positions
 
 
-@wrong("halves, and another base", VASWANI, "And another one: all sines stand left")
+@wrong("halves, and another base", VASWANI, "A second cause: base 500")
 def halves_and_base(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 500 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.cat((angles.sin(), angles.cos()), 1)

@@ -193,7 +193,7 @@ def slice_as_list(x, B, T, C):
     return out
 
 
-@wrong("divides by t, not by t + 1", MEANS, "the sum was divided by t;")
+@wrong("divides by t, not by t + 1", MEANS, "the sum was divided by t. Rows 0 to t")
 def divides_by_t(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(B):
@@ -276,7 +276,7 @@ def first_and_last(x, B, T, C):
     return out
 
 
-@wrong("later rows weigh more", MEANS, "takes [0.333, 0.667, 0, 0]")
+@wrong("later rows weigh more", MEANS, "is 0.333 × row 0 + 0.667 × row 1")
 def weighs_by_place(x, B, T, C):
     out = torch.zeros(B, T, C)
     for b in range(B):
@@ -333,7 +333,7 @@ def bounds_swapped(x, B, T, C):
     return out
 
 
-@wrong("rounds the means", MEANS, "of them; expected")
+@wrong("rounds the means", MEANS, "rounded, to 1 decimals")
 def rounded(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(B):
@@ -396,7 +396,7 @@ def returns_in_the_loop(x, B, T, C):
     return out
 
 
-@wrong("the wrong rows, and no division", MEANS, "And another one: the rows were added up")
+@wrong("the wrong rows, and no division", MEANS, "A second cause: the rows from t to the end")
 def two_at_once(x, B, T, C):
     return x.flip(1).cumsum(1).flip(1)
 
@@ -504,4 +504,27 @@ def chatty(x, B, T, C):
     for b in range(B):
         for t in range(T):
             out[b, t] = sum(x[b, : t + 1]) / (t + 1)
+    return out
+
+
+@wrong("the last row is left out, and nothing is divided", MEANS, "row 4 of each example was never filled")
+def stops_before_the_last(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for t in range(T - 1):
+        out[:, t] = x[:, : t + 1].sum(1)
+    return out
+
+
+@wrong("a slice of examples", MEANS, "the slice stands at the first place, which is that of the examples")
+def slices_examples(x, B, T, C):
+    rows = [[x[: t + 1, b].mean(0) for t in range(T)] for b in range(B)]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+@wrong("adds a number to each mean", MEANS, "Is something added to the mean?")
+def shifted(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].mean(0) - 0.5
     return out

@@ -161,7 +161,7 @@ def number_by_number(x, B, T, C):
     return w * x
 
 
-@wrong("counts the rows from 0", EQUAL, "the sum was divided by t;")
+@wrong("counts the rows from 0", EQUAL, "the sum was divided by t. Rows 0 to t")
 def counts_from_0(x, B, T, C):
     w = torch.tril(torch.ones(T, T))
     return (w @ x) / torch.arange(T)[:, None]
@@ -207,7 +207,7 @@ def one_long_text(x, B, T, C):
     return (w @ x.reshape(T, B * C)).reshape(B, T, C)
 
 
-@wrong("bfloat16 weights", EQUAL, "something was rounded, or float16")
+@wrong("bfloat16 weights", EQUAL, "something was rounded, or was float16")
 def low_precision(x, B, T, C):
     w = torch.tril(torch.ones(T, T)).bfloat16()
     w = w / w.sum(1, keepdim=True)
@@ -241,7 +241,7 @@ def triangle_of_64(x, B, T, C):
     return weights / weights.sum(1, keepdim=True) @ x
 
 
-@wrong("a triangle of C", EQUAL, "it takes x only where T and C are equal")
+@wrong("a triangle of C", EQUAL, "it works only where T and C are equal")
 def triangle_of_channels(x, B, T, C):
     weights = torch.tril(torch.ones(C, C))
     return weights / weights.sum(1, keepdim=True) @ x
@@ -366,3 +366,31 @@ def grows_when_needed(self, x, B, T, C):
         self.triangle = torch.ones(T, T).tril()
     weights = self.triangle[:T, :T]
     return weights / weights.sum(1, keepdim=True) @ x
+
+
+@wrong("numbers of rows that aren't a column", EQUAL, "Each row has its own: make them a column, [:, None]")
+def counts_along_the_channels(x, B, T, C):
+    return torch.tril(torch.ones(T, T)) @ x / (torch.arange(T) + 1)
+
+
+@wrong("weights of the numbers in x", EQUAL, "the weights depend on the numbers in x")
+def weights_of_products(x, B, T, C):
+    weights = (x @ x.mT).exp().tril()
+    return weights / weights.sum(-1, keepdim=True) @ x
+
+
+@wrong("x over its own sums", EQUAL, "x is divided by something that was made of x")
+def over_its_own_sum(x, B, T, C):
+    return x.cumsum(1) / x.abs().cumsum(1)
+
+
+@wrong("the last example for all, not divided", EQUAL, "every example got the result of example 2")
+def one_example_for_all(x, B, T, C):
+    return (torch.tril(torch.ones(T, T)) @ x[-1]).repeat(B, 1, 1)
+
+
+@wrong("divides and drops the result", EQUAL, "is computed and not kept")
+def quotient_is_lost(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    weights / weights.sum(1, keepdim=True)
+    return weights @ x

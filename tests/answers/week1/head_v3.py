@@ -31,7 +31,7 @@ def zero_for_the_future(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("-10 instead of -inf", FUTURE, "the mask value isn't small enough")
+@wrong("-10 instead of -inf", FUTURE, "the future got the score -10")
 def small_mask(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -10)
     self.wei = F.softmax(scores, dim=-1)
@@ -45,21 +45,21 @@ def masks_the_past(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("masks the visible part", EQUAL, "Likely cause")
+@wrong("masks the visible part", EQUAL, "The past was masked instead of the future")
 def mask_inverted(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 1, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
     return self.wei @ x
 
 
-@wrong("masks position t too", EQUAL, "position t itself is masked too")
+@wrong("masks position t too", EQUAL, "Position t itself is masked too")
 def masks_the_diagonal(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T), -1) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
     return self.wei @ x
 
 
-@wrong("softmax down the columns", ROWS, "It must run along each row")
+@wrong("softmax down the columns", ROWS, "It should run along each row")
 def softmax_over_columns(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=0)
@@ -91,7 +91,7 @@ def keeps_another(self, x, B, T, C):
     return F.softmax(scores, dim=-1) @ x
 
 
-@wrong("keeps the output", FUTURE, "self.wei has shape")
+@wrong("keeps the output", FUTURE, "self.wei holds the output")
 def keeps_the_output(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1) @ x
@@ -110,7 +110,7 @@ def softmax_of_the_triangle(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("masked_fill without keeping its result", FUTURE, "the future isn't masked")
+@wrong("masked_fill without keeping its result", FUTURE, "the result of `scores.masked_fill(...)` isn't kept")
 def result_of_masked_fill_lost(self, x, B, T, C):
     scores = torch.zeros(T, T)
     scores.masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
@@ -164,7 +164,7 @@ def loops_for_the_output(self, x, B, T, C):
     return torch.stack([x[:, : t + 1].mean(1) for t in range(T)], 1)
 
 
-@wrong("inf instead of -inf", FUTURE, "the future got inf; -inf hides it")
+@wrong("inf instead of -inf", FUTURE, "the future got inf. It should get -inf")
 def plus_infinity(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("inf"))
     self.wei = F.softmax(scores, -1)
@@ -185,7 +185,7 @@ def hides_itself(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("-50 instead of -inf", FUTURE, "the mask value isn't small enough")
+@wrong("-50 instead of -inf", FUTURE, "the future got the score -50")
 def tiny_weights(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, -50)
     self.wei = F.softmax(scores, -1)
@@ -213,7 +213,7 @@ def not_divided(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("scores that depend on x", EQUAL, "when example 0 was edited")
+@wrong("scores that depend on x", EQUAL, "All scores should be 0 before the mask")
 def scores_of_x(self, x, B, T, C):
     scores = (x @ x.transpose(1, 2))[0].masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
     self.wei = F.softmax(scores, -1)
@@ -279,7 +279,7 @@ def weights_on_the_class(self, x, B, T, C):
     return self.wei @ x
 
 
-@wrong("keeps the scores, weighs with softmax of them", FUTURE, "the output is right")
+@wrong("keeps the scores, weighs with softmax of them", FUTURE, "self.wei holds the masked scores")
 def keeps_too_early(self, x, B, T, C):
     self.wei = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
     return self.wei.softmax(-1) @ x
@@ -396,3 +396,45 @@ def triangle_over_sums(self, x, B, T, C):
     seen = torch.ones(T, T).tril()
     self.wei = seen / seen.sum(-1)[:, None]
     return torch.matmul(self.wei, x)
+
+
+@wrong("a mask that hides all", EQUAL, "All scores of every row are -inf")
+def hides_everything(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.ones(T, T).tril() < 2, float("-inf"))
+    self.wei = scores.softmax(-1)
+    return self.wei @ x
+
+
+@wrong("the past is hidden, and softmax runs down", EQUAL, "And softmax runs over dimension 0")
+def hides_the_past_of_columns(self, x, B, T, C):
+    scores = torch.zeros(T, T)
+    scores[torch.ones(T, T).tril() == 1] = float("-inf")
+    self.wei = torch.softmax(scores, 0)
+    return self.wei @ x
+
+
+@wrong("the logarithm of -1", EQUAL, "The logarithm of negative numbers is taken there")
+def logarithm_of_the_mask(self, x, B, T, C):
+    visible = 2 * torch.ones(T, T).tril() - 1
+    self.wei = torch.log(visible).softmax(-1)
+    return self.wei @ x
+
+
+@wrong("a layer in place of a function", EQUAL, "nn.Softmax(...) makes a layer and computes nothing yet")
+def layer_of_the_scores(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1) == 1, float("-inf"))
+    self.wei = torch.nn.Softmax(scores)
+    return torch.matmul(self.wei, x)
+
+
+@wrong("scores of the numbers in x", EQUAL, "the weights depend on the numbers in x")
+def scores_of_products(self, x, B, T, C):
+    scores = (x @ x.mT).masked_fill(torch.ones(T, T).triu(1) == 1, float("-inf"))
+    self.wei = scores.softmax(-1)
+    return self.wei @ x
+
+
+@wrong("-9 in place of -inf, seen by the first check", EQUAL, "the future got the score -9 instead of -inf")
+def minus_nine(self, x, B, T, C):
+    self.wei = torch.full((T, T), -9.0).triu(1).softmax(-1)
+    return self.wei @ x

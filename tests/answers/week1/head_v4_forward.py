@@ -199,7 +199,7 @@ def mask_after_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("softmax down the columns", ROWS, "It must run along each row")
+@wrong("softmax down the columns", ROWS, "It should run along each row")
 def softmax_over_columns(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -543,7 +543,7 @@ def log_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "And another one: softmax ran over the rows")
+@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "A second cause: q and k are swapped")
 def two_that_nearly_cancel(self, x, q, k, v, B, T, C):
     scores = k @ q.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -750,7 +750,7 @@ def inside_of_the_if(self, x, q, k, v, debug, B, T, C):
         return self.wei @ v
 
 
-@wrong("no scaling and no mask", FUTURE, "And another one: the future isn't masked")
+@wrong("no scaling and no mask", FUTURE, "A second cause: the scores were not divided")
 def neither_scale_nor_mask(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     self.var = scores.var()
@@ -928,5 +928,40 @@ def sums_products(self, x, q, k, v, B, T, C):
     scores = (q[:, :, None] * k[:, None]).sum(-1) / C**0.5 if T * T * C * B < 10**6 else q @ k.mT / C**0.5
     self.var = scores.var()
     scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("the root of the scores", FUTURE, "The root of negative numbers is taken there")
+def root_of_the_scores(self, x, q, k, v, B, T, C):
+    scores = (q @ k.transpose(-2, -1) / C).sqrt()
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("a new layer in each call", FUTURE, "a new nn.Linear is made in each call")
+def key_of_its_own(self, x, q, k, v, B, T, C):
+    k = torch.nn.Linear(C, C, bias=False)(x)
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps the output as weights", FUTURE, "self.wei holds the output")
+def weights_overwritten(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    self.wei = torch.matmul(self.wei, v)
+    return self.wei
+
+
+@wrong("masks and drops the result", FUTURE, "the result of `torch.masked_fill(...)` isn't kept")
+def masked_scores_are_lost(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    torch.masked_fill(scores, self.tril[:T, :T] == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
     return self.wei @ v
