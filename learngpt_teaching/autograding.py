@@ -32,6 +32,8 @@ from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
 from learngpt_teaching.times import put_bad_time_aside
 
+# What a failed check draws with. Among many submissions some fail, and each of their kernels would import it.
+PICTURES = ("matplotlib.pyplot", "matplotlib.backends.backend_agg")
 COSTLY = 30  # seconds on the clock after which a submission goes to the end of the queue
 
 
@@ -40,9 +42,11 @@ class Grader:
 
     Args:
         kept: where results are kept; None to keep none.
+        ahead: modules that are imported for all kernels, besides those of the course.
     """
 
-    def __init__(self, course: Course, kept: Kept | None, settings: StudentCode):
+    def __init__(self, course: Course, kept: Kept | None, settings: StudentCode, ahead: tuple[str, ...] = ()):
+        self._modules = (*course.modules, *ahead)
         self.course, self.kept = course, None if settings.seed else kept
         self.at_once, self.contain = settings.at_once, settings.contain
         self.limits, self.seed = settings.all_limits, settings.seed
@@ -102,7 +106,7 @@ class Grader:
         return result
 
     def _once(self, job: Job, budget: Budget) -> Result:
-        where = warmed(self.contain, tuple(self.course.modules))
+        where = warmed(self.contain, self._modules)
         return grade_notebook(self.course, job.name, job.cells, job.missing, where, self.limits, budget, self.seed)
 
     def _control(self, name: str) -> None:
@@ -116,7 +120,7 @@ class Grader:
             done = self._controlled.setdefault(name, Future())
         if first:
             try:
-                control(self.course, name, warmed(self.contain, tuple(self.course.modules)), self.limits)
+                control(self.course, name, warmed(self.contain, self._modules), self.limits)
                 done.set_result(None)
             except BaseException as error:
                 done.set_exception(error)

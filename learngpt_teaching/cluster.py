@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distributed import Client, Security
 
-from learngpt_teaching.autograding import Grader
+from learngpt_teaching.autograding import PICTURES, Grader
 from learngpt_teaching.course import Course
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, printable, warmed
@@ -88,7 +88,7 @@ def _connect(scheduler: str, tls: Path | None) -> Client:
 
 def _grade_there(course: Course, job: Job, contain: bool, limits: dict[str, int], seed: int | None) -> Result:
     """What a worker does."""
-    where = warmed(contain, tuple(course.modules))
+    where = warmed(contain, (*course.modules, *PICTURES))
     result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, Budget(limits), seed)
     if not result.keep:  # the machine was at fault: once more
         result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, Budget(limits), seed)

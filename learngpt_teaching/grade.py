@@ -19,7 +19,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import Grader, course_of, kept_in, noted, share_engine, tidy
+from learngpt_teaching.autograding import PICTURES, Grader, course_of, kept_in, noted, share_engine, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable, stop_at_once
@@ -195,7 +195,7 @@ class GradeClass(NbGrader):
                 yield grader
             return
         must_be_ready(self.settings.contain)  # before anything begins
-        grader = Grader(self.course, self.kept, self.settings)
+        grader = Grader(self.course, self.kept, self.settings, ahead=PICTURES)
         try:
             yield grader
         finally:
