@@ -94,17 +94,20 @@ def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[
 
 
 def _notebook_of(course: Course, file: _File) -> str:
+    """The notebook that a file is, by its grade ids and its name, else by the classes that it defines; "" if none."""
     cells = file.cells or []
-    named = copies.parse(file.path.stem, list(course.notebooks))
+    ids, named = grade_ids(cells), copies.parse(file.path.stem, list(course.notebooks))
+    signs = {
+        name: (len(ids & grade_ids(notebook.node)), named is not None and named.notebook == name)
+        for name, notebook in course.notebooks.items()
+    }
+    best = max(signs.values())
+    likely = [name for name, sign in signs.items() if sign == best]
+    if any(best) and len(likely) == 1:
+        return likely[0]
     classes = {each.name for cell in cells for each in tree(cell.source).body if isinstance(each, ast.ClassDef)}
-
-    def signs(name: str) -> tuple[int, bool, int]:
-        notebook = course.notebooks[name]
-        ids = len(grade_ids(cells) & grade_ids(notebook.node))
-        return ids, named is not None and named.notebook == name, len(classes & {*notebook.classes})
-
-    best = max(course.notebooks, key=signs)
-    return best if any(signs(best)) else ""
+    shared = {name: len(classes & {*course.notebooks[name].classes}) for name in likely}
+    return max(likely, key=shared.__getitem__) if any(best) or any(shared.values()) else ""
 
 
 def _copy(course: Course, name: str, file: _File, released: set[str]) -> copies.Copy:
