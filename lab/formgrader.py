@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 from jupyterlab_server.workspaces_handler import WorkspacesManager
-from start import open_lab
+from start import no_root, open_lab
 
 SHOWN = "nbgrader-formgrader:nbgrader-formgrader"  # as nbgrader's extension asks JupyterLab to restore it
 DOCK = {"type": "tab-area", "currentIndex": 0, "widgets": [SHOWN]}
@@ -19,6 +19,7 @@ LAYOUT = {
 
 
 def main(options):
+    no_root(options)
     # A new workspace each time: which notebooks a learner had open is of no interest here.
     with tempfile.TemporaryDirectory() as workspaces:
         WorkspacesManager(workspaces).save("default", json.dumps(LAYOUT))

@@ -92,11 +92,7 @@ def welcome(assignment, newer):
 
 
 def main(options):
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options:
-        sys.exit(
-            "JupyterLab doesn't start for root, whose notebooks could change everything on this machine.\n"
-            "Run `make lab` as another user. If you do mean root: make lab LAB_OPTIONS=--allow-root"
-        )
+    no_root(options)
     assignments = sorted(folder.name for folder in RELEASE.iterdir() if folder.is_dir())
     try:
         newer = bring()
@@ -126,6 +122,16 @@ def main(options):
         f"--LabApp.default_url=/lab/tree/{work}/welcome.md?reset",  # without tabs whose kernels are empty
         *options,
     )
+
+
+def no_root(options):
+    """JupyterLab refuses root at its end, in the midst of other lines; this says first what to type."""
+    allowed = any("allow-root" in option or "allow_root" in option for option in options)
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and not allowed:
+        sys.exit(
+            "JupyterLab doesn't start for root, whose notebooks could change everything on this machine.\n"
+            "Run the same command as another user. If you do mean root, add LAB_OPTIONS=--allow-root"
+        )
 
 
 def open_lab(*options):

@@ -168,7 +168,7 @@ def thrown_away(owner):
                     return (
                         f"`{ast.unparse(value)}` is computed and not kept. Give it a name: ... = {ast.unparse(value)}."
                     )
-                if not isinstance(value, ast.Call) or value.keywords and value.keywords[-1].arg in ("out", "inplace"):
+                if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
                     continue
                 name = getattr(value.func, "attr", getattr(value.func, "id", ""))
                 if name in PURE:
@@ -208,7 +208,7 @@ def _why_nan(name, given, kwargs):
     if "softmax" in name:
         dim = kwargs.get("dim", next((part for part in given[1:] if isinstance(part, int)), -1))
         return _why_softmax_is_nan(first, dim % max(first.dim(), 1))
-    if name.strip("_") in ("pow", "rpow", "sqrt", "rsqrt", "log", "log2", "log10", "log1p") and (first < 0).any():
+    if name.strip("_") in ("pow", "sqrt", "rsqrt", "log", "log2", "log10", "log1p") and (first < 0).any():
         what = "logarithm" if name.startswith("log") else "root"
         return f"The {what} of negative numbers is taken there, of {first[first < 0][0]:.3g} for instance."
     if name.strip("_") in ("mean", "var", "std") and first.numel() <= 1:

@@ -222,11 +222,12 @@ def _take(name, cells, folder, known, quotable=True):
     for number, source in cells.sources.items():
         try:
             tree = ast.parse(source)
-        except SyntaxError as error:
+            made = names_made(tree.body)
+        except SyntaxError as error:  # a `return` outside of a function, too
             if f"class {name}" in source:
                 broken = f"yours in {cells.file} has a syntax error at line {error.lineno} of its cell"
             continue
-        (shown if number in cells.shown else kept).update(names_made(tree.body))
+        (shown if number in cells.shown else kept).update(made)
         for statement in tree.body if number not in cells.shown else ():
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 imported |= set(_names_bound(statement, imported))

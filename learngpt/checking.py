@@ -132,7 +132,7 @@ def passed(points):
         return Plain(f"△ {points} points, but for the version before.")
     if done := _noticed.all_passed(points):
         total, after = done
-        then = f"Then go on with {after}." if after else "Then run `make check` in a terminal for the full grade."
+        then = f"Then go on with {after}." if after else "In a clone of the course, `make check` gives the full grade."
         print(f"All checks of this notebook have passed, {total} points. Well done.\nPress Validate. {then}")
     return evidence.passed(points)
 

@@ -1,5 +1,9 @@
 """What a notebook shows to the person who sits at it."""
 
+import os
+import shlex
+import subprocess
+
 from IPython import get_ipython
 
 
@@ -26,3 +30,9 @@ def watched():
     if shell is None or not hasattr(shell, "kernel"):
         return False
     return bool(shell.kernel.get_parent().get("content", {}).get("allow_stdin"))
+
+
+def in_terminal(*parts):
+    """A command as this system's terminal takes it, also where a path has spaces: str."""
+    words = [str(part) for part in parts]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -96,11 +96,12 @@ class Grader:
     def _grade(self, job: Job, budget: Budget) -> Result:
         with self._free.one():
             result = self._once(job, budget)
-            if result.denied:
-                self._control(job.name)
         if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
             with self._free.all():
                 result = self._once(job, Budget(self.limits))
+        if result.denied:
+            with self._free.one():
+                self._control(job.name)
         if result.keep and not result.cut_short and self.kept:
             self.kept.put(job.key, result)
         return result

@@ -65,7 +65,8 @@ def quarantine(folder: Path | str, most_bytes: int = MOST_BYTES) -> list[tuple[s
 
 def was_set_aside(folder: Path | str) -> list[str]:
     """What was ever moved out of the folder of a submission: list of sentences."""
-    records = sorted((Path(folder).parent / FOLDER).glob(f"{Path(folder).name}*/{RECORD}"))
+    outer, name = Path(folder).parent / FOLDER, Path(folder).name
+    records = sorted([*outer.glob(f"{name}/{RECORD}"), *outer.glob(f"{name} */{RECORD}")])
     lines = [line for record in records for line in record.read_text(encoding="utf-8").splitlines()]
     return [f"{name} is {what}, and was set aside." for name, _, what in (line.partition(": ") for line in lines)]
 

@@ -14,7 +14,7 @@ from IPython.display import Markdown, display
 from learngpt import evaluate, load_text, plots
 from learngpt.carrying import NotThere, source_of
 from learngpt.instruments import looks_at
-from learngpt.showing import Plain, watched
+from learngpt.showing import Plain, in_terminal, watched
 from learngpt.text import shipped
 from learngpt.training import Sample
 from learngpt.week1 import checks, gpt
@@ -149,7 +149,9 @@ def one_file(file="my_gpt.py"):
     if watched():
         Path(file).write_text(program, encoding="utf-8")
         shutil.copy(shipped("gpt.safetensors"), Path(file).with_suffix(".safetensors"))
-        command = f"{sys.executable} {Path(file).resolve()}"  # wherever the terminal stands, and whatever its PATH
+        command = in_terminal(
+            sys.executable, Path(file).resolve()
+        )  # wherever the terminal stands
     display(Plain(f"{file}: {len(program.splitlines())} lines. In a terminal:\n{command}"))
 
 

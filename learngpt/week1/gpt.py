@@ -11,7 +11,7 @@ from torch import nn
 
 
 class Block(nn.Module):
-    """Several heads side by side, then a small network (Vaswani et al. 2017, section 3)."""
+    """Several heads side by side, each on its share of the channels, then a small network; a norm before each."""
 
     def __init__(self, HeadVer4, heads, block_size, embed_size):
         super().__init__()

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from learngpt import carry, evaluate, load_text
 from learngpt.carrying import CarryError
+from learngpt.showing import in_terminal
 from learngpt.week1.gpt import small_gpt
 
 EVERY = 250  # steps between two looks at the validation part
@@ -89,6 +90,8 @@ def main():
     parser.add_argument("--notebooks", default=".", help="the folder with your notebooks; the current one if left out")
     options = parser.parse_args()
     folder = Path(options.notebooks)
+    if not folder.is_dir():
+        sys.exit(f"✗ There is no folder {folder}. `make lab` makes it; or name yours with --notebooks.")
     target = folder / f"{Path(options.text).stem}.safetensors"
     try:
         train(load_text(options.text), carry("HeadVer4", "GPTVer3", folder=folder), target, options.steps)
@@ -96,7 +99,7 @@ def main():
         sys.exit(f"✗ {error}")
     writer = folder / "my_gpt.py"
     made = "" if writer.exists() else f" The end of notebook 6 makes {writer.name}."
-    print(f"To let it write: {sys.executable} {writer} {target}.{made}")
+    print(f"To let it write: {in_terminal(sys.executable, writer, target)}{made}")
 
 
 if __name__ == "__main__":

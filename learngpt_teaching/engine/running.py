@@ -134,10 +134,10 @@ def grade_notebook(
 
 
 def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -> None:
-    """See that the course's own answers pass the exam here, on the same way as a student's.
+    """See that the course's own answers pass the exam here, in the same way as a student's.
 
     Raises:
-        Broken: they don't; so the machine or the course is at fault, and nothing should be graded.
+        Broken: they don't; so the machine or the course is at fault, and no lost point counts.
     """
     notebook = course.notebooks[name]
     solutions = [cell.source for cell in notebook.node.cells if is_solution(cell)]
@@ -154,7 +154,7 @@ def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -
         sandbox.close()
     if denied := [grade_id for grade_id, right in taken.verdicts.items() if not right]:
         raise Broken(
-            f"Nothing of {name} is graded: the course's own answers fail its exam here, in {', '.join(denied)} "
+            f"No point of {name} is taken away: the course's own answers fail its exam here, in {', '.join(denied)} "
             f"(seed {taken.seed}, {taken.ending}). Was source/ or the exam changed? Else this machine computes wrongly."
         )
 

@@ -29,6 +29,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 
 import learngpt
 import learngpt_teaching
+from learngpt.carrying import PACKED
 from learngpt_teaching.engine.cgroup import Cgroup
 from learngpt_teaching.kernel import EXAM
 
@@ -216,11 +217,14 @@ class Warmed:
             command += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind-try", path, path]
         command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run/scratch", "--dir", "/run/kernel"]
         command += ["--bind", str(self.folder), "/run/kernels"]
+        for place in {package, *Path(sys.prefix).glob("lib*/python*/site-packages/learngpt")}:
+            if (place / PACKED).is_file():  # a package that was handed out has the course's own classes
+                command += ["--ro-bind", "/dev/null", str(place / PACKED)]
         return [*command, "--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"]
 
     def close(self) -> None:
         """End the warmed process, all parents and all their kernels."""
-        for each in self._sandboxes.values():
+        for each in list(self._sandboxes.values()):  # another thread may add one
             each.close()
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
@@ -421,7 +425,8 @@ def stop_at_once(message: str) -> NoReturn:
     """End this process and all its kernels now: a thread may wait for a minute for what a student's code does."""
     with _making:  # so that no thread starts a new one meanwhile
         for each in _warmed.values():
-            each.close()
+            with contextlib.suppress(Exception):  # whatever happens, this ends here
+                each.close()
         print(f"\n{message}", file=sys.stderr, flush=True)
         sys.stdout.flush()
         os._exit(130)  # as a shell says of Ctrl-C

@@ -80,6 +80,14 @@ def test_broken_notebooks_are_replaced_and_said_so(folder, capsys):
         assert "the course's, because 1-bigram.ipynb can't be read as a notebook" in capsys.readouterr().out
 
 
+def test_a_cell_that_returns_is_no_reason_to_stop(folder, capsys):
+    notebook = nbformat.read(folder / "1-bigram.ipynb", 4)
+    notebook.cells.append(nbformat.v4.new_code_cell("out = 3\nreturn out"))
+    nbformat.write(notebook, folder / "1-bigram.ipynb")
+    carry("GPTVer1", folder=folder)
+    assert capsys.readouterr().out == "GPTVer1: from 1-bigram.ipynb\n"
+
+
 def test_without_the_course_it_says_what_to_finish(folder, monkeypatch):
     monkeypatch.setattr("learngpt.carrying._course_folders", lambda folder: [])
     with pytest.raises(CarryError, match=r"HeadVer1 can't be carried: yours in 2-averaging.ipynb isn't finished"):

@@ -5,6 +5,7 @@ import inspect
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from nbgrader import api
@@ -100,6 +101,14 @@ def test_a_kept_result_that_is_none_is_not_believed(tmp_path):
         assert kept.get("key", possible) is None
         with pytest.raises(ValueError):
             Result.from_json(text, possible)
+
+
+def test_no_kernel_sees_the_classes_that_a_handed_out_package_holds(monkeypatch):
+    needed = ROOT / "learngpt" / "plots.py"
+    monkeypatch.setattr(sandbox_module, "PACKED", needed.name)
+    monkeypatch.setattr(sandbox_module, "must_contain", lambda: "bwrap")
+    command = " ".join(sandbox_module.Warmed._bubblewrap(SimpleNamespace(folder=ROOT)))
+    assert f"--ro-bind /dev/null {needed}" in command
 
 
 def test_what_an_empty_budget_left_undone_is_not_kept(tmp_path, monkeypatch):

@@ -300,9 +300,7 @@ def lent_encodings(GPT, table):
     own = GPT.__dict__.get("pos_encodings")
 
     def pos_encodings(block_size, embed_size):
-        wide = table.repeat(
-            1, math.ceil(embed_size / table.shape[1])
-        )  # as wide as asked for, as the learner's would be
+        wide = table.repeat(1, math.ceil(embed_size / table.shape[1]))  # as asked for, as the learner's would be
         codes = wide[:block_size, :embed_size].clone()
         asked.append((block_size, embed_size, codes))
         return codes
