@@ -19,7 +19,7 @@ LAYOUT = {
 
 
 def main(options):
-    no_root(options)
+    no_root("formgrader", options)
     # A new workspace each time: which notebooks a learner had open is of no interest here.
     with tempfile.TemporaryDirectory() as workspaces:
         WorkspacesManager(workspaces).save("default", json.dumps(LAYOUT))

@@ -92,7 +92,7 @@ def welcome(assignment, newer):
 
 
 def main(options):
-    no_root(options)
+    no_root("lab", options)
     assignments = sorted(folder.name for folder in RELEASE.iterdir() if folder.is_dir())
     try:
         newer = bring()
@@ -124,13 +124,13 @@ def main(options):
     )
 
 
-def no_root(options):
+def no_root(target, options):
     """JupyterLab refuses root at its end, in the midst of other lines; this says first what to type."""
     allowed = any("allow-root" in option or "allow_root" in option for option in options)
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not allowed:
         sys.exit(
             "JupyterLab doesn't start for root, whose notebooks could change everything on this machine.\n"
-            "Run the same command as another user. If you do mean root, add LAB_OPTIONS=--allow-root"
+            f"Run `make {target}` as another user. If you do mean root: make {target} LAB_OPTIONS=--allow-root"
         )
 
 

@@ -285,7 +285,8 @@ def scores(wanted):
         if len(yours) != len(wanted):
             raise ValueError(f"Type {len(wanted)} numbers; these are {len(yours)}.")
         apart = (yours - torch.tensor(wanted, dtype=torch.float64)).abs().max()
-        title = "Exactly the wanted weights" if apart == 0 else f"Not the wanted weights: up to {apart:.1g} apart"
+        most = f"up to {apart:.5f}" if apart >= 1e-5 else "less than 0.00001"
+        title = "Exactly the wanted weights" if apart == 0 else f"Not the wanted weights: {most} apart"
         groups = {"wanted": wanted, "softmax of\nyour scores": yours}
         return plots.bars_picture(groups, [str(place) for place in range(len(wanted))], title, "weight", "position", 1)
 

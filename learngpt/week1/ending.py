@@ -149,9 +149,7 @@ def one_file(file="my_gpt.py"):
     if watched():
         Path(file).write_text(program, encoding="utf-8")
         shutil.copy(shipped("gpt.safetensors"), Path(file).with_suffix(".safetensors"))
-        command = in_terminal(
-            sys.executable, Path(file).resolve()
-        )  # wherever the terminal stands
+        command = in_terminal(sys.executable, Path(file).resolve())  # wherever the terminal stands
     display(Plain(f"{file}: {len(program.splitlines())} lines. In a terminal:\n{command}"))
 
 

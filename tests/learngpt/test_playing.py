@@ -180,6 +180,7 @@ def test_scores_are_weighed_as_they_are_typed(person):
         ("1, 1, -inf, -inf", "Exactly the wanted weights"),
         ("0 0 -∞ −∞", "Exactly the wanted weights"),
         ("0, 0, -10, -10", "Not the wanted weights: up to 0.00002 apart"),
+        ("0, 0, -50, -50", "Not the wanted weights: less than 0.00001 apart"),
         ("0, 0", "these are 2"),
         ("a, b, c, d", "Type 4 numbers"),
     ):
