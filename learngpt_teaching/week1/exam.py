@@ -308,7 +308,10 @@ def generate_writes_likelier_text(draw):
     yield [ask]
     if any(each.text is None for each in texts):
         return False
-    before, after = (surprise[each.text[0, T - 1 : -1], each.text[0, T:]].mean() for each in texts)
+    after = surprise[texts[1].text[0, T - 1 : -1], texts[1].text[0, T:]].mean()
+    before = (
+        (softmax(raw) * surprise).sum(1).mean()
+    )  # of what is drawn; an answer that draws nothing loses that elsewhere
 
     def right(weights):
         return cross_entropy(weights[idx], targets)
