@@ -34,6 +34,7 @@ from learngpt.advice import (
 )
 from learngpt.carrying import REMEDY
 from learngpt.fresh import ABOVE
+from learngpt.language import say
 from learngpt.noticing import Noticed
 from learngpt.showing import Plain
 
@@ -42,7 +43,16 @@ CPU_SECONDS = 10  # for one call of the learner's code; the right ones take mill
 
 
 class CheckFailed(AssertionError):
-    """A property that doesn't hold, with the learner's value, the expected one and the likely cause."""
+    """A property that doesn't hold.
+
+    Args:
+        said: the property, with the learner's value and the expected one.
+        cause: what most likely led to it, where that is known.
+    """
+
+    def __init__(self, said, cause=""):
+        super().__init__(said + "\n" + say("Likely cause: {cause}", cause=cause) if cause else said)
+        self.said, self.cause = said, cause
 
     def _render_traceback_(self):
         message = str(self)
@@ -314,7 +324,7 @@ def check(function):
             words = thrown_away(owner)
             if not words:
                 raise
-            raise CheckFailed(f"{str(failed).partition('Likely cause: ')[0].rstrip()}\nLikely cause: {words}") from None
+            raise CheckFailed(failed.said, words) from None
 
     return checked
 
