@@ -25,7 +25,7 @@ from nbgrader.preprocessors import SaveAutoGrades
 
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, warmed
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, warmed
 from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
@@ -181,10 +181,12 @@ class GradedExporter(NotebookExporter):
         self._jobs: dict[str, Job] = {}
         share_engine()
         try:
-            self.course = getattr(converter, "course", None) or course_of(self.coursedir)
             if self.results is None:
                 settings = StudentCode(parent=self)
                 must_be_ready(settings.contain)  # before nbgrader touches any submission
+                begin_warming(settings.contain)
+            self.course = getattr(converter, "course", None) or course_of(self.coursedir)
+            if self.results is None:
                 self.grader = Grader(self.course, kept_in(self.coursedir), settings)
         except (CourseError, NoContainment) as error:
             self.log.error("%s", error)

@@ -137,17 +137,15 @@ def must_be_ready(contain: bool) -> None:
 
 
 class Warmed:
-    """A warmed process, inside bubblewrap if `contain`, that forks parents of kernels.
+    """A process, inside bubblewrap if `contain`, that forks parents of kernels once it has warmed up.
 
-    Args:
-        modules: what it imports for all kernels.
+    It begins at once to import PyTorch, while whoever made it does something else.
 
     Raises:
         NoContainment: `contain` is asked for, and bubblewrap is missing or doesn't work.
-        Broken: it doesn't start for another reason.
     """
 
-    def __init__(self, contain: bool = True, modules: Iterable[str] = ()):
+    def __init__(self, contain: bool = True):
         self.contain = contain
         self.numbers = itertools.count(1)
         self._sandboxes: dict[Hashable, Sandbox] = {}  # what a parent is for -> its Sandbox
@@ -157,7 +155,6 @@ class Warmed:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "learngpt_teaching.kernel.warm", str(theirs.fileno())]
         command += ["/run/kernels", "contained"] if contain else [str(self.folder), "open"]
-        command += modules
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
@@ -176,7 +173,18 @@ class Warmed:
                 stdout=subprocess.DEVNULL, stderr=self._errors, cwd="/",
             )  # fmt: skip
         self._channel = ours
-        if not ours.recv(100):
+
+    def import_ahead(self, modules: Iterable[str]) -> None:
+        """Wait until it has imported these modules too, for all kernels.
+
+        Raises:
+            Broken: it doesn't start.
+        """
+        ready = b""
+        with contextlib.suppress(ConnectionError):
+            self._channel.sendall(json.dumps(list(modules)).encode() + b"\n")
+            ready = self._channel.recv(100)
+        if not ready:
             self.process.wait()
             said = self.said()
             self.close()
@@ -226,13 +234,9 @@ class Warmed:
         """End the warmed process, all parents and all their kernels."""
         for each in list(self._sandboxes.values()):  # another thread may add one
             each.close()
-        with contextlib.suppress(OSError):
-            self._channel.shutdown(socket.SHUT_RDWR)
-        try:
-            self.process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self._channel.close()
+        self.process.kill()  # the parents' channels are closed, and on Linux they die with it besides
+        self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -404,27 +408,49 @@ class Sandbox:
 
 
 _warmed: dict[tuple[bool, tuple[str, ...]], Warmed] = {}
+_begun: dict[bool, Warmed] = {}  # those that nobody has asked for yet
 _making = threading.Lock()
+
+
+def begin_warming(contain: bool) -> None:
+    """Start the process that `warmed` will be asked for.
+
+    Raises:
+        NoContainment: see Warmed.
+    """
+    with _making:
+        if contain not in _begun:
+            _begun[contain] = _make(contain)
 
 
 def warmed(contain: bool, modules: tuple[str, ...] = ()) -> Warmed:
     """The warmed process of this one, a new one if it has ended.
 
+    Args:
+        modules: what it imports for all kernels.
+
     Raises:
-        NoContainment, Broken: see Warmed.
+        NoContainment, Broken: see Warmed and Warmed.import_ahead.
     """
     with _making:  # two threads that ask at the same time get the same one
         key = contain, modules
         if key not in _warmed or _warmed[key].process.poll() is not None:
-            _warmed[key] = Warmed(contain, modules)
-            atexit.register(_warmed[key].close)
+            new = _begun.pop(contain, None) or _make(contain)
+            new.import_ahead(modules)
+            _warmed[key] = new
         return _warmed[key]
+
+
+def _make(contain: bool) -> Warmed:
+    new = Warmed(contain)
+    atexit.register(new.close)
+    return new
 
 
 def stop_at_once(message: str) -> NoReturn:
     """End this process and all its kernels now: a thread may wait for a minute for what a student's code does."""
     with _making:  # so that no thread starts a new one meanwhile
-        for each in _warmed.values():
+        for each in [*_begun.values(), *_warmed.values()]:
             with contextlib.suppress(Exception):  # whatever happens, this ends here
                 each.close()
         print(f"\n{message}", file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
 """The warmed process: it has imported PyTorch and the checks, and forks parents, which fork kernels when asked.
 
-`python -m learngpt_teaching.kernel.warm FD FOLDER contained MODULE ...` imports the modules, and forks a parent for
-each socket that it is sent over the socket FD. A parent serves requests, one JSON object a line. All of it runs inside
-bubblewrap; each kernel then gets user, process, mount, network and IPC namespaces of its own inside that, in which it
+`python -m learngpt_teaching.kernel.warm FD FOLDER contained` imports the modules that it is sent over the socket FD, a
+JSON list in one line, and forks a parent for each socket that it is sent then. A parent serves requests, one JSON
+object a line. All of it runs inside bubblewrap; each kernel then gets user, process, mount, network and IPC namespaces of its own inside that, in which it
 can see neither these processes nor another kernel, and can't write but to a small folder in memory.
 
 Nothing here may start a thread: only the thread that forks lives on in the child.
@@ -339,11 +339,21 @@ def _call(function: Callable[..., int], *arguments: object) -> None:
         raise OSError(number, f"{function.__name__}{arguments}: {os.strerror(number)}")
 
 
+def _import(*modules: str) -> None:
+    for module in modules:
+        with contextlib.suppress(ModuleNotFoundError):  # a name that a module has, and no module itself
+            importlib.import_module(module)
+
+
 if __name__ == "__main__":
     # Each kernel would import it, for as long as the rest of its start takes; None is how Python is told not to.
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # typeshed knows modules alone
-    for module in ["ipykernel.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic", *sys.argv[4:]]:
-        with contextlib.suppress(ModuleNotFoundError):  # a name that a module has, and no module itself
-            importlib.import_module(module)
-    gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
-    serve_parents(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], contained=sys.argv[3] == "contained")
+    _import("ipykernel.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic")
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    asked = b""
+    while not asked.endswith(b"\n") and (more := channel.recv(1 << 16)):
+        asked += more
+    if asked:  # else who started this has ended
+        _import(*json.loads(asked))
+        gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
+        serve_parents(channel, sys.argv[2], contained=sys.argv[3] == "contained")

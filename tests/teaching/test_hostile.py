@@ -54,7 +54,8 @@ def submitted(each, port):
 
 @pytest.fixture(scope="module")
 def warmed():
-    warmed = Warmed(modules=tuple(COURSE.modules))
+    warmed = Warmed()
+    warmed.import_ahead(COURSE.modules)
     yield warmed
     warmed.close()
 

@@ -49,6 +49,9 @@ def test_threads_that_ask_at_the_same_time_get_one_sandbox(monkeypatch):
             threading.Event().wait(0.05)
             self.process = self
 
+        def import_ahead(self, modules):
+            pass
+
         def poll(self):
             return None
 
