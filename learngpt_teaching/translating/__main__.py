@@ -30,7 +30,8 @@ def main() -> None:
             for path, number in catalogues.split(asked.catalogue, asked.parts, asked.folder).items():
                 print(f"{path}: {number} entries")
         else:
-            print(f"{catalogues.merge(asked.catalogue, asked.files)} entries of {asked.catalogue} are new.")
+            taken, gone = catalogues.merge(asked.catalogue, asked.files)
+            print(*gone, f"{taken} entries of {asked.catalogue} have a new translation.", sep="\n")
     except CourseError as error:
         sys.exit(str(error))
 

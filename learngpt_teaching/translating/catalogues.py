@@ -1,11 +1,12 @@
 """Catalogues: what there is to translate, and what is translated of it.
 
-Lines are as long as their sentences and nothing is dated, so that a changed sentence is a changed line and nothing else.
+Lines are as long as their sentences, and nothing is dated: a changed sentence is a changed line and nothing else.
 """
 
 import io
 import re
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -15,7 +16,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, PoFileParser, denormalize, write_po
 
 from learngpt_teaching.course import CourseError
-from learngpt_teaching.translating.notebooks import pieces, read
+from learngpt_teaching.translating import rules
+from learngpt_teaching.translating.notebooks import TITLE, pieces
 
 FOLDER, PROGRAM = "translations", "program"
 PACKAGES = ("learngpt", "learngpt_teaching", "lab")
@@ -37,8 +39,12 @@ class Sentences(Catalog):
         headers = [("Project-Id-Version", "learnGPT")]
         if self.locale:
             headers += [("Language", str(self.locale)), ("Plural-Forms", self.plural_forms)]
-        return [*headers, ("MIME-Version", "1.0"), ("Content-Type", "text/plain; charset=utf-8"),
-                ("Content-Transfer-Encoding", "8bit\n")]
+        return [
+            *headers,
+            ("MIME-Version", "1.0"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Transfer-Encoding", "8bit\n"),
+        ]
 
     @mime_headers.setter
     def mime_headers(self, headers: Iterable[tuple[str, str]]) -> None:
@@ -47,8 +53,7 @@ class Sentences(Catalog):
 
 def said(message: Message) -> bool:
     """Whether an entry is translated, and needs no second look."""
-    strings = [message.string] if isinstance(message.string, str) else message.string
-    return bool(strings) and all(strings) and not message.fuzzy
+    return all(rules.strings(message)) and not message.fuzzy
 
 
 def entries(catalogue: Catalog) -> list[Message]:
@@ -65,7 +70,7 @@ def of_program(root: Path) -> Catalog:
     found = Sentences()
     for package in PACKAGES:
         for path, _line, words, *_ in extract_from_dir(root / package, [("**.py", "python")], keywords=KEYWORDS):
-            found.add(words, locations=[(f"{package}/{path}", None)])
+            found.add(words, locations=[(f"{package}/{path}", 0)])
     return found
 
 
@@ -73,9 +78,9 @@ def of_notebooks(root: Path, assignment: str) -> Catalog:
     """The pieces of the notebooks of an assignment; source/ASSIGNMENT/NOTEBOOK.ipynb#CELL is where each is."""
     found = Sentences()
     for path in sorted((root / "source" / assignment).glob("*.ipynb")):
-        for cell, words, kind in pieces(path, read(path)):
-            place = f"source/{assignment}/{path.name}#{cell.id}"
-            found.add(words, locations=[(place, None)], auto_comments=[kind])
+        for cell, words, kind in pieces(path):
+            place = f"source/{assignment}/{path.name}#{cell}"
+            found.add(words, locations=[(place, 0)], auto_comments=[kind])
     return found
 
 
@@ -104,8 +109,8 @@ def save(catalogue: Catalog, path: Path) -> None:
     """Write a catalogue into a file, if it isn't what is in there already."""
     for message in entries(catalogue):
         message.flags &= {"fuzzy"}  # Babel takes "90 % of" for a format
-        if not said(message) and not (message.string and any(message.string)):
-            message.flags -= {"fuzzy"}
+        if not all(rules.strings(message)):
+            message.flags.clear()
     text = io.BytesIO()
     write_po(text, catalogue, width=0, ignore_obsolete=True, include_previous=True)
     _write(path, text.getvalue().rstrip() + b"\n")
@@ -123,31 +128,64 @@ def update(path: Path, template: Catalog) -> Catalog:
 
 
 def bring_up_to_date(root: Path) -> list[str]:
-    """Update all catalogues of all languages. Returns a line about each of them."""
+    """Update the catalogues of all languages, and compile what the program says.
+
+    Returns:
+        a line about each catalogue: what is translated, fuzzy, missing.
+
+    Raises:
+        CourseError: a translation doesn't keep what it must. The message names file, entry and place.
+    """
+    if not languages(root):
+        return []
     assignments = sorted(path.name for path in (root / "source").glob("*") if path.is_dir())
     templates = {PROGRAM: of_program(root)} | {name: of_notebooks(root, name) for name in assignments}
     lines = []
     for language in languages(root):
+        titles = []
         for name, template in templates.items():
             path = root / FOLDER / language / f"{name}.po"
             whole = entries(update(path, template))
+            for fault in faults(root, language, name):
+                raise CourseError(fault)
             fuzzy, done = sum(message.fuzzy for message in whole), sum(map(said, whole))
             lines.append(
                 f"{path.relative_to(root)}: {done} of {len(whole)} entries are translated, {fuzzy} are fuzzy, "
                 f"{len(whole) - done - fuzzy} are missing."
             )
+            # Pages say the titles of the checks; what else is in a notebook stands there.
+            titles += [each for each in whole if said(each) and (name == PROGRAM or TITLE in each.auto_comments)]
+        _compile(titles, language, root / "learngpt" / "languages" / f"{language}.mo")
     return lines
 
 
-def compile_program(root: Path, language: str, catalogues: Iterable[Catalog]) -> None:
-    """Write what is translated into the file that the program reads."""
+def faults(root: Path, language: str, name: str) -> Iterator[str]:
+    """What is wrong in a catalogue, a line for each: file, entry, place, and what it is."""
+    path = root / FOLDER / language / f"{name}.po"
+    for message in entries(load(path)):
+        for fault in rules.faults(message, language):
+            yield f"{path.relative_to(root)}: {described(message)}: {fault}."
+
+
+def described(message: Message) -> str:
+    """An entry by its first words and its first place, in one line."""
+    words = rules.sentences(message)[0]
+    return f"the entry {textwrap.shorten(words, 60, placeholder=' ...')!r} of {message.locations[0][0]}"
+
+
+def translations(root: Path, language: str, name: str) -> dict[str, str]:
+    """{English: translated} of the entries of a catalogue that are translated."""
+    path = root / FOLDER / language / f"{name}.po"
+    return {rules.sentences(each)[0]: rules.strings(each)[0] for each in entries(load(path)) if said(each)}
+
+
+def _compile(messages: list[Message], language: str, path: Path) -> None:
     whole = Sentences(language)
-    for catalogue in catalogues:
-        for message in filter(said, entries(catalogue)):
-            whole.add(message.id, message.string)
+    for message in messages:
+        whole.add(message.id, message.string)
     data = io.BytesIO()
     write_mo(data, whole)
-    _write(root / "learngpt" / "languages" / f"{language}.mo", data.getvalue())
+    _write(path, data.getvalue())
 
 
 def split(path: Path, parts: int, folder: Path) -> dict[Path, int]:
@@ -175,22 +213,25 @@ def split(path: Path, parts: int, folder: Path) -> dict[Path, int]:
 
 
 def _length(messages):
-    return sum(len(message.id if isinstance(message.id, str) else message.id[1]) for message in messages)
+    return sum(len(rules.sentences(message)[-1]) for message in messages)
 
 
-def merge(path: Path, parts: Iterable[Path]) -> int:
-    """Take the translations of such files into their catalogue. Returns how many entries were translated anew."""
-    whole, taken = load(path), 0
+def merge(path: Path, parts: Iterable[Path]) -> tuple[int, list[str]]:
+    """Take the translations of such files into their catalogue.
+
+    Returns:
+        how many entries have a new translation, and a line about each that the catalogue no longer has.
+    """
+    whole, taken, gone = load(path), 0, []
     for part in parts:
         for message in entries(load(part, path.parent.name)):
             if message.id not in whole:
-                raise CourseError(f"{part} has an entry that {path} hasn't: {message.id!r}.")
-            if any(message.string) and whole[message.id].string != message.string:
-                whole[message.id].string = message.string
-                whole[message.id].flags = message.flags
+                gone.append(f"{part}: {described(message)} is not in {path}.")
+            elif all(rules.strings(message)) and whole[message.id].string != message.string:
+                whole[message.id].string, whole[message.id].flags = message.string, message.flags
                 taken += 1
     save(whole, path)
-    return taken
+    return taken, gone
 
 
 def _write(path: Path, data: bytes) -> None:

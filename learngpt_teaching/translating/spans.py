@@ -7,12 +7,14 @@ import keyword
 import re
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 # What a call of these is given is data, and no words of ours.
-DATA = {"Text", "carry", "choice", "excerpt", "findall", "float", "floors", "load_text", "register_buffer"}
+DATA = {"Text", "carry", "choice", "excerpt", "findall", "float", "floors", "load_text", "register_buffer", "speak"}
 FENCE = "```"
+CODE, ROW = "string in code", "row of a table"
+PROSE = {"paragraph", "item", "heading", ROW}  # whose Markdown is rendered
 # The first marks of a line that belong to its block and not to its words.
 MARKS = re.compile(r"\s*(?:#{1,6} |[-*+] |\d+\. |> )?")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>")
@@ -43,12 +45,18 @@ def has_words(text: str) -> bool:
     return any(WORD.fullmatch(part) and not keyword.iskeyword(part) for part in parts)
 
 
+def marks_of(line: str) -> str:
+    """What stands before the words of a line: `- `, `1. `, `## ` and the like, or spaces, or nothing."""
+    found = MARKS.match(line)
+    return found[0] if found else ""
+
+
 def words_of(text: str, span: Span) -> str:
     """The words of a span, as they stand in a catalogue."""
     return text[span.start : span.end].replace("\n" + span.indentation, "\n")
 
 
-def replaced(text: str, spans: Iterator[Span], say: Callable[[str], str]) -> str:
+def replaced(text: str, spans: Iterable[Span], say: Callable[[str], str]) -> str:
     """A text with the words of its spans said in another way."""
     for span in sorted(spans, key=lambda span: -span.start):
         said = textwrap.indent(say(words_of(text, span)), span.indentation).removeprefix(span.indentation)
@@ -58,33 +66,34 @@ def replaced(text: str, spans: Iterator[Span], say: Callable[[str], str]) -> str
 
 def of_markdown(source: str) -> Iterator[Span]:
     """Paragraphs, headings, items, rows of tables, summaries, alt texts, and the comments of code in it."""
-    start, block, fence = 0, None, None  # a block: where a paragraph or an item begins, and what it is
+    start, block = 0, None  # a block: where a paragraph or an item begins, and what it is
+    fence, python = None, False  # where code begins, and whether it is Python
     for line in [*source.splitlines(keepends=True), "\n"]:
         here, start = start, start + len(line)
         text = line.strip()
         if fence is not None:
             if text == FENCE:
-                yield from _shifted(of_code(source[fence:here]) if python else [], fence)
+                yield from _shifted(of_code(source[fence:here]), fence) if python else ()
                 fence = None
             continue
-        marks = MARKS.match(line)
+        marks = marks_of(line)
         plain = not (text.startswith(("<", FENCE, "$$", "|", "![")) or not text)
-        if block and (not plain or marks.group().strip()):
+        if block and (not plain or marks.strip()):
             yield from _trimmed(source, block[0], min(here, len(source)), block[1])
             block = None
         if text.startswith(FENCE):
             fence, python = start, text == FENCE + "python"
         elif text.startswith("|"):
             if has_words(text):
-                yield from _trimmed(source, here, here + len(line), "row of a table")
+                yield from _trimmed(source, here, here + len(line), ROW)
         elif image := IMAGE.match(text):
             yield Span(here + line.index(text) + image.start(1), here + line.index(text) + image.end(1), "alt text")
         elif text.startswith("<"):
             for summary in SUMMARY.finditer(line):
                 yield Span(here + summary.start(1), here + summary.end(1), "what opens a hint or an answer")
         elif plain and not block:
-            mark = marks.group().strip()
-            block = here + marks.end(), "heading" if mark.startswith("#") else "item" if mark else "paragraph"
+            kind = "heading" if marks.startswith("#") else "item" if marks.strip() else "paragraph"
+            block = here + len(marks), kind
             if block[1] == "heading":
                 yield from _trimmed(source, block[0], here + len(line), block[1])
                 block = None
@@ -103,7 +112,9 @@ def of_code(source: str) -> Iterator[Span]:
     starts = [0, *itertools.accumulate(map(len, lines))]
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not token.string.startswith("###"):
-            begin = token.string.rfind("# ") + 2  # a line of code that is for the reader to take may have one of its own
+            begin = (
+                token.string.rfind("# ") + 2
+            )  # a line of code that is for the reader to take may have one of its own
             if begin > 1 and has_words(token.string[begin:]):
                 start = starts[token.start[0] - 1] + token.start[1]
                 yield Span(start + begin, start + len(token.string), "comment")
@@ -114,6 +125,7 @@ def of_code(source: str) -> Iterator[Span]:
     for node, docstring in _strings(ast.parse(source)):
         start, end = place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
         quote = re.match(r"[a-zA-Z]*(\"\"\"|'''|\"|')", source[start:end])
+        assert quote, "a string begins with its quotation mark"
         inner = start + quote.end(), end - len(quote.group(1))
         if not has_words(source[slice(*inner)]):
             continue
@@ -124,11 +136,13 @@ def of_code(source: str) -> Iterator[Span]:
         if docstring:
             yield from _trimmed(source, *inner, "docstring", " " * node.col_offset)
         else:
-            yield from _trimmed(source, *inner, "string in code")
+            yield from _trimmed(source, *inner, CODE)
 
 
 def _has_strings(formatted: ast.JoinedStr) -> bool:
-    inside = [node for part in formatted.values if isinstance(part, ast.FormattedValue) for node in ast.walk(part.value)]
+    inside = [
+        node for part in formatted.values if isinstance(part, ast.FormattedValue) for node in ast.walk(part.value)
+    ]
     return any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in inside)
 
 
