@@ -20,7 +20,7 @@ from learngpt_teaching.translating import rules
 from learngpt_teaching.translating.notebooks import TITLE, pieces
 
 FOLDER, PROGRAM = "translations", "program"
-PACKAGES = ("learngpt", "learngpt_teaching", "lab")
+PLACES = ("learngpt", "learngpt_teaching", "lab", "img")
 KEYWORDS = {"say": None, "counted": (1, 2), "mark": None}
 
 
@@ -68,9 +68,9 @@ def languages(root: Path) -> list[str]:
 def of_program(root: Path) -> Catalog:
     """The sentences of the program: what is given to `say`, `counted` and `mark`."""
     found = Sentences()
-    for package in PACKAGES:
-        for path, _line, words, *_ in extract_from_dir(root / package, [("**.py", "python")], keywords=KEYWORDS):
-            found.add(words, locations=[(f"{package}/{path}", 0)])
+    for place in PLACES:
+        for path, _line, words, *_ in extract_from_dir(root / place, [("**.py", "python")], keywords=KEYWORDS):
+            found.add(words, locations=[(f"{place}/{path}", 0)])
     return found
 
 
