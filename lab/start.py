@@ -93,7 +93,7 @@ def welcome(assignment, newer):
 
 def main(options):
     no_root("lab", options)
-    assignments = sorted(folder.name for folder in RELEASE.iterdir() if folder.is_dir())
+    assignments = sorted({path.parent.name for path in RELEASE.glob("*/*.ipynb")})
     try:
         newer = bring()
         for assignment in assignments:

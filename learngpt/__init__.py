@@ -5,6 +5,8 @@ Everything a learner has to understand stands in the notebooks themselves.
 
 import importlib
 
+from learngpt.language import use as speak
+
 _HOMES = {
     "Text": "learngpt.text",
     "carry": "learngpt.carrying",
@@ -13,7 +15,7 @@ _HOMES = {
     "sample": "learngpt.training",
     "train": "learngpt.training",
 }
-__all__ = list(_HOMES)
+__all__ = [*_HOMES, "speak"]
 
 
 def __getattr__(name):

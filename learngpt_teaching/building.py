@@ -3,11 +3,16 @@
 Before anything is made, every graded cell must have all that belongs to it: its check, its exam, its title, and answers
 that it is measured against. A notebook whose code is as it was when it was last executed keeps its outputs, so a build
 that changes nothing changes no file.
+
+After the English notebooks those of each language that has a catalogue are made, in release/LANGUAGE and
+notebooks/LANGUAGE.
 """
 
 import ast
 import importlib
 import logging
+import shutil
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -21,6 +26,8 @@ from learngpt.evidence import message_of
 from learngpt_teaching.autograding import course_of
 from learngpt_teaching.course import Course, CourseError, is_graded, marks, tree
 from learngpt_teaching.preprocessors import ExecuteAll
+from learngpt_teaching.translating import catalogues
+from learngpt_teaching.translating.notebooks import read, translated
 
 
 def must_be_whole(course: Course, answers: Path) -> None:
@@ -126,29 +133,66 @@ class Build(NbGrader):
         if len(self.extra_args) != 1:
             self.fail("Say which assignment to build, for example: %s week1", self.name)
         self.coursedir.assignment_id = self.extra_args[0]
+        root = Path(self.coursedir.root)
         try:
             course = course_of(self.coursedir)
             must_fit_the_gradebook(course, self.coursedir)
-            must_be_whole(course, Path(self.coursedir.root) / "tests" / "answers" / course.assignment)
-            self._make(course)
+            must_be_whole(course, root / "tests" / "answers" / course.assignment)
+            for line in catalogues.bring_up_to_date(root):
+                print(line)
+            self._make(self.coursedir, _solved(self.coursedir))
+            for language in catalogues.languages(root):
+                self._translate(course, language)
         except (CourseError, NbGraderException) as error:
             self.fail("Nothing was built: %s", error)
         print(
             f"release/{course.assignment} and notebooks/{course.assignment} are what source/{course.assignment} makes."
         )
 
-    def _make(self, course):
-        solved = Path(self.coursedir.format_path(self.coursedir.solution_directory, ".", course.assignment))
-        if not self.execute:
-            ExecuteAll.executed = {path.stem: nbformat.read(path, 4) for path in solved.glob("*.ipynb")}
+    def _make(self, coursedir, published):
+        """Make what is released, and what is solved and executed.
+
+        Args:
+            published: the folder of solved notebooks whose outputs are kept where the code is the same.
+        """
+        ExecuteAll.executed = {} if self.execute else {path.stem: read(path) for path in published.glob("*.ipynb")}
         for step in (GenerateAssignment, GenerateSolution):
-            converter = step(coursedir=self.coursedir, parent=self)
+            converter = step(coursedir=coursedir, parent=self)
             converter.force = True
             converter.start()
-        for path in sorted(solved.glob("*.ipynb")):
-            for cell in nbformat.read(path, 4).cells:
+        for path in sorted(_solved(coursedir).glob("*.ipynb")):
+            for cell in read(path).cells:
                 if said := message_of(cell.get("outputs", [])):
                     raise CourseError(f"{path} stops in this cell, with {said}:\n\n{cell.source}")
+
+    def _translate(self, course, language):
+        """Make the notebooks of an assignment in another language, in a course of their own that is put away then."""
+        root = Path(self.coursedir.root)
+        known = catalogues.translations(root, language, course.assignment)
+        if not known:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "source", course.assignment)
+            source.mkdir(parents=True)
+            for name in course.notebooks:
+                place = course.source / f"{name}.ipynb"
+                node = translated(place, language, lambda words: known.get(words, words), root / "img" / language)
+                nbformat.write(node, source / place.name)
+            coursedir = CourseDirectory(
+                parent=self,
+                root=folder,
+                assignment_id=course.assignment,
+                db_url=f"sqlite:///{folder}/gradebook.db",
+            )
+            self._make(coursedir, _solved(self.coursedir, language))
+            for step in (coursedir.release_directory, coursedir.solution_directory):
+                target = self.coursedir.format_path(step, language, course.assignment)
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.copytree(Path(folder, step, course.assignment), target)
+
+
+def _solved(coursedir, language="."):
+    return Path(coursedir.format_path(coursedir.solution_directory, language, coursedir.assignment_id))
 
 
 def must_fit_the_gradebook(course: Course, coursedir: CourseDirectory) -> None:
