@@ -27,7 +27,7 @@ from learngpt_teaching.autograding import course_of
 from learngpt_teaching.course import Course, CourseError, is_graded, marks, tree
 from learngpt_teaching.preprocessors import ExecuteAll
 from learngpt_teaching.translating import catalogues
-from learngpt_teaching.translating.notebooks import read, translated
+from learngpt_teaching.translating.notebooks import read
 
 
 def must_be_whole(course: Course, answers: Path) -> None:
@@ -167,17 +167,13 @@ class Build(NbGrader):
 
     def _translate(self, course, language):
         """Make the notebooks of an assignment in another language, in a course of their own that is put away then."""
-        root = Path(self.coursedir.root)
-        known = catalogues.translations(root, language, course.assignment)
-        if not known:
+        if not catalogues.translations(Path(self.coursedir.root), language, course.assignment):
             return
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "source", course.assignment)
             source.mkdir(parents=True)
             for name in course.notebooks:
-                place = course.source / f"{name}.ipynb"
-                node = translated(place, language, lambda words: known.get(words, words), root / "img" / language)
-                nbformat.write(node, source / place.name)
+                nbformat.write(course.node(name, language), source / f"{name}.ipynb")
             coursedir = CourseDirectory(
                 parent=self,
                 root=folder,

@@ -158,6 +158,7 @@ class Course:
         self.notebooks = {each.name: each for each in sorted(_read_all(self.source), key=lambda each: each.number)}
         if not self.notebooks:
             raise CourseError(f"There are no notebooks in {source}. Run this in the course's folder.")
+        self._translated: dict[tuple[str, str], NotebookNode] = {}
         self._code = _code(self.assignment)
         self._homes = self._find_homes()
         self._needed = {name: self._needs(notebook) for name, notebook in self.notebooks.items()}
@@ -189,6 +190,25 @@ class Course:
                 )
             found += [each for each in [*self._needs(home), home] if each not in found]
         return found
+
+    def node(self, name: str, language: str) -> NotebookNode:
+        """A notebook in a language, with solutions and hidden tests; in English where it isn't translated."""
+        if (name, language) not in self._translated:
+            from learngpt_teaching.translating import catalogues, notebooks  # which know what a course is
+
+            root = self.source.parent.parent
+            known = catalogues.translations(root, language, self.assignment)
+            self._translated[name, language] = (
+                notebooks.translated(
+                    self.source / f"{name}.ipynb",
+                    language,
+                    lambda words: known.get(words, words),
+                    root / "img" / language,
+                )
+                if known
+                else self.notebooks[name].node
+            )
+        return self._translated[name, language]
 
     def before(self, name: str) -> list[str]:
         """What a kernel is given of earlier notebooks: JSON text of their imports and their solutions, no checks."""

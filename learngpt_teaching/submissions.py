@@ -1,14 +1,16 @@
 """From the folder of a submission to one job for each notebook of the course."""
 
 import ast
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from learngpt.language import known
 from learngpt_teaching import copies
 from learngpt_teaching.course import Course, digest, tree
-from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, Unreadable, grade_ids, read
+from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, Unreadable, grade_ids, language_of, read
 
 MOST_FILES, MOST_SUBMISSION_BYTES = 30, 40_000_000  # of notebooks that are read of one submission
 
@@ -36,9 +38,17 @@ class Job:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of a submission, read once."""
+    """A file of a submission, read once.
+
+    Attributes:
+        path: where it lies.
+        shown: its name; with its folder, where that is one of a language.
+        cells: what is in it, None where it can't be read.
+        unreadable: why not.
+    """
 
     path: Path
+    shown: str
     cells: list[Cell] | None
     unreadable: str = ""
 
@@ -53,13 +63,17 @@ def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str
         missing = file.unreadable if file else f"There is no file {name}.ipynb in the submission."
         said = [vars(cell) for cell in cells] if cells is not None else missing
         key = digest(course.key(name), said, limits)
-        made[name] = Job(name, cells, missing, file.path.name if file else "", left_out, key)
+        course.node(name, language_of(cells))  # here, where the catalogues are; a cluster's worker has none
+        made[name] = Job(name, cells, missing, file.shown if file else "", left_out, key)
     return made
 
 
 def _read_all(folder: Path) -> list[_File]:
+    """The notebooks of a submission: of its folder, and of those in it that are named by a language."""
     files, left = [], MOST_SUBMISSION_BYTES
-    for number, path in enumerate(sorted(folder.glob("*.ipynb"))):
+    folders = [folder, *(folder / language for language in known() if not (folder / language).is_symlink())]
+    for number, path in enumerate(path for each in folders for path in sorted(each.glob("*.ipynb"))):
+        shown = str(path.relative_to(folder))
         try:
             if number == MOST_FILES:
                 raise Unreadable(f"The submission has more than {MOST_FILES} notebooks; the rest of them is not read.")
@@ -67,9 +81,9 @@ def _read_all(folder: Path) -> list[_File]:
             left -= len(raw)
             if left < 0:
                 raise Unreadable(f"The notebooks have more than {MOST_SUBMISSION_BYTES:,} bytes. Clear their outputs.")
-            files.append(_File(path, read(raw)))
+            files.append(_File(path, shown, read(raw)))
         except Unreadable as error:
-            files.append(_File(path, None, str(error)))
+            files.append(_File(path, shown, None, str(error)))
         if number == MOST_FILES:
             break
     return files
@@ -86,7 +100,7 @@ def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[
             candidates.setdefault(name, []).append(file)
     chosen = {}
     for name, found in candidates.items():
-        by_name = {file.path.name: file for file in found}
+        by_name = {file.shown: file for file in found}
         released = _released(course, name) if len(found) > 1 else set()
         takes, leaves = copies.choose([_copy(course, name, file, released) for file in found])
         chosen[name] = by_name[takes.shown], tuple(f"{left.shown} {why}" for left, why in leaves)
@@ -111,18 +125,19 @@ def _notebook_of(course: Course, file: _File) -> str:
 
 
 def _copy(course: Course, name: str, file: _File, released: set[str]) -> copies.Copy:
-    known = copies.parse(file.path.stem, [name]) or copies.Name(name, plain=False)
+    named = copies.parse(file.path.stem, [name]) or copies.Name(name, plain=False)
     when = (file.path.lstat().st_mtime,)
-    return copies.Copy(file.path.name, known, copies.state_of(file.cells, released), when)
+    return copies.Copy(file.shown, named, copies.state_of(file.cells, released), when)
 
 
 def _released(course: Course, name: str) -> set[str]:
-    """The code of a notebook as it was handed out; nothing where the release isn't there."""
-    path = course.source.parent.parent / "release" / course.assignment / f"{name}.ipynb"
-    try:
-        return copies.code(path.read_bytes())
-    except (OSError, Unreadable):
-        return set()
+    """The code of a notebook as it was handed out, in any language; nothing where the release isn't there."""
+    code: set[str] = set()
+    for language in ("", *known()):
+        path = course.source.parent.parent / "release" / language / course.assignment / f"{name}.ipynb"
+        with contextlib.suppress(OSError, Unreadable):
+            code |= copies.code(path.read_bytes())
+    return code
 
 
 def _read_file(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from learngpt.language import ENGLISH, known
 from learngpt_teaching.course import is_graded, is_solution, marks, tree
 from learngpt_teaching.damage import damage
 
 MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
 MOST_CELLS = 1000
+SPEAKS = re.compile(r'^speak\("(\w+)"\)', re.M)
 MOST_SOURCE = 300_000  # characters of all cells; what is parsed takes 600 times as many bytes, of the grader's own
 
 
@@ -85,6 +88,13 @@ def grade_id_of(cell: Cell | NotebookNode) -> str | None:
     return grade_id
 
 
+def language_of(cells: list[Cell] | None) -> str:
+    """The language of a submitted notebook, by the line that its first cell was released with; else English."""
+    found = (SPEAKS.search(cell.source) for cell in cells or [] if cell.kind == "code")
+    said = next((match[1] for match in found if match), ENGLISH)
+    return said if said in known() else ENGLISH
+
+
 def rebuild(course: NotebookNode, submitted: list[Cell]) -> NotebookNode:
     """Put a student's cells into the course's notebook.
 
@@ -94,7 +104,7 @@ def rebuild(course: NotebookNode, submitted: list[Cell]) -> NotebookNode:
     student changed, stands as theirs, behind the course's, where their code uses a name that it defines.
 
     Args:
-        course: the notebook from source/, with solutions and hidden tests.
+        course: the notebook from source/, or its translation, with solutions and hidden tests.
         submitted: list of Cell.
 
     Returns:

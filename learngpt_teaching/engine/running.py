@@ -24,8 +24,9 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
 
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
+from learngpt.language import speaking
 from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
-from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
+from learngpt_teaching.engine.rebuilding import Cell, is_own, language_of, rebuild
 from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Provisioner, Sandbox, Warmed, printable
 from learngpt_teaching.exam import asking
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
@@ -110,17 +111,21 @@ def grade_notebook(
     """
     start = time.monotonic()
     notebook = course.notebooks[name]
-    if cells is None:
-        result = _void(notebook, UNREADABLE, missing, missing)
-    else:
-        try:
-            sandbox = warmed.sandbox((course.assignment, name))
-            result = _graded(course, notebook, cells, sandbox, limits, budget or Budget(limits), seed)
-        except Exception as error:  # a fault of the machine or of ours must not end a run, nor become a mark
-            logging.getLogger(__name__).debug("not graded", exc_info=True)
-            fault = str(error) if isinstance(error, Broken) else f"The grader failed with {printable(repr(error))}"
-            result = _void(notebook, SET_ASIDE, fault, ASIDE.format(reason=fault))
-            result.keep = False
+    language = language_of(cells)
+    whole = course.node(name, language)
+    with speaking(language):
+        if cells is None:
+            result = _void(whole, UNREADABLE, missing, missing)
+        else:
+            try:
+                sandbox = warmed.sandbox((course.assignment, name))
+                rebuilt = rebuild(whole, cells)
+                result = _graded(course, notebook, rebuilt, sandbox, limits, budget or Budget(limits), seed)
+            except Exception as error:  # a fault of the machine or of ours must not end a run, nor become a mark
+                logging.getLogger(__name__).debug("not graded", exc_info=True)
+                fault = str(error) if isinstance(error, Broken) else f"The grader failed with {printable(repr(error))}"
+                result = _void(whole, SET_ASIDE, fault, ASIDE.format(reason=fault))
+                result.keep = False
     about = {
         "verdict": result.verdict,
         "reason": result.reason,
@@ -162,13 +167,12 @@ def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -
 def _graded(
     course: Course,
     notebook: Notebook,
-    cells: list[Cell],
+    rebuilt: NotebookNode,
     sandbox: Sandbox,
     limits: dict[str, int],
     budget: Budget,
     seed: int | None,
 ) -> Result:
-    rebuilt = rebuild(notebook.node, cells)
     run = _Run(course, notebook, rebuilt, sandbox, limits, budget, seed)
     asyncio.run(run.all())
     result = Result(_encodable(rebuilt), checks=run.outcomes, seed=run.seed, kernels=run.kernels)
@@ -191,9 +195,9 @@ def _encodable(notebook: NotebookNode) -> NotebookNode:
     return clean
 
 
-def _void(notebook: Notebook, verdict: str, reason: str, message: str) -> Result:
+def _void(notebook: NotebookNode, verdict: str, reason: str, message: str) -> Result:
     """No marks for any check of a notebook, and why."""
-    result = Result(rebuild(notebook.node, []), verdict, reason)
+    result = Result(rebuild(notebook, []), verdict, reason)
     for cell in filter(is_graded, result.notebook.cells):
         result.checks[marks(cell).grade_id] = _lose(cell, message)
     return result

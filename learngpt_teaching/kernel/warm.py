@@ -2,8 +2,9 @@
 
 `python -m learngpt_teaching.kernel.warm FD FOLDER contained` imports the modules that it is sent over the socket FD, a
 JSON list in one line, and forks a parent for each socket that it is sent then. A parent serves requests, one JSON
-object a line. All of it runs inside bubblewrap; each kernel then gets user, process, mount, network and IPC namespaces of its own inside that, in which it
-can see neither these processes nor another kernel, and can't write but to a small folder in memory.
+object a line. All of it runs inside bubblewrap; each kernel then gets user, process, mount, network and IPC namespaces
+of its own inside that, in which it can see neither these processes nor another kernel, and can't write but to a small
+folder in memory.
 
 Nothing here may start a thread: only the thread that forks lives on in the child.
 """

@@ -174,8 +174,10 @@ def described(message: Message) -> str:
 
 
 def translations(root: Path, language: str, name: str) -> dict[str, str]:
-    """{English: translated} of the entries of a catalogue that are translated."""
+    """{English: translated} of the entries of a catalogue that are translated; empty where there is no catalogue."""
     path = root / FOLDER / language / f"{name}.po"
+    if not path.is_file():
+        return {}
     return {rules.sentences(each)[0]: rules.strings(each)[0] for each in entries(load(path)) if said(each)}
 
 
