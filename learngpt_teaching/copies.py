@@ -6,11 +6,14 @@ Of two that somebody worked in, the one that was changed last counts. Where no t
 of a browser or of Canvas does, and then the name that the course gave.
 """
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from learngpt.language import known
 from learngpt_teaching.engine.rebuilding import Cell, Unreadable, read
 
 WORKED_IN, UNREADABLE, UNTOUCHED = "worked in", "unreadable", "untouched"
@@ -91,6 +94,19 @@ def code(raw: bytes) -> set[str]:
         Unreadable: it is no notebook.
     """
     return _sources(read(raw))
+
+
+def released(folder: Path, assignment: str, notebook: str) -> set[str]:
+    """The code cells of a notebook as it was handed out, in every language; of what isn't in the release, none.
+
+    Args:
+        folder: where releases are, release/.
+    """
+    found: set[str] = set()
+    for language in ("", *known()):
+        with contextlib.suppress(OSError, Unreadable):
+            found |= code((folder / language / assignment / f"{notebook}.ipynb").read_bytes())
+    return found
 
 
 def _sources(cells: list[Cell]) -> set[str]:

@@ -19,7 +19,9 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment, ExchangeReleaseFeedback
 from nbgrader.utils import notebook_hash, parse_utc
+from traitlets import List, Unicode
 
+from learngpt.language import ENGLISH, known
 from learngpt_teaching.times import TIMESTAMP, read_time
 from learngpt_teaching.upload_names import is_name
 
@@ -213,12 +215,39 @@ class Collect(ExchangeCollect):
 
 
 class ReleaseAssignment(ExchangeReleaseAssignment):
-    """nbgrader's own, which also says what of the course everybody on the machine can read."""
+    """nbgrader's own, in one language or in several, which also says what everybody on the machine can read."""
+
+    languages = List(
+        Unicode(),
+        [ENGLISH],
+        minlen=1,
+        help="Languages to release, such as ko: the first one in the assignment's folder, others in folders in it.",
+    ).tag(config=True)
 
     def start(self) -> None:
         for sentence in open_to_others(self.coursedir):
             self.log.warning(sentence)
         super().start()
+
+    def init_src(self) -> None:
+        super().init_src()
+        there = [language for language in known() if Path(self._release(language)).is_dir()]
+        for language in self.languages:
+            if language not in there:
+                self.fail(
+                    "%s is not there in %r. There are: %s.", self.coursedir.assignment_id, language, ", ".join(there)
+                )
+        self.src_path = self._release(self.languages[0])
+
+    def do_copy(self, src: str, dest: str, log: logging.Logger | None = None) -> None:
+        super().do_copy(src, dest, log)
+        for language in self.languages[1:]:
+            super().do_copy(self._release(language), os.path.join(dest, language), log)
+
+    def _release(self, language: str) -> str:
+        place = "." if language == ENGLISH else language
+        path: str = self.coursedir.format_path(self.coursedir.release_directory, place, self.coursedir.assignment_id)
+        return path
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):

@@ -15,9 +15,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from learngpt.language import known
+
 COURSE = Path(__file__).resolve().parent.parent
 FILES = ["pyproject.toml", "constraints.txt", "README.md", "LICENSE", "nbgrader_config.py"]
-FOLDERS = ["learngpt", "learngpt_teaching", "data"]  # and source, release and notebooks of the assignment
+FOLDERS = ["learngpt", "learngpt_teaching", "data", "translations"]  # and the assignment's
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints"}
 
 SETUP = r"""#!/usr/bin/env bash
@@ -57,7 +59,9 @@ def build(assignment, to):
     if not list((COURSE / "source" / assignment).glob("*.ipynb")):
         raise FileNotFoundError(f"There are no notebooks in {COURSE / 'source' / assignment}.")
     paths = [COURSE / name for name in FILES]
-    for folder in (*FOLDERS, *(f"{step}/{assignment}" for step in ("source", "release", "notebooks"))):
+    of_assignment = [f"source/{assignment}", f"notebooks/{assignment}"]
+    of_assignment += [f"release/{language}/{assignment}" for language in ("", *known())]
+    for folder in (*FOLDERS, *of_assignment):
         paths += sorted(path for path in (COURSE / folder).rglob("*") if path.is_file())
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in (("setup.sh", SETUP), ("run_autograder", RUN.format(assignment=assignment))):
@@ -82,8 +86,9 @@ def run(assignment, autograder):
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder) / assignment
             folder.mkdir()
-            for path in _notebooks(autograder / "submission"):
-                shutil.copy2(path, folder)
+            for path, place in _notebooks(autograder / "submission"):
+                (folder / place).parent.mkdir(exist_ok=True)
+                shutil.copy2(path, folder / place)
             results = {"tests": _tests(grade(folder))}
     except Exception as error:
         # A student sees this sentence; the reason is for the instructor, in the log of the autograder.
@@ -96,12 +101,21 @@ def run(assignment, autograder):
 
 
 def _notebooks(submission):
-    """The notebooks of the outermost folder that has any."""
+    """The notebooks of the outermost folder that has any, and of those in it that are named by a language.
+
+    Yields:
+        the path, and what it is below that folder.
+    """
     found = [path for path in sorted(submission.rglob("*.ipynb")) if not LEFT_OUT & set(path.parts)]
     if not found:
         raise Nothing("There is no notebook in what was handed in. Hand in the files that end in .ipynb.")
     outermost = min((path.parent for path in found), key=lambda folder: len(folder.parts))
-    return [path for path in found if path.parent == outermost]
+    if outermost.name in known() and outermost.parent != submission.parent:
+        outermost = outermost.parent
+    for path in found:
+        place = path.relative_to(outermost) if path.is_relative_to(outermost) else Path()
+        if len(place.parts) == 1 or (len(place.parts) == 2 and place.parts[0] in known()):
+            yield path, place
 
 
 def _tests(graded):

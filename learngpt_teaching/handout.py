@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 from learngpt.carrying import PACKED
+from learngpt.language import ENGLISH, known
 
 COURSE = Path(__file__).resolve().parent.parent
 PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "learngpt", "data"]  # what the wheel is built from
@@ -63,13 +64,14 @@ class HandoutError(Exception):
     """Why there is no folder to hand out, in a sentence."""
 
 
-def make(assignment, folder, stand_in=True):
+def make(assignment, folder, stand_in=True, languages=(ENGLISH,)):
     """Make the folder, and a zip file of the same name beside it.
 
     Args:
         assignment: such as "week1".
         folder: where; it isn't there yet.
         stand_in: whether the course's own classes come along.
+        languages: the first one in the assignment's folder, others in folders in it.
 
     Returns:
         the zip file.
@@ -78,22 +80,30 @@ def make(assignment, folder, stand_in=True):
         HandoutError: there is no such release, the folder is there already, or the wheel can't be built.
     """
     folder = Path(folder).resolve()
-    released = sorted((COURSE / "release" / assignment).glob("*.ipynb"))
-    if not released:
-        raise HandoutError(f"There is no {COURSE / 'release' / assignment} to hand out. Run `make build` first.")
+    released = {}
+    for language in languages:
+        release = COURSE / "release" / ("" if language == ENGLISH else language) / assignment
+        released[language] = sorted(release.glob("*.ipynb"))
+        if not released[language]:
+            raise HandoutError(
+                f"There is no {release} to hand out. The languages are {', '.join(known())}; `make build` makes their "
+                "notebooks."
+            )
     if folder.exists():
         raise HandoutError(f"{folder} is there already. Remove it, or name another one with --to.")
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / folder.name
-        (made / assignment).mkdir(parents=True)
-        for path in released:
-            shutil.copy(path, made / assignment)
+        for number, (language, paths) in enumerate(released.items()):
+            target = made / assignment / (language if number else "")
+            target.mkdir(parents=True)
+            for path in paths:
+                shutil.copy(path, target)
         wheel = _wheel(made, packed(assignment) if stand_in else None)
         shutil.copy(COURSE / "constraints.txt", made)
         (made / "nbgrader_config.py").write_text(SETTINGS, encoding="utf-8")
         text = README.format(
             assignment=assignment,
-            first=released[0].name,
+            first=released[languages[0]][0].name,
             wheel=wheel.name,
             skipped=STANDS_IN if stand_in else NOTHING_STANDS_IN,
         )
@@ -140,10 +150,13 @@ def main():
     parser.add_argument("assignment", help="such as week1")
     parser.add_argument("--to", help="the folder to make; handout/learngpt-ASSIGNMENT without it")
     parser.add_argument("--no-stand-in", action="store_true", help="leave the course's own classes out of the wheel")
+    parser.add_argument(
+        "--languages", default=ENGLISH, help="such as ko or en,ko; the first one in the assignment's folder"
+    )
     options = parser.parse_args()
     to = options.to or COURSE / "handout" / f"learngpt-{options.assignment}"
     try:
-        archive = make(options.assignment, to, stand_in=not options.no_stand_in)
+        archive = make(options.assignment, to, not options.no_stand_in, options.languages.split(","))
     except HandoutError as error:
         sys.exit(str(error))
     print(f"{archive} is ready to hand out; {archive.with_suffix('')} holds the same.")

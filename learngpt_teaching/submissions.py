@@ -1,7 +1,6 @@
 """From the folder of a submission to one job for each notebook of the course."""
 
 import ast
-import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -101,7 +100,8 @@ def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[
     chosen = {}
     for name, found in candidates.items():
         by_name = {file.shown: file for file in found}
-        released = _released(course, name) if len(found) > 1 else set()
+        releases = course.source.parent.parent / "release"
+        released = copies.released(releases, course.assignment, name) if len(found) > 1 else set()
         takes, leaves = copies.choose([_copy(course, name, file, released) for file in found])
         chosen[name] = by_name[takes.shown], tuple(f"{left.shown} {why}" for left, why in leaves)
     return chosen
@@ -128,16 +128,6 @@ def _copy(course: Course, name: str, file: _File, released: set[str]) -> copies.
     named = copies.parse(file.path.stem, [name]) or copies.Name(name, plain=False)
     when = (file.path.lstat().st_mtime,)
     return copies.Copy(file.shown, named, copies.state_of(file.cells, released), when)
-
-
-def _released(course: Course, name: str) -> set[str]:
-    """The code of a notebook as it was handed out, in any language; nothing where the release isn't there."""
-    code: set[str] = set()
-    for language in ("", *known()):
-        path = course.source.parent.parent / "release" / language / course.assignment / f"{name}.ipynb"
-        with contextlib.suppress(OSError, Unreadable):
-            code |= copies.code(path.read_bytes())
-    return code
 
 
 def _read_file(path: Path) -> bytes:

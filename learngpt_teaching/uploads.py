@@ -31,7 +31,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExtractorPlugin
 from traitlets import Integer, Unicode
 
-from learngpt_teaching.copies import Copy, Name, choose, code, parse, state
+from learngpt_teaching.copies import Copy, Name, choose, parse, released, state
 from learngpt_teaching.damage import damage
 from learngpt_teaching.upload_names import Owners, Place, Students, Unclear, given, is_name
 
@@ -304,9 +304,8 @@ class UploadsExtractor(ExtractorPlugin):
         different = list({one.digest: one for one in sorted(uploads, key=lambda one: one.when)}.values())
         if len(different) == 1:
             return different[0]
-        released = self.release / f"{notebook}.ipynb"
-        released = code(released.read_bytes()) if released.is_file() else set()
-        made = {Copy(one.shown, one.name, state(one.path.read_bytes(), released), one.when): one for one in different}
+        handed_out = released(self.release.parent, self.assignment, notebook)
+        made = {Copy(one.shown, one.name, state(one.path.read_bytes(), handed_out), one.when): one for one in different}
         chosen, left_out = choose(list(made))
         for copy, reason in left_out:
             self._aside(copy.shown, reason)
