@@ -58,7 +58,7 @@ def train(model, text, steps=300, batch_size=32, block_size=None, lr=1e-2, seed=
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     history = History()
     start = time.perf_counter()
-    with _Progress(total=steps, unit=f" {say('steps')}") as progress:
+    with _Progress(total=steps, unit=" " + say("steps")) as progress:
         try:
             for _ in range(steps):
                 _, loss = model(*text.batch(batch_size, block_size, draws))
