@@ -15,6 +15,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from learngpt.language import say
+
 COURSE = Path(__file__).resolve().parent.parent
 FILES = ["pyproject.toml", "constraints.txt", "README.md", "LICENSE", "nbgrader_config.py"]
 FOLDERS = ["learngpt", "learngpt_teaching", "data"]  # and source, release and notebooks of the assignment
@@ -88,7 +90,7 @@ def run(assignment, autograder):
     except Exception as error:
         # A student sees this sentence; the reason is for the instructor, in the log of the autograder.
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        said = str(error) if isinstance(error, Nothing) else "The autograder failed. Tell your instructor."
+        said = str(error) if isinstance(error, Nothing) else say("The autograder failed. Tell your instructor.")
         results = {"score": 0, "output": said}
     (autograder / "results").mkdir(exist_ok=True)
     path = autograder / "results" / "results.json"
@@ -99,7 +101,7 @@ def _notebooks(submission):
     """The notebooks of the outermost folder that has any."""
     found = [path for path in sorted(submission.rglob("*.ipynb")) if not LEFT_OUT & set(path.parts)]
     if not found:
-        raise Nothing("There is no notebook in what was handed in. Hand in the files that end in .ipynb.")
+        raise Nothing(say("There is no notebook in what was handed in. Hand in the files that end in .ipynb."))
     outermost = min((path.parent for path in found), key=lambda folder: len(folder.parts))
     return [path for path in found if path.parent == outermost]
 
