@@ -11,6 +11,8 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from learngpt.language import say
+
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "release"
 WORK = ROOT / "work"
@@ -65,10 +67,13 @@ def describe(name, old, new):
     diff = list(difflib.unified_diff(list(lines(old)), list(lines(new)), n=3, lineterm=""))[2:]
     return "\n".join(
         [
-            f"# What is new in {name}",
+            "# " + say("What is new in {notebook}", notebook=name),
             "",
-            "Lines that went begin with −, new ones with +. Your own notebook is as you left it.",
-            "To take the new one, rename yours, run `make lab` again, and copy your class from the one into the other.",
+            say("Lines that went begin with −, new ones with +. Your own notebook is as you left it."),
+            say(
+                "To take the new one, rename yours, run `make lab` again, and copy your class from the one into the "
+                "other."
+            ),
             "",
             "`" * 8 + "diff",
             *diff,
@@ -86,7 +91,10 @@ def welcome(assignment, newer):
     rows = rows[:2] + [
         re.sub(r"^\| ([\w-]+) \|", r"| [\1](\1.ipynb) |", row) for row in rows if row.split(" ")[1] in names
     ]
-    news = "".join(f"> There is a newer [{name}](../changes/{name}.md): see what changed.\n\n" for name in newer)
+    links = [f"[{name}](../changes/{name}.md)" for name in newer]
+    news = "".join(
+        "> " + say("There is a newer {notebook}: see what changed.", notebook=link) + "\n\n" for link in links
+    )
     page = (ROOT / "lab" / "welcome.md").read_text("utf-8")
     return page.format(news=news, ladder="\n".join(rows), work=f"work/{assignment}", first=min(names))
 
@@ -101,19 +109,25 @@ def main(options):
         WORKSPACES.mkdir(exist_ok=True)
     except OSError as error:
         sys.exit(
-            f"{error.filename or WORK} can't be written: {error.strerror}.\n"
-            "Your work is as it was. Make room or mend the cause, and run the same command again."
+            say(
+                "{file} can't be written: {reason}.\n"
+                "Your work is as it was. Make room or mend the cause, and run the same command again.",
+                file=error.filename or WORK,
+                reason=error.strerror,
+            )
         )
     work = f"work/{assignments[-1]}"  # the latest one
-    print(f"Your notebooks are in {work}.", flush=True)
+    print(say("Your notebooks are in {folder}.", folder=work), flush=True)
     for name in newer:
-        print(f"There is a newer {name}. What changed: work/changes/{name}.md. Yours is as you left it.")
+        about = {"notebook": name, "file": f"work/changes/{name}.md"}
+        print(say("There is a newer {notebook}. What changed: {file}. Yours is as you left it.", **about))
     from jupyter_server.serverapp import list_running_servers
 
     for server in list_running_servers():
         if Path(server["root_dir"]) == ROOT and not options:
-            print(f"It is running already: {server['url']}lab?token={server['token']}")
-            webbrowser.open(f"{server['url']}lab?token={server['token']}")
+            address = f"{server['url']}lab?token={server['token']}"
+            print(say("It is running already: {address}", address=address))
+            webbrowser.open(address)
             return
     open_lab(
         f"--ContentsManager.preferred_dir={ROOT / work}",
@@ -129,8 +143,11 @@ def no_root(target, options):
     allowed = any("allow-root" in option or "allow_root" in option for option in options)
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not allowed:
         sys.exit(
-            "JupyterLab doesn't start for root, whose notebooks could change everything on this machine.\n"
-            f"Run `make {target}` as another user. If you do mean root: make {target} LAB_OPTIONS=--allow-root"
+            say(
+                "JupyterLab doesn't start for root, whose notebooks could change everything on this machine.\n"
+                "Run `make {target}` as another user. If you do mean root: make {target} LAB_OPTIONS=--allow-root",
+                target=target,
+            )
         )
 
 
@@ -138,7 +155,7 @@ def open_lab(*options):
     """Start JupyterLab on this folder, and open it in the browser."""
     from jupyterlab.labapp import main as jupyterlab
 
-    print("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice.")
+    print(say("JupyterLab opens in your browser, or at the address that follows. To stop it, press Ctrl + C twice."))
     os.chdir(ROOT)  # where nbgrader_config.py is
     os.environ.setdefault("PYTHONSTARTUP", str(ROOT / "lab" / "kernel.py"))
     sys.stdout.flush()
@@ -159,4 +176,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.exit("\nStopped before JupyterLab was up.")
+        sys.exit("\n" + say("Stopped before JupyterLab was up."))

@@ -13,6 +13,7 @@ from IPython.display import display
 
 from learngpt import plots
 from learngpt.instruments import sinusoids
+from learngpt.language import say
 from learngpt.showing import Plain, run_script, watched
 from learngpt.training import Sample
 
@@ -101,32 +102,38 @@ def temperature(model, text, prompt=None, length=120):
     def show(prompt, temperature, context, seed):
         ids = text.encode(prompt)[None]  # (1, T)
         if not ids.numel():
-            raise ValueError("Type at least one character for the model to go on after.")
+            raise ValueError(say("Type at least one character for the model to go on after."))
+        temperature = round(temperature, 1)
         temperatures = dict.fromkeys((1.0, temperature))  # one where they are the same
-        groups = {f"temperature {each:.1f}": _next(model, ids, context, each) for each in temperatures}
-        likeliest = groups["temperature 1.0"].argsort(descending=True)[:12]
-        groups = {name: probabilities[likeliest] for name, probabilities in groups.items()}
+        probabilities = {each: _next(model, ids, context, each) for each in temperatures}
+        likeliest = probabilities[1.0].argsort(descending=True)[:12]
+        groups = {
+            say("temperature {temperature:.1f}", temperature=each): those[likeliest]
+            for each, those in probabilities.items()
+        }
         draws = torch.Generator().manual_seed(seed)
         for _ in range(length):
             drawn = torch.multinomial(_next(model, ids, context, temperature), 1, generator=draws)
             ids = torch.cat((ids, drawn[None]), dim=1)
-        title = f"Temperature {temperature:.1f} {_effect(temperature)}"
-        picture = plots.bars_picture(groups, text.decode(likeliest), title, "probability", "next character")
+        names = {"ylabel": say("probability"), "xlabel": say("next character")}
+        picture = plots.bars_picture(groups, text.decode(likeliest), _effect(temperature), **names)
         return _Both(picture, Sample(text.decode(ids[0])))
 
     _play(
         show,
-        prompt=(text.first_line if prompt is None else prompt, _control("Textarea", "go on after", rows=2)),
-        temperature=(0.5, _control("FloatSlider", "temperature", min=0.1, max=3.0, step=0.1)),
-        context=(model.block_size, _control("IntSlider", "context", min=1, max=model.block_size)),
-        seed=(1, _control("IntSlider", "another draw", min=1, max=50)),
+        prompt=(text.first_line if prompt is None else prompt, _control("Textarea", say("go on after"), rows=2)),
+        temperature=(0.5, _control("FloatSlider", say("temperature"), min=0.1, max=3.0, step=0.1)),
+        context=(model.block_size, _control("IntSlider", say("context"), min=1, max=model.block_size)),
+        seed=(1, _control("IntSlider", say("another draw"), min=1, max=50)),
     )
 
 
 def _effect(temperature):
-    if round(temperature, 1) == 1:
-        return "leaves the probabilities as they are"
-    return "favours the likeliest character" if temperature < 1 else "brings the characters closer together"
+    if temperature == 1:
+        return say("Temperature {temperature:.1f} leaves the probabilities as they are", temperature=temperature)
+    if temperature < 1:
+        return say("Temperature {temperature:.1f} favours the likeliest character", temperature=temperature)
+    return say("Temperature {temperature:.1f} brings the characters closer together", temperature=temperature)
 
 
 def _next(model, ids, context, temperature):
@@ -151,9 +158,11 @@ def attention(model, text, line):
     def show(line, place):
         _must_fit(line, model)
         place = min(place, len(line) - 1)
-        title = f"What {plots.spoken(line[place])[0]} at position {place} looks at"
-        row = {"weight": weights(line)[place]}
-        return plots.bars_picture(row, line, title, "weight", "character looked at", mark=place, top=1)
+        [char] = plots.spoken(line[place])
+        title = say("What {char} at position {place} looks at", char=char, place=place)
+        row = {say("weight"): weights(line)[place]}
+        names = {"ylabel": say("weight"), "xlabel": say("character looked at")}
+        return plots.bars_picture(row, line, title, mark=place, top=1, **names)
 
     if not watched():
         display(show(line, len(line) - 1))
@@ -163,16 +172,17 @@ def attention(model, text, line):
 
 def _must_fit(line, model):
     if not line:
-        raise ValueError("Type a line first.")
+        raise ValueError(say("Type a line first."))
     if len(line) > model.block_size:
-        raise ValueError(f"The line has {len(line)} characters. This model sees {model.block_size} at most.")
+        said = {"length": len(line), "most": model.block_size}
+        raise ValueError(say("The line has {length} characters. This model sees {most} at most.", **said))
 
 
 def _point(show, line):
     """Controls for `attention`: a line to type, and its characters as buttons."""
     import ipywidgets
 
-    typed = _control("Text", "your line")(ipywidgets, line)
+    typed = _control("Text", say("your line"))(ipywidgets, line)
     box = ipywidgets.VBox()
 
     def buttons():
@@ -187,7 +197,7 @@ def _point(show, line):
             style={"button_width": "2.8em"},
         )
         chars.observe(lambda change: handle.update(picture(change.new)), "index")
-        box.children = [typed, ipywidgets.Label("Point at a character:"), chars]
+        box.children = [typed, ipywidgets.Label(say("Point at a character:")), chars]
 
     def picture(place):
         try:
@@ -219,15 +229,15 @@ def heads(model, text, line):
         _must_fit(line, model)
         model(text.encode(line)[None])
         wei = list(blocks[block - 1].heads.values())[head - 1].wei[0]  # (T, T)
-        title = f"What head {head} of block {block} looks at"
-        names = {"row_name": "character that looks", "col_name": "character looked at"}
+        title = say("What head {head} of block {block} looks at", head=head, block=block)
+        names = {"row_name": say("character that looks"), "col_name": say("character looked at")}
         return plots.heatmaps_picture({"": wei}, title, rows=line, cols=line, vmin=0, vmax=1, **names)
 
     _play(
         show,
-        line=(line, _control("Text", "your line")),
-        block=(1, _control("IntSlider", "block", min=1, max=len(blocks))),
-        head=(1, _control("IntSlider", "head", min=1, max=len(blocks[0].heads))),
+        line=(line, _control("Text", say("your line"))),
+        block=(1, _control("IntSlider", say("block"), min=1, max=len(blocks))),
+        head=(1, _control("IntSlider", say("head"), min=1, max=len(blocks[0].heads))),
     )
 
 
@@ -241,17 +251,17 @@ def scaling(d=64, keys=6):
         scores = q @ k.T  # (200, 200)
         scaled = scores / math.sqrt(d)
         groups = {
-            f"undivided,\nvariance {scores.var():.0f}": scores[0, :keys].softmax(0),
-            f"divided by √d,\nvariance {scaled.var():.1f}": scaled[0, :keys].softmax(0),
+            say("undivided,\nvariance {variance:.0f}", variance=scores.var()): scores[0, :keys].softmax(0),
+            say("divided by √d,\nvariance {variance:.1f}", variance=scaled.var()): scaled[0, :keys].softmax(0),
         }
-        return plots.bars_picture(
-            groups, [str(key) for key in range(keys)], f"d = {d}: where one query looks", "weight", "position", top=1
-        )
+        title = say("d = {d}: where one query looks", d=d)
+        names = {"ylabel": say("weight"), "xlabel": say("position")}
+        return plots.bars_picture(groups, [str(key) for key in range(keys)], title, top=1, **names)
 
     _play(
         show,
         size=(round(math.log2(d)), _control("SelectionSlider", "d", options=_powers(2, range(1, 11)))),
-        seed=(1, _control("IntSlider", "other numbers", min=1, max=50)),
+        seed=(1, _control("IntSlider", say("other numbers"), min=1, max=50)),
     )
 
 
@@ -262,14 +272,21 @@ def positions(base=10000, length=64, embed_size=32):
         codes = sinusoids(length, embed_size, 10.0**exponent)  # (length, embed_size)
         apart = torch.cdist(codes, codes) + torch.eye(length) * 1e9
         first, second = (apart < apart.min() + 1e-4).nonzero()[0].tolist()
-        title = f"Base {10**exponent:,}: positions {first} and {second} are most alike, {apart.min():.2f} apart"
-        return plots.heatmaps_picture({"": codes.T}, title, row_name="column", col_name="position", vmin=-1.0, vmax=1.0)
+        title = say(
+            "Base {base:,}: positions {first} and {second} are most alike, {distance:.2f} apart",
+            base=10**exponent,
+            first=first,
+            second=second,
+            distance=apart.min(),
+        )
+        names = {"row_name": say("column"), "col_name": say("position")}
+        return plots.heatmaps_picture({"": codes.T}, title, vmin=-1.0, vmax=1.0, **names)
 
     _play(
         show,
-        exponent=(round(math.log10(base)), _control("SelectionSlider", "base", options=_powers(10, range(7)))),
-        length=(length, _control("IntSlider", "positions", min=2, max=256)),
-        embed_size=(embed_size, _control("IntSlider", "numbers each", min=2, max=64, step=2)),
+        exponent=(round(math.log10(base)), _control("SelectionSlider", say("base"), options=_powers(10, range(7)))),
+        length=(length, _control("IntSlider", say("positions"), min=2, max=256)),
+        embed_size=(embed_size, _control("IntSlider", say("numbers each"), min=2, max=64, step=2)),
     )
 
 
@@ -281,16 +298,22 @@ def scores(wanted):
         try:
             yours = torch.tensor([float(number) for number in numbers], dtype=torch.float64).softmax(0)
         except ValueError:
-            raise ValueError(f'Type {len(wanted)} numbers; minus infinity is "-inf".') from None
+            raise ValueError(say('Type {count} numbers; minus infinity is "-inf".', count=len(wanted))) from None
         if len(yours) != len(wanted):
-            raise ValueError(f"Type {len(wanted)} numbers; these are {len(yours)}.")
+            said = {"count": len(wanted), "yours": len(yours)}
+            raise ValueError(say("Type {count} numbers; these are {yours}.", **said))
         apart = (yours - torch.tensor(wanted, dtype=torch.float64)).abs().max()
-        most = f"up to {apart:.5f}" if apart >= 1e-5 else "less than 0.00001"
-        title = "Exactly the wanted weights" if apart == 0 else f"Not the wanted weights: {most} apart"
-        groups = {"wanted": wanted, "softmax of\nyour scores": yours}
-        return plots.bars_picture(groups, [str(place) for place in range(len(wanted))], title, "weight", "position", 1)
+        if apart == 0:
+            title = say("Exactly the wanted weights")
+        elif apart >= 1e-5:
+            title = say("Not the wanted weights: up to {apart:.5f} apart", apart=apart)
+        else:
+            title = say("Not the wanted weights: less than 0.00001 apart")
+        groups = {say("wanted"): wanted, say("softmax of\nyour scores"): yours}
+        names = {"ylabel": say("weight"), "xlabel": say("position")}
+        return plots.bars_picture(groups, [str(place) for place in range(len(wanted))], title, top=1, **names)
 
-    _play(show, typed=(", ".join(["0"] * len(wanted)), _control("Text", "your scores")))
+    _play(show, typed=(", ".join(["0"] * len(wanted)), _control("Text", say("your scores"))))
 
 
 class guess:
@@ -305,14 +328,15 @@ class guess:
         self.made = self.answer = None
         self.asked = watched()  # now, because a click on a choice doesn't say whether a person sits there
         if not self.asked:
-            display(Plain(f"Guess first: {question} {' / '.join(choices)}"))
+            choices = " / ".join(choices)
+            display(Plain(say("Guess first: {question} {choices}", question=question, choices=choices)))
             return
         import ipywidgets
 
         look = {"layout": {"width": "auto"}, "style": {"description_width": "0"}}
         choice = ipywidgets.RadioButtons(options=choices, index=None, **look)
         choice.observe(self._take, "value")
-        display(ipywidgets.VBox([ipywidgets.Label(f"Guess first: {question}"), choice]))
+        display(ipywidgets.VBox([ipywidgets.Label(say("Guess first: {question}", question=question)), choice]))
 
     def _take(self, change):
         self.made = change.new
@@ -330,10 +354,12 @@ class guess:
 
     def _said(self):
         if not self.asked:
-            return f"Answer: {self.answer}"
+            return say("Answer: {answer}", answer=self.answer)
         if self.made is None:
-            return "Your guess is still open. Make it above; the answer comes here."
-        return f"You guessed: {self.made}. {'So it is.' if self.made == self.answer else f'It is: {self.answer}.'}"
+            return say("Your guess is still open. Make it above; the answer comes here.")
+        if self.made == self.answer:
+            return say("You guessed: {guess}. So it is.", guess=self.made)
+        return say("You guessed: {guess}. It is: {answer}.", guess=self.made, answer=self.answer)
 
 
 def nearest(number, choices):

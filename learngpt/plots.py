@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from IPython.display import display
 
+from learngpt.language import say
+
 STYLE = str(Path(__file__).with_name("learngpt.mplstyle"))
 _MARKS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 # The course brings Hangul along, matplotlib DejaVu Sans. Other letters come from the fonts that the usual systems have.
@@ -63,14 +65,14 @@ def _drawn(char):
     return char if any(ord(char) in _characters(file) for file in _fonts().values()) else f"U+{ord(char):04X}"
 
 
-def heatmap(matrix, title, rows=None, cols=None, row_name="position", col_name="position", values=False, **limits):
+def heatmap(matrix, title, rows=None, cols=None, row_name=None, col_name=None, values=False, **limits):
     """Draw one matrix.
 
     Args:
         matrix: (rows, columns) numbers; -inf is drawn as an empty, grey cell.
         title: what is to be seen.
         rows, cols: labels, one for each row and column, or a string with one character for each.
-        row_name, col_name: what the rows and the columns are.
+        row_name, col_name: what the rows and the columns are; positions if left out.
         values: write each number into its cell.
         limits: `vmin` and `vmax` of the colours.
     """
@@ -92,8 +94,8 @@ def heatmaps_picture(
     title,
     rows=None,
     cols=None,
-    row_name="position",
-    col_name="position",
+    row_name=None,
+    col_name=None,
     values=False,
     shared=True,
     difference=None,
@@ -102,6 +104,7 @@ def heatmaps_picture(
     """The picture of `heatmaps`, not shown yet."""
     matrices = {name: torch.as_tensor(matrix).detach().float() for name, matrix in matrices.items()}
     everything = [matrix for name, matrix in matrices.items() if name != difference]
+    row_name, col_name = row_name or say("position"), col_name or say("position")
     row_words, col_words = spoken(rows or ""), spoken(cols or "")
     rows, cols = visible(rows or ""), visible(cols or "")
     height, width = everything[0].shape
@@ -125,8 +128,9 @@ def heatmaps_picture(
         if shared:
             fig.colorbar(common, ax=[ax for ax, name in zip(axes[0], matrices) if name != difference], shrink=0.9)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
-        parts = [_matrix_in_words(name, matrix, row_words, col_words) for name, matrix in matrices.items()]
-        return render(fig, f"{title}. Rows: {row_name}, columns: {col_name}. " + " ".join(parts))
+        words = [say("{title}. Rows: {rows}, columns: {columns}.", title=title, rows=row_name, columns=col_name)]
+        words += [_matrix_in_words(name, matrix, row_words, col_words) for name, matrix in matrices.items()]
+        return render(fig, " ".join(words))
 
 
 def _limits(matrices):
@@ -170,25 +174,35 @@ def _write_values(ax, matrix, picture):
 
 def _matrix_in_words(name, matrix, rows, cols):
     """The largest value of up to eight rows, for readers who can't see the picture."""
-    height, width = matrix.shape
-    sentences = [f"{name + ': ' if name else ''}{height} by {width} values from {_range(matrix)}."]
-    for i in torch.linspace(0, height - 1, min(8, height)).long().tolist():
+    width = matrix.shape[1]
+    sentences = [f"{name}: {_range(matrix)}" if name else _range(matrix)]
+    for i in torch.linspace(0, len(matrix) - 1, min(8, len(matrix))).long().tolist():
         value, place = matrix[i].max(0)
         ties = (matrix[i] >= value - 1e-3).sum().item()
-        where = "everywhere" if ties == width else f"in {ties} columns" if ties > 1 else f"in column {place}"
-        if ties == 1 and cols:
-            where += f" {cols[place]!r}"
-        label = f"Row {i} {rows[i]!r}" if rows else f"Row {i}"
-        sentences.append(f"{label} is largest {where}, {value:.1f}.")
+        about = {"row": _numbered(i, rows), "column": _numbered(place, cols), "count": ties, "value": value}
+        if ties == width:
+            sentences.append(say("Row {row} is largest everywhere, {value:.1f}.", **about))
+        elif ties > 1:
+            sentences.append(say("Row {row} is largest in {count} columns, {value:.1f}.", **about))
+        else:
+            sentences.append(say("Row {row} is largest in column {column}, {value:.1f}.", **about))
     return " ".join(sentences)
 
 
+def _numbered(place, labels):
+    """A row or a column by its number, and its character where it has one."""
+    return f"{place} {labels[place]!r}" if labels else f"{place}"
+
+
 def _range(matrix):
+    height, width = matrix.shape
     finite = matrix[matrix.isfinite()]
     if not len(finite):
-        return "no numbers"
-    masked = "minus infinity, then " if matrix.isinf().any() else ""
-    return f"{masked}{finite.min():.1f} to {finite.max():.1f}"
+        return say("{height} by {width} values from no numbers.", height=height, width=width)
+    about = {"height": height, "width": width, "low": finite.min(), "high": finite.max()}
+    if matrix.isinf().any():
+        return say("{height} by {width} values from minus infinity, then {low:.1f} to {high:.1f}.", **about)
+    return say("{height} by {width} values from {low:.1f} to {high:.1f}.", **about)
 
 
 def small_heatmaps(rows, title, row_name, col_name):
@@ -206,7 +220,10 @@ def small_heatmaps(rows, title, row_name, col_name):
                 ax.set_title(f"{column}\n{caption}" if row is first else caption, fontsize=8, loc="center")
             words.append(f"{row}: " + "; ".join(f"{column} {caption}" for column, caption in matrices) + ".")
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
-        show(fig, f"{title}. In each map, rows: {row_name}, columns: {col_name}. " + " ".join(words))
+        said = say(
+            "{title}. In each map, rows: {rows}, columns: {columns}.", title=title, rows=row_name, columns=col_name
+        )
+        show(fig, " ".join([said, *words]))
 
 
 def losses(histories, title, floors=None):
@@ -235,10 +252,11 @@ def losses_picture(losses, title, floors=None, steps=None):
             smooth = values.unfold(0, width, 1).mean(1)  # each mean stands in the middle of what it is a mean of
             [line] = ax.plot(torch.arange(len(smooth)) + (width - 1) / 2, smooth, label=name)
             ax.plot(values, color=line.get_color(), alpha=0.25, linewidth=0.8)
-            words.append(f"{name} falls from {values[0]:.1f} to {smooth[-1]:.1f} in {len(values)} steps.")
+            said = {"name": name, "first": values[0], "last": smooth[-1], "steps": len(values)}
+            words.append(say("{name} falls from {first:.1f} to {last:.1f} in {steps} steps.", **said))
         _draw_floors(ax.axhline, floors)
-        words += [f"{name} lies at {value:.2f}." for name, value in (floors or {}).items()]
-        ax.set(xlabel="step", ylabel="loss (nats per character)", title=title)
+        words += [say("{name} lies at {value:.2f}.", name=name, value=value) for name, value in (floors or {}).items()]
+        ax.set(xlabel=say("step"), ylabel=say("loss (nats per character)"), title=title)
         if steps:
             ax.set_xlim(-0.02 * steps, 1.02 * steps)
         if len(losses) > 1 or floors:
@@ -271,9 +289,18 @@ def curves(x, ys, title, xlabel, ylabel, log=False, words=None, marker=""):
         if len(ys) > 1:
             fig.legend(loc="outside right upper")
         if words is None:
-            ends = [f"{name}: from {float(y[0]):.2g} to {float(y[-1]):.2g}." for name, y in ys.items()]
-            words = f"{xlabel} from {float(x[0]):.3g} to {float(x[-1]):.3g}. " + " ".join(ends)
-        show(fig, f"{title}. {ylabel[0].upper()}{ylabel[1:]} against {xlabel}. {words}")
+            ends = [say("{x} from {first:.3g} to {last:.3g}.", x=xlabel, first=float(x[0]), last=float(x[-1]))]
+            for name, y in ys.items():
+                said = {"name": name, "first": float(y[0]), "last": float(y[-1])}
+                ends.append(say("{name}: from {first:.2g} to {last:.2g}.", **said))
+            words = " ".join(ends)
+        said = say("{title}. {y} against {x}.", title=title, y=_begins(ylabel), x=xlabel)
+        show(fig, f"{said} {words}")
+
+
+def _begins(words):
+    """A label as it begins a sentence."""
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def bars(groups, labels, title, ylabel, xlabel):
@@ -306,7 +333,8 @@ def bars_picture(groups, labels, title, ylabel, xlabel, top=None, mark=None):
         ax.set(title="".join(map(_drawn, title)), ylabel=ylabel, xlabel=xlabel)
         if len(groups) > 1:
             fig.legend(loc="outside right upper")
-        return render(fig, f"{title}. {ylabel[0].upper()}{ylabel[1:]} by {xlabel}. " + " ".join(words))
+        said = say("{title}. {y} by {x}.", title=title, y=_begins(ylabel), x=xlabel)
+        return render(fig, " ".join([said, *words]))
 
 
 def ladder(rungs, floors, title):
@@ -317,7 +345,7 @@ def ladder(rungs, floors, title):
         ax.plot(list(rungs.values()), places, "o", markersize=9)
         before = None
         for place, value in enumerate(rungs.values()):
-            said = "the same number" if value == before else f"{value:.2f}"
+            said = say("the same number") if value == before else f"{value:.2f}"
             ax.annotate(said, (value, place), xytext=(8, 0), textcoords="offset points", va="center")
             if value == before:
                 ax.plot([value, value], [place - 1, place], color="C0")
@@ -326,13 +354,14 @@ def ladder(rungs, floors, title):
         ax.grid(axis="y", color="#dddddd")
         ax.set_yticks(places, list(rungs))
         _draw_floors(ax.axvline, floors)
-        ax.set(ylim=(len(rungs) - 0.5, -0.5), xlabel="validation loss (nats per character)")
+        ax.set(ylim=(len(rungs) - 0.5, -0.5), xlabel=say("validation loss (nats per character)"))
         fig.legend(loc="outside lower left", ncols=3, fontsize=10)
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
-        words = [f"{name} {value:.2f}" for name, value in (rungs | floors).items()]
-        alike = sum(list(rungs.values()).count(value) > 1 for value in rungs.values())
-        last = f" {alike} rungs are the same number." if alike else ""
-        show(fig, f"{title}. Validation loss in nats per character: " + ", ".join(words) + f".{last}")
+        losses = ", ".join(f"{name} {value:.2f}" for name, value in (rungs | floors).items())
+        words = [say("{title}. Validation loss in nats per character: {losses}.", title=title, losses=losses)]
+        if alike := sum(list(rungs.values()).count(value) > 1 for value in rungs.values()):
+            words.append(say("{count} rungs are the same number.", count=alike))
+        show(fig, " ".join(words))
 
 
 def show(fig, alt):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from learngpt.language import say
+
 PACKAGE = Path(__file__).resolve().parent
 
 # Models this small lose more by waiting for a second thread than they gain from it.
@@ -23,9 +25,12 @@ def shipped(name="shakespeare.txt"):
         if place.is_file():
             return place
     raise FileNotFoundError(
-        f"{name} is missing. Looked in: "
-        + ", ".join(map(str, places))
-        + ". Install the package again, or give load_text the path of a text of your own."
+        say(
+            "{name} is missing. Looked in: {places}. Install the package again, or give load_text the path of a text "
+            "of your own.",
+            name=name,
+            places=", ".join(map(str, places)),
+        )
     )
 
 
@@ -47,21 +52,30 @@ def load_text(path=None):
     if path == Path("korean.txt") and not path.exists():
         path = shipped("korean.txt")
     if path.is_dir():
-        raise ValueError(f"{path} is a folder. Give the path of a text file inside it.")
+        raise ValueError(say("{path} is a folder. Give the path of a text file inside it.", path=path))
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path} (looked from {Path.cwd()}). Check the path.") from None
+        said = say("There is no file {path} (looked from {folder}). Check the path.", path=path, folder=Path.cwd())
+        raise FileNotFoundError(said) from None
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} isn't UTF-8 text: byte 0x{raw[error.start]:02x} at offset {error.start} can't be read. "
-            "Save it as plain text in UTF-8."
-        ) from None
+        said = say(
+            "{path} isn't UTF-8 text: byte 0x{byte:02x} at offset {offset} can't be read. Save it as plain text in "
+            "UTF-8.",
+            path=path,
+            byte=raw[error.start],
+            offset=error.start,
+        )
+        raise ValueError(said) from None
     if "\0" in content:
         raise ValueError(
-            f"{path} isn't text: it has a zero byte at offset {raw.index(0)}. Save it as plain text in UTF-8."
+            say(
+                "{path} isn't text: it has a zero byte at offset {offset}. Save it as plain text in UTF-8.",
+                path=path,
+                offset=raw.index(0),
+            )
         )
     return Text(content.replace("\r\n", "\n"), name=path.name)
 
@@ -79,11 +93,11 @@ class Text:
         ValueError: `content` is empty.
     """
 
-    def __init__(self, content, name="this text"):
+    def __init__(self, content, name=""):
+        self._name = name
         if not content:
-            raise ValueError(f"{name} is empty. A model needs some text to learn from.")
+            raise ValueError(say("{text} is empty. A model needs some text to learn from.", text=self.name))
         self.content = content
-        self.name = name
         self.chars = "".join(sorted(set(content)))
         self.vocab_size = len(self.chars)
         self._numbers = torch.full((sys.maxunicode + 1,), -1)  # of each code point, -1 where it isn't in the vocabulary
@@ -92,8 +106,14 @@ class Text:
         cut = int(0.9 * len(ids))
         self.training, self.validation = ids[:cut], ids[cut:]
 
+    @property
+    def name(self):
+        """What messages call it: the name of its file."""
+        return self._name or say("this text")
+
     def __repr__(self):
-        return f"{self.name}: {len(self.content):,} characters, {self.vocab_size} different"
+        about = {"text": self.name, "length": len(self.content), "different": self.vocab_size}
+        return say("{text}: {length:,} characters, {different} different", **about)
 
     def encode(self, string):
         """Characters to numbers: str -> (len(string),) int64.
@@ -106,8 +126,15 @@ class Text:
             place = (ids < 0).nonzero()[0].item()
             char = string[place]
             raise ValueError(
-                f"The character {char!r} (U+{ord(char):04X}) at position {place} isn't in the vocabulary "
-                f"of {self.name}: {self.chars!r}. Leave it out, or use a text that contains it."
+                say(
+                    "The character {char!r} (U+{code:04X}) at position {place} isn't in the vocabulary of {text}: "
+                    "{chars!r}. Leave it out, or use a text that contains it.",
+                    char=char,
+                    code=ord(char),
+                    place=place,
+                    text=self.name,
+                    chars=self.chars,
+                )
             )
         return ids
 
@@ -153,8 +180,14 @@ class Text:
     def _must_hold(self, part, block_size):
         if len(part) <= block_size:
             raise ValueError(
-                f"{self.name} is too short: a block of {block_size} characters and its last target need "
-                f"{block_size + 1}, and this part has {len(part)}. Use a longer text or a smaller block_size."
+                say(
+                    "{text} is too short: a block of {block_size} characters and its last target need {needed}, and "
+                    "this part has {length}. Use a longer text or a smaller block_size.",
+                    text=self.name,
+                    block_size=block_size,
+                    needed=block_size + 1,
+                    length=len(part),
+                )
             )
 
     def floors(self, part="validation"):
@@ -165,13 +198,14 @@ class Text:
 
         Returns:
             dict: `ln V`, what knowing only the vocabulary costs; `unigram`, the entropy of single characters;
-            `bigram`, the entropy of a character given the one before it (Shannon 1948, section 7).
+            `bigram`, the entropy of a character given the one before it (Shannon 1948, section 7). The names are in the
+            language that is spoken.
         """
         pairs = _pair_counts(getattr(self, part), self.vocab_size)
         return {
             "ln V": math.log(self.vocab_size),
-            "unigram": _entropy(pairs.sum(0)),
-            "bigram": _entropy(pairs) - _entropy(pairs.sum(1)),  # H(a, b) - H(a)
+            say("unigram"): _entropy(pairs.sum(0)),
+            say("bigram"): _entropy(pairs) - _entropy(pairs.sum(1)),  # H(a, b) - H(a)
         }
 
     def pair_counts(self):

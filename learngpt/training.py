@@ -9,6 +9,7 @@ from IPython.display import display
 from tqdm.std import tqdm
 
 from learngpt import plots
+from learngpt.language import say
 from learngpt.showing import Plain, watched
 
 
@@ -28,8 +29,12 @@ class History:
         return sum(last) / len(last) if last else float("nan")
 
     def __repr__(self):
-        steps = f"stopped after {len(self.losses)} steps" if self.stopped else f"{len(self.losses)} steps"
-        return f"{steps}: training loss {self.training_loss:.2f}, validation loss {self.validation_loss:.2f}"
+        about = {"steps": len(self.losses), "training": self.training_loss, "validation": self.validation_loss}
+        if self.stopped:
+            return say(
+                "stopped after {steps} steps: training loss {training:.2f}, validation loss {validation:.2f}", **about
+            )
+        return say("{steps} steps: training loss {training:.2f}, validation loss {validation:.2f}", **about)
 
 
 def train(model, text, steps=300, batch_size=32, block_size=None, lr=1e-2, seed=1337, windows=None):
@@ -53,7 +58,7 @@ def train(model, text, steps=300, batch_size=32, block_size=None, lr=1e-2, seed=
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     history = History()
     start = time.perf_counter()
-    with _Progress(total=steps, unit=" steps") as progress:
+    with _Progress(total=steps, unit=" " + say("steps")) as progress:
         try:
             for _ in range(steps):
                 _, loss = model(*text.batch(batch_size, block_size, draws))
@@ -125,12 +130,12 @@ class _Progress(tqdm):
     def __init__(self, **options):
         super().__init__(file=sys.stdout, mininterval=0.25, leave=False, **options)
         if watched():
-            self.handle = display(Plain("starting"), display_id=True)
+            self.handle = display(Plain(say("starting")), display_id=True)
             self.picture = display(Plain(""), display_id=True)
             self.next_picture = time.perf_counter() + self.PICTURE_SECONDS
 
     def advance(self, history):
-        self.postfix = f"loss {history.losses[-1]:.2f}"
+        self.postfix = say("loss {loss:.2f}", loss=history.losses[-1])
         self.update()
         if self.handle and time.perf_counter() > self.next_picture:
             self._draw(history)
@@ -138,13 +143,14 @@ class _Progress(tqdm):
     def _draw(self, history):
         """At most twice a second, and for no more than a fifth of the time."""
         start = time.perf_counter()
-        self.picture.update(plots.losses_picture({"loss": history.losses}, "The loss so far", steps=self.total))
+        losses = {say("loss"): history.losses}
+        self.picture.update(plots.losses_picture(losses, say("The loss so far"), steps=self.total))
         end = time.perf_counter()
         self.next_picture = end + max(self.PICTURE_SECONDS, 4 * (end - start))
 
     def display(self, msg=None, pos=None):
         if self.handle and self.n:
-            self.handle.update(Plain(f"{self}  (■ stops it)"))
+            self.handle.update(Plain(say("{progress}  (■ stops it)", progress=self)))
 
     def finish(self, history):
         """Put the tidy line in the place of the moving one."""

@@ -13,11 +13,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learngpt.language import known
+from learngpt.language import known, mark
 from learngpt_teaching.engine.rebuilding import Cell, Unreadable, read
 
 WORKED_IN, UNREADABLE, UNTOUCHED = "worked in", "unreadable", "untouched"
 STATES = (UNTOUCHED, UNREADABLE, WORKED_IN)  # the last one wins
+OLDER, SAME_TIME = "older", "same time"
+LEFT_OUT = {  # why a copy doesn't count
+    UNTOUCHED: mark("{file} is the notebook as it was released; {taken} was taken."),
+    UNREADABLE: mark("{file} can't be read as a notebook; {taken} was taken."),
+    OLDER: mark("{file} is older than {taken}, which was taken."),
+    SAME_TIME: mark("{file} has the same time as {taken}, which was taken for its name."),
+}
 
 # What JupyterLab, browsers, file managers and Google Drive write around a name, in a few of their languages.
 _COPY = r"(copy|copie|copia|cópia|kopie|kopia|kopi|복사본|의 사본|사본|のコピー|コピー|的副本|副本)"
@@ -120,7 +127,7 @@ def choose(copies: list[Copy]) -> tuple[Copy, list[tuple[Copy, str]]]:
         copies: list of Copy, of one notebook of one student, in any order.
 
     Returns:
-        (Copy, list of (Copy, why it is left out))
+        (Copy, list of (Copy, why it is left out: a key of LEFT_OUT))
     """
     chosen = max(copies, key=lambda one: (STATES.index(one.state), *_order(one), one.shown))
     return chosen, [(one, _why(one, chosen)) for one in copies if one is not chosen]
@@ -132,8 +139,5 @@ def _order(copy: Copy) -> tuple[tuple[float, ...], int, bool]:
 
 def _why(copy: Copy, chosen: Copy) -> str:
     if copy.state != chosen.state:
-        why = {UNTOUCHED: "is the notebook as it was released", UNREADABLE: "can't be read as a notebook"}[copy.state]
-        return f"{why}; {chosen.shown} was taken."
-    if copy.when != chosen.when:
-        return f"is older than {chosen.shown}, which was taken."
-    return f"has the same time as {chosen.shown}, which was taken for its name."
+        return copy.state
+    return OLDER if copy.when != chosen.when else SAME_TIME

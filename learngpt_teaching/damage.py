@@ -3,45 +3,65 @@
 import json
 import re
 
+from learngpt.language import mark
+from learngpt_teaching.later import Later
+
 CONFLICT = re.compile(rb"^(<{7} |={7}\s*$|>{7} )", re.M)
 
 
-def damage(raw: bytes) -> str:
-    """Why a file can't be read as a notebook, with the remedy, from its bytes; "" if it can be read.
+def damage(raw: bytes) -> Later | None:
+    """Why a file can't be read as a notebook, with the remedy, from its bytes; None if it can be read.
 
     Only JSON without a list of cells is not told from a notebook here: that needs its whole structure.
     """
     if not raw.strip(b"\0 \t\r\n"):
-        return "The file is empty. Save the notebook again, look at the size of the file, and hand that one in."
+        return Later(
+            mark("The file is empty. Save the notebook again, look at the size of the file, and hand that one in.")
+        )
     if conflict := CONFLICT.search(raw):
         line = raw[: conflict.start()].count(b"\n") + 1
-        return (
-            f"The file has the marks of a merge conflict of git, the first in line {line} (<<<<<<<). Take one of the"
-            " two versions whole: `git checkout --ours FILE` or `--theirs`, or delete the marks in a text editor."
+        return Later(
+            mark(
+                "The file has the marks of a merge conflict of git, the first in line {line} (<<<<<<<). Take one of the"
+                " two versions whole: `git checkout --ours FILE` or `--theirs`, or delete the marks in a text editor."
+            ),
+            line=line,
         )
     start = raw[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return (
-            "The file is a web page, not the notebook that the page showed. In the browser, download the notebook"
-            " itself: File, Download; on GitHub, the button Download raw file."
+        return Later(
+            mark(
+                "The file is a web page, not the notebook that the page showed. In the browser, download the notebook"
+                " itself: File, Download; on GitHub, the button Download raw file."
+            )
         )
     if start.startswith((b"pk\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"rar!")):
-        return "The file is an archive that was renamed. Unpack it, and hand in the notebook that is inside."
+        return Later(
+            mark("The file is an archive that was renamed. Unpack it, and hand in the notebook that is inside.")
+        )
     if start.startswith(b"%pdf"):
-        return "The file is a PDF. Hand in the notebook itself, which ends in .ipynb."
+        return Later(mark("The file is a PDF. Hand in the notebook itself, which ends in .ipynb."))
     try:
         json.loads(raw.decode(json.detect_encoding(raw), "replace"))
     except (ValueError, RecursionError):
         return _no_json(start)
-    return ""
+    return None
 
 
-def _no_json(start: bytes) -> str:
+def _no_json(start: bytes) -> Later:
     if start.startswith(b"{"):
-        return (
-            "The file breaks off or is damaged: it begins like a notebook, and isn't JSON. Take an earlier version: in"
-            " JupyterLab, File, Revert Notebook to Checkpoint, or the last file that you downloaded."
+        return Later(
+            mark(
+                "The file breaks off or is damaged: it begins like a notebook, and isn't JSON. Take an earlier version:"
+                " in JupyterLab, File, Revert Notebook to Checkpoint, or the last file that you downloaded."
+            )
         )
     if re.search(rb"^(import|from|def|class|#)\b", start, re.M):
-        return "The file is Python code with the name of a notebook. Paste it into the cells of the released notebook."
-    return "The file is no notebook: it isn't JSON. Open the notebook in JupyterLab, save it, and hand that file in."
+        return Later(
+            mark(
+                "The file is Python code with the name of a notebook. Paste it into the cells of the released notebook."
+            )
+        )
+    return Later(
+        mark("The file is no notebook: it isn't JSON. Open the notebook in JupyterLab, save it, and hand that file in.")
+    )

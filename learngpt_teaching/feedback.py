@@ -25,6 +25,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 
 from learngpt.evidence import message_of
+from learngpt.language import say, spoken
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).resolve().parent / "server_extensions" / "formgrader" / "templates"
@@ -71,7 +72,7 @@ def clean_html(html):
         ValueError: the HTML is longer than `LONGEST`.
     """
     if len(html) > LONGEST:
-        raise ValueError(f"{len(html):,} characters of HTML are too long to be shown.")
+        raise ValueError(say("{count:,} characters of HTML are too long to be shown.", count=len(html)))
     return nh3.clean(
         html,
         clean_content_tags={"script", "style"},
@@ -95,7 +96,7 @@ def markdown2html(context, source):
     attachments = context.get("cell", {}).get("attachments", {})
     try:
         if len(source) > LONGEST:
-            raise ValueError(f"{len(source):,} characters of text are too long to be shown.")
+            raise ValueError(say("{count:,} characters of text are too long to be shown.", count=len(source)))
         renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
         return clean_html(MarkdownWithMath(renderer=renderer).render(source))
     except Exception as error:  # whatever a submission makes the renderer do, its other cells are to be seen
@@ -138,7 +139,8 @@ class CleanOutputs(Preprocessor):
             if mime in AS_IT_IS:
                 data[mime] = value
             elif mime == "text/html" and len(value) > LONGEST:
-                data.setdefault("text/plain", f"({len(value):,} characters of HTML are too long to be shown.)")
+                said = say("{count:,} characters of HTML are too long to be shown.", count=len(value))
+                data.setdefault("text/plain", f"({said})")
             elif mime == "text/html":
                 data[mime] = clean_html(value)
             elif mime in PICTURES:
@@ -214,7 +216,7 @@ def check_title(cell):
 
 def check_message(cell):
     """What a graded cell of an autograded notebook said about the points that it lost."""
-    return message_of(cell.get("outputs", [])) or "It did not run to its end."
+    return message_of(cell.get("outputs", [])) or say("It did not run to its end.")
 
 
 def failed(cell):
@@ -233,19 +235,25 @@ def words(cell, about):
     lost = mark.get("score") is None or mark.score < mark.points
     said = check_message(cell) if failed(cell) and about.get("verdict") != "set aside" else ""
     if mark.get("by_hand"):
-        again = " They are for what you handed in before, and are looked at again." if mark.get("waits") else ""
-        return "Your instructor gave these points." + again + (f"\nThe check said: {said}" if lost and said else "")
+        told = say("Your instructor gave these points.")
+        if mark.get("waits"):
+            told += " " + say("They are for what you handed in before, and are looked at again.")
+        if lost and said:
+            told += "\n" + say("The check said: {message}", message=said)
+        return told
     if mark.get("waits"):
-        return "Your instructor looks at this and gives the points."
+        return say("Your instructor looks at this and gives the points.")
     return check_message(cell) if lost else ""
 
 
 def points(mark):
     """How a mark stands in a table: what it means, and its number."""
     if mark.get("waits") and not mark.get("by_hand"):
-        return "waits", f"… of {number(mark.points)}"
-    kind, sign = ("full", "✓") if mark.score >= mark.points else ("lost", "✗")
-    return kind, f"{sign} {number(mark.score)} of {number(mark.points)}"
+        return "waits", say("… of {possible}", possible=number(mark.points))
+    about = {"score": number(mark.score), "possible": number(mark.points)}
+    if mark.score >= mark.points:
+        return "full", say("✓ {score} of {possible}", **about)
+    return "lost", say("✗ {score} of {possible}", **about)
 
 
 def number(value):
@@ -330,6 +338,7 @@ def write_first_page(coursedir, assignment, student, folder):
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         about = overview(gradebook, assignment, student, autograded)
     template = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True)
+    template.globals |= {"say": say, "spoken": spoken}
     path = Path(folder) / "index.html"
     path.unlink(missing_ok=True)  # nbgrader copies files read-only, a student's index.html too
     path.write_text(template.get_template("first.html.j2").render(about), encoding="utf-8")
@@ -346,6 +355,11 @@ class FeedbackExporter(HTMLExporter):
         config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES), str(NBGRADERS)]
         config.FeedbackExporter.extra_template_paths = [str(NBGRADERS)]
         return config
+
+    def _create_environment(self):
+        environment = super()._create_environment()
+        environment.globals |= {"say": say, "spoken": spoken}
+        return environment
 
     def default_filters(self):
         yield from super().default_filters()

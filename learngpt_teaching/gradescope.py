@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from learngpt.language import known
+from learngpt.language import known, say
 
 COURSE = Path(__file__).resolve().parent.parent
 FILES = ["pyproject.toml", "constraints.txt", "README.md", "LICENSE", "nbgrader_config.py"]
@@ -93,7 +93,7 @@ def run(assignment, autograder):
     except Exception as error:
         # A student sees this sentence; the reason is for the instructor, in the log of the autograder.
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        said = str(error) if isinstance(error, Nothing) else "The autograder failed. Tell your instructor."
+        said = str(error) if isinstance(error, Nothing) else say("The autograder failed. Tell your instructor.")
         results = {"score": 0, "output": said}
     (autograder / "results").mkdir(exist_ok=True)
     path = autograder / "results" / "results.json"
@@ -108,7 +108,7 @@ def _notebooks(submission):
     """
     found = [path for path in sorted(submission.rglob("*.ipynb")) if not LEFT_OUT & set(path.parts)]
     if not found:
-        raise Nothing("There is no notebook in what was handed in. Hand in the files that end in .ipynb.")
+        raise Nothing(say("There is no notebook in what was handed in. Hand in the files that end in .ipynb."))
     outermost = min((path.parent for path in found), key=lambda folder: len(folder.parts))
     if outermost.name in known() and outermost.parent != submission.parent:
         outermost = outermost.parent

@@ -19,6 +19,7 @@ from jupyter_server.serverapp import list_running_servers
 from nbformat.notebooknode import NotebookNode
 from traitlets.config import Config, PyFileConfigLoader
 
+from learngpt.language import say, spoken
 from learngpt_teaching.autograding import Grader
 from learngpt_teaching.course import Course, CourseError, marks
 from learngpt_teaching.engine.running import Budget
@@ -69,13 +70,18 @@ def grade(folder: Path | str, which: str = "*") -> list[Graded]:
     folder = Path(folder).resolve()
     source = ROOT / "source" / folder.name
     if not source.is_dir():
-        raise FileNotFoundError(f"The hidden tests of {folder.name} are not here: there is no folder {source}.")
+        said = {"assignment": folder.name, "folder": source}
+        raise FileNotFoundError(
+            say("The hidden tests of {assignment} are not here: there is no folder {folder}.", **said)
+        )
     if not any(folder.glob("*.ipynb")):
-        raise FileNotFoundError(f"There is no notebook in {folder}. `make lab` puts those of the course there.")
+        said = say("There is no notebook in {folder}. `make lab` puts those of the course there.", folder=folder)
+        raise FileNotFoundError(said)
     course = Course(source)
     names = [each.name for each in course.notebooks.values() if which in ("*", str(each.number), each.name)]
     if not names:
-        raise FileNotFoundError(f"There is no notebook {which}. There are {', '.join(course.notebooks)}.")
+        about = {"which": which, "names": ", ".join(course.notebooks)}
+        raise FileNotFoundError(say("There is no notebook {which}. There are {names}.", **about))
     settings = StudentCode(contain=False)  # it is the learner's own code
     must_be_ready(settings.contain)
     grader = Grader(course, None, settings)
@@ -109,6 +115,7 @@ def write_pages(graded: list[Graded], folder: Path) -> Path:
         page, _ = exporter.from_notebook_node(notebook, {"nbgrader": NotebookNode(about), "unique_key": each.job.name})
         (folder / f"{each.job.name}.html").write_text(page, encoding="utf-8")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    environment.globals |= {"say": say, "spoken": spoken}
     page = environment.get_template("own_work.html.j2").render(graded=graded, next=_next(graded))
     (folder / "index.html").write_text(page, encoding="utf-8")
     return folder / "index.html"
@@ -127,12 +134,16 @@ def _next(graded: list[Graded]) -> str:
     for each in graded:
         for sign, title, _ in each.rows:
             if sign == "✗":
-                return f"Next: {each.job.name}, “{title}” The message above says what was seen."
+                about = {"notebook": each.job.name, "check": title}
+                return say("Next: {notebook}, “{check}” The message above says what was seen.", **about)
             if sign == "○":
-                return f"Next: {each.job.name}. Its TODO isn't written yet."
+                return say("Next: {notebook}. Its TODO isn't written yet.", notebook=each.job.name)
     if len(graded) == 1:
-        return f"All points of {graded[0].job.name}. Next: the notebook after it, or `make check` for all of them."
-    return "All points. Well done. Show somebody the text that your model writes."
+        return say(
+            "All points of {notebook}. Next: the notebook after it, or `make check` for all of them.",
+            notebook=graded[0].job.name,
+        )
+    return say("All points. Well done. Show somebody the text that your model writes.")
 
 
 def unsaved(folder):
@@ -163,38 +174,43 @@ def unsaved(folder):
 def _print(graded: list[Graded]) -> None:
     coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for each in graded:
-        print(f"\n{each.job.file or each.job.name}: {each.points:g} of {each.possible:g} points")
+        about = {"file": each.job.file or each.job.name, "points": each.points, "possible": each.possible}
+        print("\n" + say("{file}: {points:g} of {possible:g} points", **about))
         for line in each.job.left_out:
-            print(f"  Left out: {line}")
+            print("  " + say("Left out: {why}", why=line))
         for sign, title, outcome in each.rows:
             shown = f"\x1b[{COLOURS[sign]}m{sign}\x1b[0m" if coloured else sign
             print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {title}")
             if sign != "✓":
                 print("\n".join(f"            {line}" for line in outcome.message.strip().split("\n")))
     points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
-    print(f"\nIn all: {points:g} of {possible:g} points")
+    print("\n" + say("In all: {points:g} of {possible:g} points", points=points, possible=possible))
     print(_next(graded))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=__doc__.split("\n")[0])
-    parser.add_argument("folder", help="where the notebooks lie, for example work/week1")
-    parser.add_argument("--notebook", default="*", help="the number or the name of one; else all are graded")
+    what = say("Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.")
+    parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=what)
+    parser.add_argument("folder", help=say("where the notebooks lie, for example work/week1"))
+    parser.add_argument("--notebook", default="*", help=say("the number or the name of one; else all are graded"))
     asked = parser.parse_args()
     folder = Path(asked.folder).resolve()
-    print(f"Grading the notebooks of {asked.folder} with the hidden tests.", flush=True)
+    print(say("Grading the notebooks of {folder} with the hidden tests.", folder=asked.folder), flush=True)
     for notebook, saved, ran in unsaved(folder):
-        print(f"{notebook} was saved at {saved:%H:%M:%S}, and its kernel was at work until {ran:%H:%M:%S}.")
-        print("  What counts is the file. If you changed it since, save it with Ctrl + S and run this again.")
+        about = {"notebook": notebook, "saved": f"{saved:%H:%M:%S}", "ran": f"{ran:%H:%M:%S}"}
+        print(say("{notebook} was saved at {saved}, and its kernel was at work until {ran}.", **about))
+        print("  " + say("What counts is the file. If you changed it since, save it with Ctrl + S and run this again."))
     try:
         graded = grade(folder, asked.notebook or "*")
-    except (FileNotFoundError, CourseError, NoContainment, Broken) as error:
+    except (FileNotFoundError, CourseError, NoContainment) as error:
         sys.exit(str(error))
+    except Broken as error:
+        sys.exit(error.said())
     except KeyboardInterrupt:
-        stop_at_once("Stopped. Your notebooks are as they were.")
+        stop_at_once(say("Stopped. Your notebooks are as they were."))
     _print(graded)
     page = write_pages(graded, folder.with_name(f"{folder.name}-feedback"))
-    print(f"The same as a page, with your notebooks as they were graded: {page}")
+    print(say("The same as a page, with your notebooks as they were graded: {page}", page=page))
     if sys.stdout.isatty():
         webbrowser.open(page.as_uri())
 

@@ -6,10 +6,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from learngpt.language import known
+from learngpt.language import known, mark, say
 from learngpt_teaching import copies
 from learngpt_teaching.course import Course, digest, tree
 from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, Unreadable, grade_ids, language_of, read
+from learngpt_teaching.later import Later
 
 MOST_FILES, MOST_SUBMISSION_BYTES = 30, 40_000_000  # of notebooks that are read of one submission
 
@@ -21,7 +22,7 @@ class Job:
     Attributes:
         name: of the notebook of the course.
         cells: what counts of the submitted file, None where there is none.
-        missing: why there is none, a sentence for the student; "" where there is one.
+        missing: why there is none, for the student; None where there is one.
         file: what the submitted file is called, "" where there is none.
         left_out: a sentence for each other file of this notebook, which doesn't count.
         key: changes with all that the result depends on; jobs of the same key have the same result.
@@ -29,7 +30,7 @@ class Job:
 
     name: str
     cells: list[Cell] | None
-    missing: str
+    missing: Later | None
     file: str
     left_out: tuple[str, ...]
     key: str
@@ -49,7 +50,7 @@ class _File:
     path: Path
     shown: str
     cells: list[Cell] | None
-    unreadable: str = ""
+    unreadable: Later | None = None
 
 
 def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str, Job]:
@@ -59,8 +60,9 @@ def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str
     for name in course.notebooks:
         file, left_out = chosen.get(name, (None, ()))
         cells = file.cells if file else None
-        missing = file.unreadable if file else f"There is no file {name}.ipynb in the submission."
-        said = [vars(cell) for cell in cells] if cells is not None else missing
+        absent = Later(mark("There is no file {file} in the submission."), file=f"{name}.ipynb")
+        missing = file.unreadable if file else absent
+        said = [vars(cell) for cell in cells] if cells is not None else str(missing)
         key = digest(course.key(name), said, limits)
         course.node(name, language_of(cells))  # here, where the catalogues are; a cluster's worker has none
         made[name] = Job(name, cells, missing, file.shown if file else "", left_out, key)
@@ -75,14 +77,16 @@ def _read_all(folder: Path) -> list[_File]:
         shown = str(path.relative_to(folder))
         try:
             if number == MOST_FILES:
-                raise Unreadable(f"The submission has more than {MOST_FILES} notebooks; the rest of them is not read.")
+                said = mark("The submission has more than {most} notebooks; the rest of them is not read.")
+                raise Unreadable(Later(said, most=MOST_FILES))
             raw = _read_file(path)
             left -= len(raw)
             if left < 0:
-                raise Unreadable(f"The notebooks have more than {MOST_SUBMISSION_BYTES:,} bytes. Clear their outputs.")
+                said = mark("The notebooks have more than {most:,} bytes. Clear their outputs.")
+                raise Unreadable(Later(said, most=MOST_SUBMISSION_BYTES))
             files.append(_File(path, shown, read(raw)))
         except Unreadable as error:
-            files.append(_File(path, shown, None, str(error)))
+            files.append(_File(path, shown, None, error.why))
         if number == MOST_FILES:
             break
     return files
@@ -103,7 +107,8 @@ def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[
         releases = course.source.parent.parent / "release"
         released = copies.released(releases, course.assignment, name) if len(found) > 1 else set()
         takes, leaves = copies.choose([_copy(course, name, file, released) for file in found])
-        chosen[name] = by_name[takes.shown], tuple(f"{left.shown} {why}" for left, why in leaves)
+        left_out = (say(copies.LEFT_OUT[why], file=left.shown, taken=takes.shown) for left, why in leaves)
+        chosen[name] = by_name[takes.shown], tuple(left_out)
     return chosen
 
 
@@ -139,7 +144,8 @@ def _read_file(path: Path) -> bytes:
     try:
         with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unreadable(f"{path.name} is no ordinary file.")
+                raise Unreadable(Later(mark("{file} is no ordinary file."), file=path.name))
             return file.read(MOST_BYTES + 1)
     except OSError:
-        raise Unreadable(f"{path.name} can't be read: it is a link, or no ordinary file.") from None
+        said = mark("{file} can't be read: it is a link, or no ordinary file.")
+        raise Unreadable(Later(said, file=path.name)) from None

@@ -31,7 +31,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExtractorPlugin
 from traitlets import Integer, Unicode
 
-from learngpt_teaching.copies import Copy, Name, choose, parse, released, state
+from learngpt_teaching.copies import LEFT_OUT, Copy, Name, choose, parse, released, state
 from learngpt_teaching.damage import damage
 from learngpt_teaching.upload_names import Owners, Place, Students, Unclear, given, is_name
 
@@ -307,8 +307,8 @@ class UploadsExtractor(ExtractorPlugin):
         handed_out = released(self.release.parent, self.assignment, notebook)
         made = {Copy(one.shown, one.name, state(one.path.read_bytes(), handed_out), one.when): one for one in different}
         chosen, left_out = choose(list(made))
-        for copy, reason in left_out:
-            self._aside(copy.shown, reason)
+        for copy, why in left_out:
+            self._aside(copy.shown, LEFT_OUT[why].format(file="", taken=chosen.shown).strip())
         return made[chosen]
 
     def _time(self, upload):

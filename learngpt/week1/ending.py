@@ -1,9 +1,12 @@
 """The end of the last notebook: the learner's own classes in a small GPT."""
 
+import ast
 import html
 import inspect
+import json
 import re
 import shutil
+import string
 import sys
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from IPython.display import Markdown, display
 from learngpt import evaluate, load_text, plots
 from learngpt.carrying import NotThere, source_of
 from learngpt.instruments import looks_at
+from learngpt.language import say
 from learngpt.showing import Plain, in_terminal, watched
 from learngpt.text import shipped
 from learngpt.training import Sample
@@ -54,18 +58,30 @@ def small_gpt(GPTVer1, HeadVer4, GPTVer3, text):
     except NotImplementedError:
         raise
     except Exception as error:
-        raise checks.CheckFailed(f"The weights don't fit your classes: {error}\n{_first_failing(classes)}") from None
+        said = say("The weights don't fit your classes: {error}", error=error)
+        raise checks.CheckFailed(f"{said}\n{_first_failing(classes)}") from None
     numbers = sum(parameter.numel() for parameter in model.parameters())
-    said = [f"{numbers:,} numbers, learned from the plays. Loss on their validation text: {loss:.2f} nats."]
+    said = [
+        say(
+            "{numbers:,} numbers, learned from the plays. Loss on their validation text: {loss:.2f} nats.",
+            numbers=numbers,
+            loss=loss,
+        )
+    ]
     if text.content != plays.content:
         said.append(
-            f"These weights know the {plays.vocab_size} characters of the plays, and {text.name} is another text. So "
-            "what follows is about the plays, and the ladder has no seventh rung. Below you see how to train on yours."
+            say(
+                "These weights know the {size} characters of the plays, and {text} is another text. So what follows is "
+                "about the plays, and the ladder has no seventh rung. Below you see how to train on yours.",
+                size=plays.vocab_size,
+                text=text.name,
+            )
         )
     wrong = _first_failing(classes)
     if loss > promised + 0.1:
-        wrong = wrong or "No check of the notebooks says why."
-        said.append(f"✗ The course's classes reach {promised:.2f} with these weights. Expect noise. {wrong}")
+        noise = say("The course's classes reach {loss:.2f} with these weights. Expect noise.", loss=promised)
+        wrong = wrong or say("No check of the notebooks says why.")
+        said.append(f"✗ {noise} {wrong}")
     elif wrong:
         said.append(f"✗ {wrong}")
     display(Plain("\n".join(said)))
@@ -78,7 +94,13 @@ def _first_failing(classes):
         try:
             check(classes[name])
         except Exception as error:
-            return f"Look at notebook {notebook}, the cell with `checks.{check.__name__}`. It says of {name}:\n{error}"
+            return say(
+                "Look at notebook {notebook}, the cell with `checks.{check}`. It says of {name}:\n{error}",
+                notebook=notebook,
+                check=check.__name__,
+                name=name,
+                error=error,
+            )
     return ""
 
 
@@ -126,13 +148,16 @@ def heads(model, text, line):
     for tokens, each in (inputs, found), (text.encode(line)[None], maps):
         model(tokens)
         for number, block in enumerate(model.head[:-1], 1):
-            each[f"block {number}"] = [head.wei for head in block.heads.values()]
+            each[say("block {number}", number=number)] = [head.wei for head in block.heads.values()]
     rows = {}
     for row, weights in found.items():
         seen = [looks_at(wei, inputs, text.chars) for wei in weights]
-        labels = [(f"head {n}", f"{what} {100 * share:.0f} %") for n, (what, share) in enumerate(seen, 1)]
+        labels = [
+            (say("head {number}", number=n), f"{what} {100 * share:.0f} %") for n, (what, share) in enumerate(seen, 1)
+        ]
         rows[row] = {label: wei[0] for label, wei in zip(labels, maps[row])}
-    plots.small_heatmaps(rows, "What each head looks at most", "character that looks", "character looked at")
+    title = say("What each head looks at most")
+    plots.small_heatmaps(rows, title, say("character that looks"), say("character looked at"))
 
 
 def one_file(file="my_gpt.py"):
@@ -143,14 +168,15 @@ def one_file(file="my_gpt.py"):
     try:
         program = one_program(get_ipython().user_ns["In"])
     except NotThere as reason:
-        display(Plain(f"○ Not yet: {reason}."))
+        display(Plain(say("○ Not yet: {reason}.", reason=reason)))
         return
     command = f"python {file}"
     if watched():
         Path(file).write_text(program, encoding="utf-8")
         shutil.copy(shipped("gpt.safetensors"), Path(file).with_suffix(".safetensors"))
         command = in_terminal(sys.executable, Path(file).resolve())  # wherever the terminal stands
-    display(Plain(f"{file}: {len(program.splitlines())} lines. In a terminal:\n{command}"))
+    said = say("{file}: {lines} lines. In a terminal:", file=file, lines=len(program.splitlines()))
+    display(Plain(f"{said}\n{command}"))
 
 
 def one_program(cells, folder=None):
@@ -165,6 +191,19 @@ def one_program(cells, folder=None):
     """
     own = source_of("HeadVer4", "GPTVer3", cells=cells, folder=folder)
     own = re.sub(r"\n *### (BEGIN|END) SOLUTION", "", own)  # where the course's class stands in
-    above = "# The classes of your notebooks, and the course's where one isn't finished."
+    above = say("The classes of your notebooks, and the course's where one isn't finished.")
     run = 'if __name__ == "__main__":\n    main(HeadVer4, GPTVer3)\n'
-    return f"{inspect.getsource(gpt)}\n\n{above}\n\n{own}\n\n{run}"
+    return f"{_alone(gpt)}\n\n# {above}\n\n{own}\n\n{run}"
+
+
+def _alone(module):
+    """The source of a module without the course: its sentences stand there in the language that is spoken, a str."""
+    source = inspect.getsource(module)
+    alone = source.replace("from learngpt.language import say", "say = str.format")
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "say":
+            words = ast.literal_eval(call.args[0])
+            names = {name: f"{{{name}}}" for _, name, *_ in string.Formatter().parse(words) if name}
+            said = json.dumps(say(words, **names), ensure_ascii=False)
+            alone = alone.replace(ast.get_source_segment(source, call.args[0]), said)
+    return alone

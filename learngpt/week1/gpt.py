@@ -9,6 +9,8 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from learngpt.language import say
+
 
 class Block(nn.Module):
     """Several heads side by side, each on its share of the channels, then a small network; a norm before each."""
@@ -56,7 +58,9 @@ def load(path, HeadVer4, GPTVer3):
     learned = {name: parameter.shape for name, parameter in model.named_parameters()}
     if odd := learned.items() ^ {name: weight.shape for name, weight in weights.items()}.items():
         names = ", ".join(sorted({f"GPTVer3.{name} {tuple(shape)}" for name, shape in odd})[:4])
-        raise ValueError(f"These layers are in your classes or in the weights, and not in both: {names}.")
+        raise ValueError(
+            say("These layers are in your classes or in the weights, and not in both: {names}.", names=names)
+        )
     model.load_state_dict(weights, strict=False)  # the masks of the heads aren't learned, so they aren't in the file
     return model, about["chars"], about["validation_loss"]
 
@@ -64,18 +68,20 @@ def load(path, HeadVer4, GPTVer3):
 def main(HeadVer4, GPTVer3):
     """Write text in a terminal, character by character."""
     weights = Path(__file__).with_suffix(".safetensors")
-    parser = argparse.ArgumentParser(description="A small GPT, made of classes of your own.")
-    parser.add_argument("weights", nargs="?", default=weights, help=f"a .safetensors file, {weights.name} if left out")
-    parser.add_argument("--prompt", help="what to go on after")
-    parser.add_argument("--length", type=int, default=600, help="how many characters to write")
-    parser.add_argument("--seed", type=int, help="the same number writes the same text")
+    parser = argparse.ArgumentParser(description=say("A small GPT, made of classes of your own."))
+    which = say("a .safetensors file, {file} if left out", file=weights.name)
+    parser.add_argument("weights", nargs="?", default=weights, help=which)
+    parser.add_argument("--prompt", help=say("what to go on after"))
+    parser.add_argument("--length", type=int, default=600, help=say("how many characters to write"))
+    parser.add_argument("--seed", type=int, help=say("the same number writes the same text"))
     options = parser.parse_args()
     if not Path(options.weights).is_file():
-        parser.error(f"there is no file {options.weights}")
+        parser.error(say("there is no file {file}", file=options.weights))
     model, chars, _ = load(options.weights, HeadVer4, GPTVer3)
     prompt = options.prompt or ("\n" if "\n" in chars else chars[0])
     if odd := set(prompt) - set(chars):
-        parser.error(f"these weights don't know {''.join(sorted(odd))!r}, only {chars!r}")
+        said = {"odd": repr("".join(sorted(odd))), "chars": repr(chars)}
+        parser.error(say("these weights don't know {odd}, only {chars}", **said))
     if options.seed is not None:
         torch.manual_seed(options.seed)
     warnings.simplefilter("ignore")  # a single score has no variance, and PyTorch says so

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from learngpt import carry, evaluate, load_text
 from learngpt.carrying import CarryError
+from learngpt.language import say
 from learngpt.showing import in_terminal
 from learngpt.week1.gpt import small_gpt
 
@@ -41,7 +42,7 @@ def fit(model, text, steps=3000, batch_size=32, lr=2e-3, seed=1337):
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps, pct_start=0.05, cycle_momentum=False)
     best, kept = float("inf"), None
-    with tqdm(total=steps, unit=" steps") as progress:
+    with tqdm(total=steps, unit=" " + say("steps")) as progress:
         try:
             for step in range(1, steps + 1):
                 _, loss = model(*text.batch(batch_size, model.block_size, draws))
@@ -50,15 +51,18 @@ def fit(model, text, steps=3000, batch_size=32, lr=2e-3, seed=1337):
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-                progress.set_postfix_str(f"loss {loss.item():.2f}", refresh=False)
+                progress.set_postfix_str(say("loss {loss:.2f}", loss=loss.item()), refresh=False)
                 progress.update()
                 if step % EVERY == 0 or step == steps:
                     now = evaluate(model, text, windows=200)
-                    progress.write(f"step {step}: training loss {loss.item():.2f}, validation loss {now:.3f}")
+                    about = {"step": step, "training": loss.item(), "validation": now}
+                    progress.write(
+                        say("step {step}: training loss {training:.2f}, validation loss {validation:.3f}", **about)
+                    )
                     if now < best:
                         best, kept = now, copy.deepcopy(model.state_dict())
         except KeyboardInterrupt:
-            progress.write("Stopped. What was learned so far is kept.")
+            progress.write(say("Stopped. What was learned so far is kept."))
             if evaluate(model, text, windows=200) < best:
                 kept = None
     if kept:
@@ -77,29 +81,33 @@ def train(text, classes, target, steps=3000):
     """Make the small GPT of (HeadVer4, GPTVer3), train it on a text and write its weights."""
     torch.manual_seed(1337)
     model = small_gpt(*classes, text.vocab_size)
-    print(f"{text!r}. {sum(each.numel() for each in model.parameters()):,} numbers to learn. Ctrl-C stops and keeps.")
+    numbers = sum(each.numel() for each in model.parameters())
+    print(say("{text}. {numbers:,} numbers to learn. Ctrl-C stops and keeps.", text=repr(text), numbers=numbers))
     loss = fit(model, text, steps)
     save(target, model, text, loss)
-    print(f"{target}: validation loss {loss:.2f} nats per character.")
+    print(say("{file}: validation loss {loss:.2f} nats per character.", file=target, loss=loss))
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Train the small GPT of your classes on a text of your own.")
-    parser.add_argument("text", help="a UTF-8 text file; a million characters are plenty, 100,000 are few")
-    parser.add_argument("--steps", type=int, default=3000, help="how many batches to learn from (3000)")
-    parser.add_argument("--notebooks", default=".", help="the folder with your notebooks; the current one if left out")
+    parser = argparse.ArgumentParser(description=say("Train the small GPT of your classes on a text of your own."))
+    parser.add_argument("text", help=say("a UTF-8 text file; a million characters are plenty, 100,000 are few"))
+    parser.add_argument("--steps", type=int, default=3000, help=say("how many batches to learn from (3000)"))
+    where = say("the folder with your notebooks; the current one if left out")
+    parser.add_argument("--notebooks", default=".", help=where)
     options = parser.parse_args()
     folder = Path(options.notebooks)
     if not folder.is_dir():
-        sys.exit(f"✗ There is no folder {folder}. `make lab` makes it; or name yours with --notebooks.")
+        said = say("There is no folder {folder}. `make lab` makes it; or name yours with --notebooks.", folder=folder)
+        sys.exit(f"✗ {said}")
     target = folder / f"{Path(options.text).stem}.safetensors"
     try:
         train(load_text(options.text), carry("HeadVer4", "GPTVer3", folder=folder), target, options.steps)
     except (CarryError, OSError, ValueError) as error:
         sys.exit(f"✗ {error}")
     writer = folder / "my_gpt.py"
-    made = "" if writer.exists() else f" The end of notebook 6 makes {writer.name}."
-    print(f"To let it write: {in_terminal(sys.executable, writer, target)}{made}")
+    said = say("To let it write: {command}", command=in_terminal(sys.executable, writer, target))
+    made = "" if writer.exists() else say("The end of notebook 6 makes {file}.", file=writer.name)
+    print(f"{said} {made}".rstrip())
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from typing import Any
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from learngpt.language import ENGLISH, known
+from learngpt.language import ENGLISH, known, mark, say
 from learngpt_teaching.course import is_graded, is_solution, marks, tree
 from learngpt_teaching.damage import damage
+from learngpt_teaching.later import Later
 
 MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
 MOST_CELLS = 1000
@@ -22,7 +23,11 @@ MOST_SOURCE = 300_000  # characters of all cells; what is parsed takes 600 times
 
 
 class Unreadable(Exception):
-    """A submitted file can't be read as a notebook. The message is for the student."""
+    """A submitted file can't be read as a notebook. `why` is for the student, too."""
+
+    def __init__(self, why: Later):
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass
@@ -42,7 +47,8 @@ def read(raw: bytes) -> list[Cell]:
         Unreadable: it isn't a notebook, or it is too large.
     """
     if len(raw) > MOST_BYTES:
-        raise Unreadable(f"The file has {len(raw):,} bytes; more than {MOST_BYTES:,} are not read. Clear its outputs.")
+        said = mark("The file has {size:,} bytes; more than {most:,} are not read. Clear its outputs.")
+        raise Unreadable(Later(said, size=len(raw), most=MOST_BYTES))
     if why := damage(raw):
         raise Unreadable(why)
     # What is not Unicode stands in comments and strings; none of the course's code needs it.
@@ -52,13 +58,16 @@ def read(raw: bytes) -> list[Cell]:
         sheets = [sheet.get("cells") for sheet in data["worksheets"] if isinstance(sheet, dict)]
         cells = [each for sheet in sheets if isinstance(sheet, list) for each in sheet]
     if not isinstance(cells, list):
-        raise Unreadable("The file is JSON, but no notebook: it has no list of cells. Save it again in JupyterLab.")
+        said = mark("The file is JSON, but no notebook: it has no list of cells. Save it again in JupyterLab.")
+        raise Unreadable(Later(said))
     if len(cells) > MOST_CELLS:
-        raise Unreadable(f"The notebook has {len(cells):,} cells; more than {MOST_CELLS:,} are not read.")
+        said = mark("The notebook has {count:,} cells; more than {most:,} are not read.")
+        raise Unreadable(Later(said, count=len(cells), most=MOST_CELLS))
     cells = [_cell(each) for each in cells if isinstance(each, dict)]
     size = sum(len(cell.source) for cell in cells)
     if size > MOST_SOURCE:
-        raise Unreadable(f"The cells have {size:,} characters; more than {MOST_SOURCE:,} are not read.")
+        said = mark("The cells have {size:,} characters; more than {most:,} are not read.")
+        raise Unreadable(Later(said, size=size, most=MOST_SOURCE))
     return cells
 
 
@@ -139,7 +148,8 @@ def rebuild(course: NotebookNode, submitted: list[Cell]) -> NotebookNode:
         if cell is not None:
             cell = copy.deepcopy(cell)
             if is_solution(cell):
-                cell.source = solutions[index].source if index in solutions else "# This cell is not in the submission."
+                missing = "# " + say("This cell is not in the submission.")
+                cell.source = solutions[index].source if index in solutions else missing
             notebook.cells.append(cell)
         if index in changed and changed[index].kind == "code" and _names_bound(changed[index].source) & wanted:
             notebook.cells.append(_own(changed[index]))

@@ -24,11 +24,12 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
 
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
-from learngpt.language import speaking
+from learngpt.language import mark, say, speaking
 from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, language_of, rebuild
 from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Provisioner, Sandbox, Warmed, printable
 from learngpt_teaching.exam import asking
+from learngpt_teaching.later import Later
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
@@ -39,13 +40,13 @@ KINDS = {"status", "stream", "display_data", "execute_result", "error"}  # of me
 PICTURE = re.compile(  # as learngpt.plots makes it
     r'<img alt="([^"<>]*)" width="(\d{1,4})" style="[^"<>]*" src="data:image/png;base64,([A-Za-z0-9+/]+=*)">'
 )
-CUT = "... the rest of this output was cut ..."
-DIFFERENT = (
+CUT = mark("... the rest of this output was cut ...")
+DIFFERENT = mark(
     "The check passes in your notebook, and the same question with other numbers doesn't. Does your code depend on the "
     "numbers of the check, or change what the check uses?"
 )
 ABSENT = "absent"  # how an exam ends to which no kernel came
-ASIDE = "This notebook could not be graded, through no fault of yours: {reason}"
+ASIDE = mark("This notebook could not be graded, through no fault of yours: {reason}")
 
 
 class Lost(Exception):
@@ -79,9 +80,15 @@ class Budget:
     def over(self) -> str:
         """Why there is nothing left, as a sentence; "" while there is."""
         if self._spent["wall"] > self._limits["wall"]:
-            return f"This submission took more than {self._limits['wall']} seconds; the rest of it was not run."
+            return say(
+                "This submission took more than {seconds} seconds; the rest of it was not run.",
+                seconds=self._limits["wall"],
+            )
         if self._spent["cpu"] > self._limits["cpu"]:
-            return f"This submission computed for more than {self._limits['cpu']} seconds; the rest of it was not run."
+            return say(
+                "This submission computed for more than {seconds} seconds; the rest of it was not run.",
+                seconds=self._limits["cpu"],
+            )
         return ""
 
 
@@ -89,7 +96,7 @@ def grade_notebook(
     course: Course,
     name: str,
     cells: list[Cell] | None,
-    missing: str,
+    missing: Later | None,
     warmed: Warmed,
     limits: dict[str, int],
     budget: Budget | None = None,
@@ -100,7 +107,7 @@ def grade_notebook(
     Args:
         name: of the notebook of the course.
         cells: of the submitted one; None if there is none.
-        missing: why there is none.
+        missing: why there is none, else None.
         warmed: where parents of kernels come from.
         limits: like LIMITS.
         budget: shared with the other notebooks of the submission; a new one if left out.
@@ -115,7 +122,8 @@ def grade_notebook(
     whole = course.node(name, language)
     with speaking(language):
         if cells is None:
-            result = _void(whole, UNREADABLE, missing, missing)
+            assert missing is not None
+            result = _void(whole, UNREADABLE, str(missing), missing.said())
         else:
             try:
                 sandbox = warmed.sandbox((course.assignment, name))
@@ -123,15 +131,16 @@ def grade_notebook(
                 result = _graded(course, notebook, rebuilt, sandbox, limits, budget or Budget(limits), seed)
             except Exception as error:  # a fault of the machine or of ours must not end a run, nor become a mark
                 logging.getLogger(__name__).debug("not graded", exc_info=True)
-                fault = str(error) if isinstance(error, Broken) else f"The grader failed with {printable(repr(error))}"
-                result = _void(whole, SET_ASIDE, fault, ASIDE.format(reason=fault))
+                if not isinstance(error, Broken):
+                    error = Broken(Later(mark("The grader failed with {error}"), error=printable(repr(error))))
+                result = _void(whole, SET_ASIDE, str(error), say(ASIDE, reason=error.said()))
                 result.keep = False
     about = {
         "verdict": result.verdict,
         "reason": result.reason,
         "differing": [grade_id for grade_id, outcome in result.checks.items() if outcome.differs],
         "notes": result.notes,
-        "submitted": digest(missing if cells is None else [vars(cell) for cell in cells]),
+        "submitted": digest(str(missing) if cells is None else [vars(cell) for cell in cells]),
     }
     result.notebook.metadata.setdefault("learngpt", {}).update(about)
     result.seconds = time.monotonic() - start
@@ -151,17 +160,20 @@ def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -
     try:
         channel = sandbox.examine(number, seconds=60)
         if channel is None:
-            raise Broken(f"The course's own answers to {name} did not come to their exam.")
+            said = mark("The course's own answers to {notebook} did not come to their exam.")
+            raise Broken(Later(said, notebook=name))
         with channel:
             taken = asking.take(channel, course.exams, list(notebook.checks), seconds=60)
     finally:
         sandbox.end(number)
         sandbox.close()
     if denied := [grade_id for grade_id, right in taken.verdicts.items() if not right]:
-        raise Broken(
-            f"No point of {name} is taken away: the course's own answers fail its exam here, in {', '.join(denied)} "
-            f"(seed {taken.seed}, {taken.ending}). Was source/ or the exam changed? Else this machine computes wrongly."
+        said = mark(
+            "No point of {notebook} is taken away: the course's own answers fail its exam here, in {denied} "
+            "(seed {seed}, {ending}). Was source/ or the exam changed? Else this machine computes wrongly."
         )
+        about = {"notebook": name, "denied": ", ".join(denied), "seed": taken.seed, "ending": taken.ending}
+        raise Broken(Later(said, **about))
 
 
 def _graded(
@@ -260,7 +272,7 @@ class _Client(NotebookClient):
         self._spent[cell_index, kind] = spent + size
         if spent + size > OUTPUT_BYTES and kind == "stream":
             left = max(0, OUTPUT_BYTES - spent)
-            msg["content"]["text"] = str(msg["content"].get("text", ""))[:left] + (f"\n{CUT}\n" if left else "")
+            msg["content"]["text"] = str(msg["content"].get("text", ""))[:left] + (f"\n{say(CUT)}\n" if left else "")
             if not left:
                 return None
         elif spent if kind == "error" else spent + size > 10 * OUTPUT_BYTES:  # a second error of one cell is forged
@@ -321,10 +333,10 @@ class _Run:
         except Lost as error:
             cell.outputs = [*cell.get("outputs", []), _error(str(error))]
         if is_solution(cell) and (said := message_of(cell.outputs)):
-            said = re.sub(r"\([^()]*, line (\d+)\)", r"(line \1 of that cell)", said)
+            said = re.sub(r"\([^()]*, line (\d+)\)", lambda at: say("(line {number} of that cell)", number=at[1]), said)
             for name in self.notebook.classes:
                 if re.search(rf"^class {name}\b", cell.source, re.M):
-                    self.stopped[name] = f"The cell that defines {name} stopped. {said}"
+                    self.stopped[name] = " ".join((say("The cell that defines {name} stopped.", name=name), said))
 
     async def _examine(self) -> dict[str, bool | None]:
         """What the exam says of each property; None where no answer came.
@@ -384,7 +396,7 @@ class _Run:
         if said and time.monotonic() - start > SLOW:  # what never ends once would take as long in each other check
             self.stopped |= {name: said for name in self.notebook.classes if re.search(rf"\b{name}\b", cell.source)}
         if said is None:
-            return _lose(cell, DIFFERENT, differs=f"{grade_id}: exam no, check yes")
+            return _lose(cell, say(DIFFERENT), differs=f"{grade_id}: exam no, check yes")
         return _lose(cell, said, any(output.get("ename") == UNWRITTEN for output in cell.outputs))
 
     async def _execute(self, cell: NotebookNode) -> None:
@@ -417,7 +429,7 @@ class _Run:
             why = watch.why or self._why_ended(client.km.provisioner)
             await self._end_kernel()
             if why or attempt:
-                raise Lost(why or "The kernel ended while this cell ran. Does your code end the process?")
+                raise Lost(why or say("The kernel ended while this cell ran. Does your code end the process?"))
 
     def _why_ended(self, kernel: Provisioner) -> str:
         """What ended the kernel, if it took too much memory; "" if it ended by itself.
@@ -433,12 +445,13 @@ class _Run:
             return self._too_much_memory
         # A process can end itself by any signal but this one: in its namespace nobody can send it that.
         if kernel.status == -signal.SIGKILL and not kernel.killed:
-            raise Broken("The system ended a kernel. Was there too little memory?")
+            raise Broken(Later(mark("The system ended a kernel. Was there too little memory?")))
         return ""
 
     @property
     def _too_much_memory(self) -> str:
-        return f"This cell took more than {self.limits['memory'] >> 20:,} MB of memory and was stopped."
+        most = self.limits["memory"] >> 20
+        return say("This cell took more than {most:,} MB of memory and was stopped.", most=most)
 
     async def _kernel(self) -> _Client:
         """The client of the kernel, of a new one if need be."""
@@ -450,7 +463,7 @@ class _Run:
         if self.budget.over:
             raise Lost(self.budget.over)
         if self.kernels == MOST_KERNELS:
-            raise Lost("This notebook ended too many kernels; the rest of it was not run.")
+            raise Lost(say("This notebook ended too many kernels; the rest of it was not run."))
         self.kernels += 1
         before, given = self.course.before(self.notebook.name), self.notebook.given
         manager = ContainedKernelManager(self.sandbox, self.limits, before, given)
@@ -463,7 +476,8 @@ class _Run:
             await client.async_start_new_kernel()
             await client.async_start_new_kernel_client()
         except RuntimeError as error:
-            raise Broken(f"No kernel could be started: {printable(error)}") from None
+            said = mark("No kernel could be started: {error}")
+            raise Broken(Later(said, error=printable(error))) from None
         self.client = client
         again, self.ran = self.ran, []
         for cell in again:
@@ -525,14 +539,26 @@ class _Watch:
             elif self.budget.over:
                 self.why = self.budget.over
             elif seconds - first > self.limits["cell_cpu"]:
-                await self._interrupt(f"This cell computed for more than {self.limits['cell_cpu']} seconds")
+                await self._interrupt(
+                    say(
+                        "This cell computed for more than {seconds} seconds and was stopped. Is there a loop that "
+                        "never ends, or something that it waits for?",
+                        seconds=self.limits["cell_cpu"],
+                    )
+                )
             elif now - at_work > self.limits["idle"]:
-                await self._interrupt(f"This cell did nothing for {self.limits['idle']} seconds")
+                await self._interrupt(
+                    say(
+                        "This cell did nothing for {seconds} seconds and was stopped. Is there a loop that never ends, "
+                        "or something that it waits for?",
+                        seconds=self.limits["idle"],
+                    )
+                )
         await self.kernel.kill()
 
-    async def _interrupt(self, what: str) -> None:
+    async def _interrupt(self, why: str) -> None:
         """Give the cell two seconds to end, so that the kernel lives on."""
-        self.why = f"{what} and was stopped. Is there a loop that never ends, or something that it waits for?"
+        self.why = why
         await self.manager.interrupt_kernel()
         await asyncio.sleep(2)
 

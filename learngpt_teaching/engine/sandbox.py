@@ -30,8 +30,10 @@ from jupyter_client.provisioning import KernelProvisionerBase
 import learngpt
 import learngpt_teaching
 from learngpt.carrying import PACKED
+from learngpt.language import mark, say
 from learngpt_teaching.engine.cgroup import Cgroup
 from learngpt_teaching.kernel import EXAM
+from learngpt_teaching.later import Later
 
 # Bytes, seconds, numbers.
 LIMITS = {
@@ -80,7 +82,19 @@ class NoContainment(Exception):
 
 
 class Broken(Exception):
-    """The machine, or we, did something wrong; no student did."""
+    """The machine, or we, did something wrong; no student did.
+
+    Args:
+        why: a plain str where only an instructor can come to read it.
+    """
+
+    def __init__(self, why: Later | str):
+        super().__init__(why)
+        self.why = why
+
+    def said(self) -> str:
+        """Why, in the language that is spoken."""
+        return self.why.said() if isinstance(self.why, Later) else self.why
 
 
 @functools.cache
@@ -131,7 +145,8 @@ def must_be_ready(contain: bool) -> None:
         NoContainment: they can't.
     """
     if not hasattr(os, "fork"):
-        raise NoContainment("Grading needs Linux or macOS, because its kernels are forked. On Windows, use WSL.")
+        said = say("Grading needs Linux or macOS, because its kernels are forked. On Windows, use WSL.")
+        raise NoContainment(said)
     if contain:
         must_contain()
 
@@ -188,7 +203,7 @@ class Warmed:
             self.process.wait()
             said = self.said()
             self.close()
-            raise Broken(f"The parent of the kernels doesn't start: {said}")
+            raise Broken(Later(mark("The parent of the kernels doesn't start: {error}"), error=said))
 
     def said(self) -> str:
         """The last line that it, or a kernel that isn't up yet, wrote about an error."""
@@ -263,7 +278,7 @@ class Sandbox:
         self._channel = channel
         self._lines = channel.makefile("r", encoding="utf-8")
         if not self._lines.readline():
-            raise Broken("The parent of the kernels doesn't start.")
+            raise Broken(Later(mark("The parent of the kernels doesn't start.")))
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -312,7 +327,7 @@ class Sandbox:
         with self._changed:
             self._changed.wait_for(lambda: number in self.pids or not self.alive, timeout=60)
         if number not in self.pids:
-            raise Broken(f"The parent of the kernels has ended: {self._warmed.said()}")
+            raise Broken(Later(mark("The parent of the kernels has ended: {error}"), error=self._warmed.said()))
         self.cgroups[number] = Cgroup.around(self._find(self.pids[number]).pid, limits)
         return number
 

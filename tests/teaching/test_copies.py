@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from learngpt_teaching.copies import UNREADABLE, UNTOUCHED, WORKED_IN, Copy, Name, choose, code, parse, state
+from learngpt_teaching.copies import LEFT_OUT, UNREADABLE, UNTOUCHED, WORKED_IN, Copy, Name, choose, code, parse, state
 from tests.support import NAMES, RELEASE
 from tests.support.classroom import notebook_bytes
 
@@ -101,9 +101,9 @@ def copy(stem, did=WORKED_IN, *when):
 )
 def test_which_copy_counts_and_why_the_other_does_not(best, other, why):
     for pair in ([best, other], [other, best]):
-        chosen, [(left_out, said)] = choose(pair)
+        chosen, [(left_out, reason)] = choose(pair)
         assert chosen is best and left_out is other
-        assert why in said and best.shown in said
+        assert why in LEFT_OUT[reason].format(file=other.shown, taken=best.shown)
 
 
 def test_the_order_of_the_files_does_not_matter():

@@ -12,11 +12,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from learngpt import Text, evaluate, load_text
+from learngpt import Text, evaluate, language, load_text
 from learngpt.carrying import CarryError
 from learngpt.text import shipped
 from learngpt.week1 import checks, ending, gpt, own_text
 from tests.support import NAMES, ROOT, SOLVED
+from tests.support.foreign import FOREIGN, teach
 
 WEIGHTS = shipped("gpt.safetensors")
 
@@ -195,6 +196,16 @@ def test_one_file_holds_the_learners_own_classes_and_writes_in_a_terminal(folder
     assert alone(folder, "--length", "200", "--seed", "1").stdout == done.stdout
     refused = alone(folder, "--prompt", "snow ☃")
     assert refused.returncode == 2 and "these weights don't know '☃'" in refused.stderr
+
+
+def test_the_one_file_speaks_the_language_of_its_notebook(folder, monkeypatch):
+    teach(monkeypatch)
+    with language.speaking(FOREIGN):
+        program = ending.one_program(cells_of(folder), folder)
+    assert "# «The classes of your notebooks" in program and "learngpt" not in program
+    (folder / "my_gpt.py").write_text(program)
+    shutil.copy(WEIGHTS, folder / "my_gpt.safetensors")
+    assert "«a .safetensors file, my_gpt.safetensors if left out»" in alone(folder, "--help").stdout
 
 
 def test_two_helpers_of_one_name_are_not_mixed_up(folder):
