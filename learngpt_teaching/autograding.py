@@ -238,8 +238,8 @@ class GradedExporter(NotebookExporter):
 
 
 def noted(result: Result, job: Job) -> Result:
-    """A result whose notebook also says which other files of its submission don't count, for the report."""
-    result.notebook.metadata.learngpt["notes"] = [*result.notes, *job.left_out]
+    """A result whose notebook also says, for the report, which file it is of and which others don't count."""
+    result.notebook.metadata.learngpt.update(file=job.file, notes=[*result.notes, *job.left_out])
     return result
 
 

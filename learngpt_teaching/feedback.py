@@ -24,7 +24,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 
-from learngpt.evidence import message_of
+from learngpt.evidence import UNWRITTEN, message_of
 from learngpt.language import say, spoken
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -222,6 +222,11 @@ def check_message(cell):
 def failed(cell):
     """Whether the check in a graded cell found something."""
     return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def unwritten(cell):
+    """Whether a graded cell found its TODO as it was handed out."""
+    return any(output.get("ename") == UNWRITTEN for output in cell.get("outputs", []))
 
 
 def words(cell, about):

@@ -23,7 +23,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.baseapp import NbGrader
 from traitlets import Unicode
 
-from learngpt_teaching.feedback import TEMPLATES, check_message, check_title, failed, number, verdict
+from learngpt.language import ENGLISH, known, say, speaking
+from learngpt_teaching.feedback import TEMPLATES, check_message, check_title, number, unwritten, verdict
 from learngpt_teaching.quarantine import was_set_aside
 from learngpt_teaching.similarity import matches, tree
 from learngpt_teaching.times import has_no_time, late
@@ -48,21 +49,17 @@ class Check:
     possible: float
     passed: list = field(default_factory=list)  # ids of students
     messages: dict = field(default_factory=dict)  # of those who failed: {student: message}
+    not_begun: set = field(default_factory=set)  # those of them whose TODO is as it was handed out
 
     @property
     def tried(self):
         return len(self.passed) + len(self.messages)
 
-    @property
-    def unwritten(self):
-        """How many had not begun with it."""
-        return sum(UNWRITTEN in likely_causes(message) for message in self.messages.values())
-
     def causes(self):
         """What its messages named, the most frequent first: list of (cause, students)."""
         found = defaultdict(list)
         for student, message in sorted(self.messages.items()):
-            for cause in likely_causes(message):
+            for cause in [UNWRITTEN] if student in self.not_begun else likely_causes(message):
                 found[cause].append(student)
         return sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
 
@@ -79,6 +76,7 @@ class Student:
     late: str = ""  # one line
     time: datetime | None = None
     notebooks: dict = field(default_factory=dict)  # {notebook: (verdict, reason, flagged, points)}
+    languages: dict = field(default_factory=dict)  # {notebook: the language it was handed in in}
     notes: list = field(default_factory=list)  # (notebook, or "" for all of it; a sentence)
 
     @property
@@ -99,11 +97,17 @@ class Class:
 
 def likely_causes(message):
     """The causes that a check's message names; without one, its first line, with numbers left out so that it groups."""
-    if "isn't written yet" in message:
-        return [UNWRITTEN]
-    causes = [cause.strip() for cause in re.findall(r"Likely cause: (.+)", message)]
+    causes = [found[found.lastindex].strip() for found in re.finditer("|".join(_cause_lines()), message)]
     first = re.sub(r"(?<![\w.])-?\d+(\.\d+)?", "…", message.strip().split("\n")[0])
     return causes or [re.sub(r"…(, …)+", "…", first)[:200]]
+
+
+def _cause_lines():
+    """How a message says its cause, in each language, as regular expressions with one group."""
+    for language in known():
+        with speaking(language):
+            before, after = say("Likely cause: {cause}", cause="\n").split("\n")
+        yield f"{re.escape(before)}(.+){re.escape(after)}"
 
 
 def read_class(coursedir, assignment):
@@ -156,10 +160,13 @@ def _read_submission(one, submission, folder, checks, released, trees):
             continue
         graded = nbformat.read(path, as_version=4)
         about = verdict(graded) or {"verdict": "graded", "reason": ""}
-        if about["verdict"] == "unreadable" and about["reason"].startswith("There is no file"):
+        from_file = graded.metadata.get("learngpt", {})
+        if from_file.get("file"):
+            one.languages[notebook.name] = from_file.get("language", ENGLISH)
+        elif about["verdict"] == "unreadable":
             about["verdict"] = MISSING
         one.notebooks[notebook.name] = (about["verdict"], about["reason"], notebook.flagged, notebook.score)
-        one.notes += [(notebook.name, str(note)) for note in graded.metadata.get("learngpt", {}).get("notes", [])]
+        one.notes += [(notebook.name, str(note)) for note in from_file.get("notes", [])]
         if about["verdict"] not in COUNTED:
             continue
         scores = {grade.name: grade.auto_score for grade in notebook.grades}
@@ -169,7 +176,8 @@ def _read_submission(one, submission, folder, checks, released, trees):
             if check and scores.get(grade_id) == check.possible:
                 check.passed.append(one.id)
             elif check:
-                check.messages[one.id] = check_message(cell) if failed(cell) else "It did not run to its end."
+                check.messages[one.id] = check_message(cell)
+                check.not_begun |= {one.id} if unwritten(cell) else set()
             elif (notebook.name, grade_id) in released:
                 trees[f"{notebook.name}, {grade_id}"][one.id] = tree(cell.source, released[notebook.name, grade_id])
 
@@ -212,11 +220,12 @@ def tables(found):
         for cause, students in check.causes():
             causes.append((check.notebook, check.grade_id, cause, len(students), " ".join(students)))
     names = sorted({check.notebook for check in found.checks})
-    students = [("student", "name", "status", "points", *names, "late", "time")]
+    students = [("student", "name", "status", "points", *names, "languages", "late", "time")]
     for one in found.students:
         status = "no submission" if not one.submitted else "waits" if one.waits else "marked"
         each = [one.notebooks.get(name, ("", "", False, ""))[3] for name in names]
-        students.append((one.id, one.name, status, one.mark, *each, one.late, str(one.time or "")))
+        languages = " ".join(sorted(set(one.languages.values())))
+        students.append((one.id, one.name, status, one.mark, *each, languages, one.late, str(one.time or "")))
     alike = [("student", "student", "by chance in one of so many classes", "cells")]
     for classes, one, other, cells in unlikely(found):
         alike.append((one, other, round(classes), "; ".join(cells)))
@@ -261,6 +270,7 @@ def _page(found):
         "never": [one for one in found.students if not one.submitted],
         "look": sorted((row for one in handed_in for row in _to_look_at(one)), key=lambda row: row[2] == "note"),
         "gone": [row for one in handed_in for row in _not_there(one)],
+        "languages": _languages(handed_in),
         "waiting": [one.id for one in handed_in if one.waits],
         "checks": found.checks,
         "hardest": hardest[:5],
@@ -275,6 +285,15 @@ def _page(found):
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html.j2").render(about)
+
+
+def _languages(handed_in):
+    """Who handed in notebooks in which language: list of (language, students), where there are several languages."""
+    found = defaultdict(list)
+    for one in handed_in:
+        for language in sorted(set(one.languages.values())):
+            found[language].append(one.id)
+    return sorted(found.items()) if len(found) > 1 else []
 
 
 def mistakes(checks):

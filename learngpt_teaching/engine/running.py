@@ -217,9 +217,9 @@ def _void(notebook: NotebookNode, verdict: str, reason: str, message: str) -> Re
 
 def _lose(cell: NotebookNode, message: str, unwritten: bool = False, differs: str = "") -> Outcome:
     """Write into a graded cell that it earns nothing, and why."""
-    message = _plain(message)
+    message, kind = _plain(message), UNWRITTEN if unwritten else FAILED
     cell.outputs = [output for output in cell.get("outputs", []) if output.output_type == "display_data"]
-    cell.outputs.append(new_output("error", ename=FAILED, evalue=message, traceback=lines(message)))
+    cell.outputs.append(new_output("error", ename=kind, evalue=message, traceback=lines(message)))
     return Outcome(0, marks(cell).points, message, unwritten, differs)
 
 

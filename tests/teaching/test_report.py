@@ -34,6 +34,9 @@ BODIES = {
 }
 
 
+FILES = {("two", "1-bigram"): ""}  # which file a notebook was graded from, where it has another name
+
+
 def write(course, student, verdicts):
     """Autograded notebooks of a student: who isn't right in 4-masking has its message."""
     lost = [] if student in ("three", "four") else [EQUAL] if student == "six" else [EQUAL, ROWS]
@@ -50,7 +53,13 @@ def write(course, student, verdicts):
                 cell.outputs = [new_output("error", ename="CheckFailed", evalue=text, traceback=lines)]
         verdict, reason = verdicts.get((student, name), ("graded", ""))
         notes = NOTES.get((student, name), [])
-        notebook.metadata["learngpt"] = {"verdict": verdict, "reason": reason, "notes": notes}
+        about = {
+            "verdict": verdict,
+            "reason": reason,
+            "notes": notes,
+            "file": FILES.get((student, name), f"{name}.ipynb"),
+        }
+        notebook.metadata["learngpt"] = about | ({"language": "ko"} if student == "five" else {})
         folder = course / "autograded" / student / "week1"
         folder.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -210,7 +219,6 @@ def test_an_unknown_assignment_is_named(course):
     "message, causes",
     [
         ("x\nLikely cause: a.\nLikely cause: b.", ["a.", "b."]),
-        ("HeadVer3()(x): This part of the TODO isn't written yet: replace it", ["The TODO isn't written yet."]),
         ("HeadVer3 says 0.25, not 1.", ["HeadVer3 says …, not …."]),
         ("", [""]),
     ],
@@ -220,11 +228,16 @@ def test_a_message_is_grouped_by_its_causes_or_by_its_words(message, causes):
 
 
 def test_what_to_talk_about_is_a_mistake_and_not_an_empty_cell():
-    empty = dict.fromkeys("abc", "It isn't written yet.")
-    one = Check("4-masking", "one", "title", 4, [], empty | dict.fromkeys("de", "Likely cause: dim=0."))
-    other = Check("4-masking", "other", "title", 4, [], empty | {"e": "Likely cause: dim=0.", "f": "It is nan."})
-    assert one.unwritten == other.unwritten == 3
+    empty, them = dict.fromkeys("abc", "It isn't written yet."), set("abc")
+    one = Check("4-masking", "one", "title", 4, [], empty | dict.fromkeys("de", "x\nLikely cause: dim=0."), them)
+    other = Check("4-masking", "two", "title", 4, [], empty | {"e": "x\nLikely cause: dim=0.", "f": "It is nan."}, them)
+    assert one.causes()[0] == ("The TODO isn't written yet.", ["a", "b", "c"])
     assert mistakes([one, other]) == [("dim=0.", "4-masking", ["d", "e"])]  # "e" lost two checks by one mistake
+
+
+def test_who_handed_in_in_which_language_is_told(report):
+    assert {row["student"]: row["languages"] for row in rows(report, "students")}["five"] == "ko"
+    assert "Notebooks in ko: five." in (report / "index.html").read_text()
 
 
 def test_full_marks_are_in_the_last_step_of_the_histogram():
