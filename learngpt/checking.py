@@ -32,9 +32,8 @@ from learngpt.advice import (
     thrown_away,
     what_met,
 )
-from learngpt.carrying import REMEDY
 from learngpt.fresh import ABOVE
-from learngpt.language import say
+from learngpt.language import counted, mark, say
 from learngpt.noticing import Noticed
 from learngpt.showing import Plain
 
@@ -67,7 +66,7 @@ class NotYet(CheckFailed):
 
     def __init__(self, said, todo, calm):
         super().__init__(said)
-        self.todo = todo
+        self.todo = todo  # its number, None where that isn't known
         self.calm = calm  # one line for a person who hasn't come to it
 
 
@@ -111,7 +110,7 @@ def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
         else:
             shown = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
             if isinstance(error, NameError) and _at_the_margin(trace):
-                shown = [*shown, f"Does a cell above make {error.name}? {ABOVE}"]
+                shown = [*shown, f"{say('Does a cell above make {name}?', name=error.name)} {say(ABOVE)}"]
             shell._showtraceback(kind, error, shown)
         return shown
 
@@ -121,7 +120,7 @@ def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
 def _say_what_is_behind(info):
     """Before a cell that uses a class: say so where the class isn't the one on screen."""
     for name, why in _noticed.behind(info.raw_cell or "").items():
-        print(f"△ The cell under TODO {_todos[name]} {why}. What is checked is the version of {name} before it.")
+        print("△", why, say("What is checked is the version of {name} before it.", name=name))
 
 
 def passed(points):
@@ -135,15 +134,32 @@ def passed(points):
     source = _noticed.shell.user_ns["In"][-1]
     if borrowed := _noticed.borrowed(source):
         name, read, number = borrowed[0]
-        raise CheckFailed(
-            f"{name} uses {read} from cell [{number}], which only demonstrates.\n{REMEDY}, or write it out there."
+        said = say(
+            "{name} uses {read} from cell [{number}], which only demonstrates.\n"
+            "Such cells don't run when the notebook is graded. Put what you need of it into the cell of your class, or "
+            "write it out there.",
+            name=name,
+            read=read,
+            number=number,
         )
+        raise CheckFailed(said)
     if _noticed.behind(source):
-        return Plain(f"△ {points} points, but for the version before.")
+        return Plain(
+            counted("△ {n} point, but for the version before.", "△ {n} points, but for the version before.", points)
+        )
     if done := _noticed.all_passed(points):
         total, after = done
-        then = f"Then go on with {after}." if after else "In a clone of the course, `make check` gives the full grade."
-        print(f"All checks of this notebook have passed, {total} points. Well done.\nPress Validate. {then}")
+        print(
+            counted(
+                "All checks of this notebook have passed, {n} point. Well done.",
+                "All checks of this notebook have passed, {n} points. Well done.",
+                total,
+            )
+        )
+        if after:
+            print(say("Press Validate. Then go on with {notebook}.", notebook=after))
+        else:
+            print(say("Press Validate. In a clone of the course, `make check` gives the full grade."))
     return evidence.passed(points)
 
 
@@ -153,8 +169,18 @@ def _not_yet(error, shell, waiting):
         error = not_written(error)
     elif isinstance(error, NameError) and error.name in waiting:
         todo = waiting[error.name]
-        said = f"{error.name} comes from a cell above that stopped at {todo}. Write that, and run the cell again."
-        error = NotYet(said, todo, f"○ Not yet: {said}")
+        if todo is None:
+            said = say(
+                "{name} comes from a cell above that stopped at the TODO. Write that, and run the cell again.",
+                name=error.name,
+            )
+        else:
+            said = say(
+                "{name} comes from a cell above that stopped at TODO {todo}. Write that, and run the cell again.",
+                name=error.name,
+                todo=todo,
+            )
+        error = NotYet(said, todo, say("○ Not yet: {said}", said=said))
     if not isinstance(error, NotYet):
         return None
     with contextlib.suppress(SyntaxError):
@@ -174,13 +200,23 @@ def not_written(error, what=""):
     for frame, _ in traceback.walk_tb(error.__traceback__):
         code = frame.f_code  # in the end the innermost one
     place = re.sub(r".*<locals>\.", "", code.co_qualname) if code else ""
-    name = place.split(".")[0]
-    todo = f"TODO {_todos[name]}" if name in _todos else "the TODO"
-    where = f'{place} in the cell under "{todo}"' if name in _todos else "its cell"
-    said = f"This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {where}."
-    calm = f"○ Not yet: this needs {todo}, {where}.\n  Your code goes there in place of `raise NotImplementedError()`."
+    todo = _todos.get(place.split(".")[0])
+    if todo is None:
+        said = say("This part of the TODO isn't written yet: replace `raise NotImplementedError()` in its cell.")
+        calm = say("○ Not yet: this needs the TODO, its cell.")
+    else:
+        said = say(
+            "This part of the TODO isn't written yet: replace `raise NotImplementedError()` in {place} in the cell "
+            'under "TODO {todo}".',
+            place=place,
+            todo=todo,
+        )
+        calm = say(
+            '○ Not yet: this needs TODO {todo}, {place} in the cell under "TODO {todo}".', place=place, todo=todo
+        )
+    calm += "\n  " + say("Your code goes there in place of `raise NotImplementedError()`.")
     if code and _goes_on(code):
-        calm += " As it is, the lines below the raise are never reached."
+        calm += " " + say("As it is, the lines below the raise are never reached.")
     return NotYet(f"{what}: {said}" if what else said, todo, calm)
 
 
@@ -198,22 +234,40 @@ def _in_short(error):
     if isinstance(error, CheckFailed):
         return error
     if isinstance(error, NameError) and error.name in _todos:
-        if why := _noticed and _noticed.left.get(error.name):
-            return CheckFailed(
-                f"{error.name} is not defined: the cell under TODO {_todos[error.name]} {why}, and there is no class "
-                "until it runs."
-            )
-        return CheckFailed(
-            f"{error.name} is not defined. Run the cell with your class first. It stands under "
-            f'"TODO {_todos[error.name]}". Is it still called {error.name}?\n'
-            "If that cell stopped with an error, a SyntaxError perhaps, there is no class until it runs."
-        )
+        return CheckFailed(_not_defined(error.name))
     frames = traceback.extract_tb(error.__traceback__)
     if any(_in_checks(Path(frame.filename)) for frame in frames):
-        said = [f"The check stops with {type(error).__name__}: {error}", *learners_lines(error)[1:]]
-        said.append("Does your class still have all that its cell was given with?")
-        return CheckFailed("\n".join(said))
+        stops = say("The check stops with {error}: {text}", error=type(error).__name__, text=error)
+        asked = say("Does your class still have all that its cell was given with?")
+        return CheckFailed("\n".join([stops, *learners_lines(error)[1:], asked]))
     return None
+
+
+def _not_defined(name):
+    """That a class of the learner's isn't there, and what to do, in words."""
+    todo = _todos[name]
+    if not _noticed or name not in _noticed.left:
+        return say(
+            '{name} is not defined. Run the cell with your class first. It stands under "TODO {todo}". Is it still '
+            "called {name}?\n"
+            "If that cell stopped with an error, a SyntaxError perhaps, there is no class until it runs.",
+            name=name,
+            todo=todo,
+        )
+    if error := _noticed.left[name]:
+        return say(
+            "{name} is not defined: the cell under TODO {todo} stopped with {error}, and there is no class until it "
+            "runs.",
+            name=name,
+            todo=todo,
+            error=error,
+        )
+    return say(
+        "{name} is not defined: the cell under TODO {todo} no longer makes {name}, and there is no class until it "
+        "runs.",
+        name=name,
+        todo=todo,
+    )
 
 
 def _at_the_margin(trace):
@@ -250,12 +304,13 @@ def _limited():
         signal.signal(signal.SIGPROF, before)
 
 
-def run(what, function, *arguments, hint="", **options):
+def run(what, function, *arguments, hint="", cause="", **options):
     """Call the learner's code and turn whatever goes wrong into one explanation.
 
     Args:
         what: the call, as the learner would write it.
-        hint: said where sizes don't fit; words, or a function that is called then and finds them.
+        hint: said where sizes don't fit: whole sentences, or a function that is called then and finds them.
+        cause: the likely cause where sizes don't fit and the hint is empty: words, or a function that finds them.
     """
     before = [argument.clone() if isinstance(argument, torch.Tensor) else None for argument in arguments]
     try:
@@ -264,25 +319,42 @@ def run(what, function, *arguments, hint="", **options):
     except CheckFailed:
         raise
     except _OutOfTime:
-        said = f"{what} still runs after {CPU_SECONDS} seconds. Is there a loop that never ends, or one too many?"
+        said = say(
+            "{what} still runs after {seconds} seconds. Is there a loop that never ends, or one too many?",
+            what=what,
+            seconds=CPU_SECONDS,
+        )
         raise CheckFailed(said) from None
     except Exception as error:
         if isinstance(error, NotImplementedError) and not str(error):  # the placeholder; torch's own say more
             raise not_written(error, what) from None
-        lines = [f"{what} stops with {type(error).__name__}: {in_short(error)}", *learners_lines(error)]
-        said = advice(error)
+        name = type(error).__name__
+        stops = say("{what} stops with {error}: {text}", what=what, error=name, text=in_short(error))
+        said, why = advice(error), ""
         certain, met = _met(error, function, arguments, before, options)
         if certain:
             said = certain
-        elif hint and isinstance(error, ABOUT_SIZES) and not (said and isinstance(error, (RecursionError, IndexError))):
-            said = (hint if isinstance(hint, str) else hint()) or said
-        if met and not all(str(shape) in said for shape in met):
-            said += f"{' ' if said else ''}The shapes that met: {' and '.join(map(str, met))}."
-        raise CheckFailed("\n".join(lines + [said] * bool(said))) from None
+        elif isinstance(error, ABOUT_SIZES) and not (said and isinstance(error, (RecursionError, IndexError))):
+            if hinted := _found(hint):
+                said = hinted
+            elif why := _found(cause):
+                said = ""
+        if met and not all(str(shape) in said + why for shape in met):
+            shapes = say("The shapes that met: {one} and {other}.", one=met[0], other=met[1])
+            if why:
+                why = f"{why} {shapes}"
+            else:
+                said = f"{said} {shapes}".strip()
+        raise CheckFailed("\n".join([stops, *learners_lines(error)] + [said] * bool(said)), why) from None
     for argument, copy in zip(arguments, before):
         if copy is not None and not torch.equal(argument.detach().nan_to_num(), copy.nan_to_num()):
             raise CheckFailed(_changed(what, copy, argument))
     return result
+
+
+def _found(words):
+    """Words, or what a function finds to say."""
+    return words() if callable(words) else words
 
 
 def _met(error, function, arguments, before, options):
@@ -300,12 +372,23 @@ def _met(error, function, arguments, before, options):
 
 def _changed(what, before, after):
     """That an input isn't what it was, with the first number that differs."""
-    said = "Others still need that tensor. Make a new one instead of writing into it."
     if before.shape != after.shape:
-        return f"{what} changed its input from shape {tuple(before.shape)} to {tuple(after.shape)}.\n{said}"
-    place = (before != after.detach()).nonzero()[0].tolist()
-    old, new = before[tuple(place)].item(), after[tuple(place)].item()
-    return f"{what} changed its input: at {place} stood {old:.4g}, and now it is {new:.4g}.\n{said}"
+        said = say(
+            "{what} changed its input from shape {before} to {after}.",
+            what=what,
+            before=tuple(before.shape),
+            after=tuple(after.shape),
+        )
+    else:
+        place = (before != after.detach()).nonzero()[0].tolist()
+        said = say(
+            "{what} changed its input: at {place} stood {before:.4g}, and now it is {after:.4g}.",
+            what=what,
+            place=place,
+            before=before[tuple(place)].item(),
+            after=after[tuple(place)].item(),
+        )
+    return said + "\n" + say("Others still need that tensor. Make a new one instead of writing into it.")
 
 
 def check(function):
@@ -333,27 +416,35 @@ def tensor(value, what, shape):
     """The learner's value, detached, if it is a tensor of this shape."""
     shape = tuple(shape)
     if value is None:
-        raise CheckFailed(
-            f"{what} is None, not a tensor of shape {shape}. Is a `return` missing, or does it stand inside of an `if`?"
+        said = say(
+            "{what} is None, not a tensor of shape {shape}. Is a `return` missing, or does it stand inside of an `if`?",
+            what=what,
+            shape=shape,
         )
+        raise CheckFailed(said)
     if isinstance(value, tuple):
-        raise CheckFailed(f"{what} is a tuple, not a tensor of shape {shape}. Return that tensor alone.")
+        said = say(
+            "{what} is a tuple, not a tensor of shape {shape}. Return that tensor alone.", what=what, shape=shape
+        )
+        raise CheckFailed(said)
     if isinstance(value, list):
-        raise CheckFailed(f"{what} is a list, not a tensor of shape {shape}. torch.stack makes a tensor of its parts.")
+        said = say(
+            "{what} is a list, not a tensor of shape {shape}. torch.stack makes a tensor of its parts.",
+            what=what,
+            shape=shape,
+        )
+        raise CheckFailed(said)
     if not isinstance(value, torch.Tensor):
         kind = type(value).__name__
-        said = made_of(kind) or "Stay with torch all the way: only tensors carry gradients back."
-        raise CheckFailed(f"{what} is a {kind}, not a tensor of shape {shape}.\n{said}")
+        said = say("{what} is a {kind}, not a tensor of shape {shape}.", what=what, kind=kind, shape=shape)
+        advised = made_of(kind) or say("Stay with torch all the way: only tensors carry gradients back.")
+        raise CheckFailed(f"{said}\n{advised}")
     if tuple(value.shape) != shape:
-        raise CheckFailed(f"{what} has shape {tuple(value.shape)}, expected {shape}.{_of_shapes(value.shape, shape)}")
+        yours = tuple(value.shape)
+        said = say("{what} has shape {yours}, expected {expected}.", what=what, yours=yours, expected=shape)
+        raise CheckFailed(said, cause_of_shape(yours, shape))
     with torch._C.DisableTorchFunctionSubclass():  # a class of their own could say yes to every comparison
         return value.detach().as_subclass(torch.Tensor)
-
-
-def _of_shapes(yours, expected):
-    """What may have led from one shape to the other, in words."""
-    cause = cause_of_shape(tuple(yours), tuple(expected))
-    return f"\nLikely cause: {cause}" if cause else ""
 
 
 def cause_of_shape(yours, expected):
@@ -363,37 +454,39 @@ def cause_of_shape(yours, expected):
     positions = 1 if len(expected) == 3 else None
     others = [axis for axis in range(len(expected)) if axis != positions]
     if yours == expected[1:] and len(expected) == 3:
-        return "the first dimension is missing. Keep one result for each example, without squeeze or [0]."
+        return say("the first dimension is missing. Keep one result for each example, without squeeze or [0].")
     if yours[1:] == expected:
-        return "there is a dimension too many in front. One result serves all examples."
+        return say("there is a dimension too many in front. One result serves all examples.")
     if (
         len(yours) > len(expected)
         and 1 in yours[1:-1]
         and 1 not in expected
         and math.prod(yours) == math.prod(expected)
     ):
-        return "there is a dimension of size 1 too many. Where does it come from, keepdim=True, [:, None] or a stack?"
+        return say(
+            "there is a dimension of size 1 too many. Where does it come from, keepdim=True, [:, None] or a stack?"
+        )
     if len(expected) == 3 and yours == (expected[0] * expected[1], expected[2]):
-        return "examples and positions were made one dimension. Give the result the shape (B, T, C) back."
+        return say("examples and positions were made one dimension. Give the result the shape (B, T, C) back.")
     if len(yours) < len(expected) and math.prod(yours) == math.prod(expected):
-        return "two dimensions were made one. Give the result its own shape back."
+        return say("two dimensions were made one. Give the result its own shape back.")
     if len(yours) == len(expected) and sorted(yours) == sorted(expected):
-        return "two dimensions are swapped."
+        return say("two dimensions are swapped.")
     if yours[1:] == expected[1:] and yours[0] == 1:
-        return "it was made for one example; here are several."
+        return say("it was made for one example; here are several.")
     if len(expected) == 3 and yours in ((expected[0], expected[2]), (expected[0], 1, expected[2])):
-        return "only one position comes back, or one for all. Each position needs its own row."
+        return say("only one position comes back, or one for all. Each position needs its own row.")
     if len(expected) == 3 and yours == expected[:2]:
-        return "the last dimension is missing. Each position of each example needs a row of numbers, not one."
+        return say("the last dimension is missing. Each position of each example needs a row of numbers, not one.")
     if positions and len(yours) == 3 and all(yours[axis] == expected[axis] for axis in others):
         if yours[1] == expected[1] - 1:
-            return "a position is missing. Give one row for each."
+            return say("a position is missing. Give one row for each.")
         if yours[1] > expected[1]:
-            return "there are more positions than in the input: it was filled up, or something was joined to it."
+            return say("there are more positions than in the input: it was filled up, or something was joined to it.")
     if yours[:-1] == expected[:-1] and yours[-1] == 2 * expected[-1]:
-        return "two things were joined along the last dimension. Add them, don't join them."
+        return say("two things were joined along the last dimension. Add them, don't join them.")
     if yours[:-1] == expected[:-1]:
-        return "a step is missing, or one too many: the last dimension is that of another stage."
+        return say("a step is missing, or one too many: the last dimension is that of another stage.")
     return ""
 
 
@@ -401,7 +494,7 @@ def kept(head, name, what):
     """What the learner stored on a head."""
     value = getattr(head, name, None)
     if value is None:
-        raise CheckFailed(f"self.{name} is not set after {what}. Store it: self.{name} = ...")
+        raise CheckFailed(say("self.{name} is not set after {what}. Store it: self.{name} = ...", name=name, what=what))
     return value
 
 
@@ -411,12 +504,15 @@ def agree(yours, expected, tolerance=1e-4):
     return torch.isclose(yours, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
+AXES = (mark("example"), mark("position"), mark("channel"))
+
+
 def compare(
     fact,
     yours,
     expected,
     suspects=(),
-    axes=("example", "position", "channel"),
+    axes=AXES,
     tolerance=1e-4,
     cause=None,
     otherwise="",
@@ -426,39 +522,50 @@ def compare(
     Args:
         fact: the property, in words.
         suspects: pairs of a known mistake in words and the tensor that it gives.
-        axes: names of the dimensions, to say where the first difference is.
+        axes: names of the dimensions, as marked for the catalogues, to say where the first difference is.
         cause: the likely cause, where it is known without the suspects.
-        otherwise: what to say where no cause is known.
+        otherwise: what to say where no cause is known so: whole sentences, or a pair of such sentences and a cause that
+            goes with them, either of which may be empty.
     """
     same = agree(yours, expected, tolerance)
     if same.all():
         return
     place = (~same).nonzero()[0].tolist()
     _picture(yours, expected, place, axes)
-    where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place))
     value, right = yours[tuple(place)].item(), expected[tuple(place)].item()
     digits = 4 if f"{value:.4g}" != f"{right:.4g}" else 8
-    cause = cause or likely_cause(yours, suspects, tolerance)
-    if cause is None and not otherwise:
-        otherwise = _in_general(yours, expected)
-    raise CheckFailed(
-        f"{fact}\nThe first difference is at {where}: yours is {value:.{digits}g}, expected {right:.{digits}g}."
-        + (f"\nLikely cause: {cause}" if cause else f"\n{otherwise}" if otherwise else "")
+    first = say(
+        "The first difference is at {place}: yours is {yours}, expected {expected}.",
+        place=", ".join(at(axis, index) for axis, index in zip(axes, place)),
+        yours=f"{value:.{digits}g}",
+        expected=f"{right:.{digits}g}",
     )
+    cause, more = cause or likely_cause(yours, suspects, tolerance), ""
+    if not cause:
+        more, cause = otherwise if isinstance(otherwise, tuple) else (otherwise, "")
+        if not more and not cause:
+            more, cause = _in_general(yours, expected)
+    raise CheckFailed("\n".join([fact, first] + [more] * bool(more)), cause)
+
+
+def at(axis, index):
+    """One place along one dimension, in words."""
+    return say("{axis} {index}", axis=say(axis), index=index)
 
 
 def _in_general(yours, expected):
-    """What can be said of any wrong tensor."""
+    """What can be said of any wrong tensor: whole sentences and the likely cause, both perhaps empty."""
     if yours.isnan().any():
-        return "nan comes from 0 / 0, infinity minus infinity, 0 times infinity or a root of what is negative. Where?"
+        said = say(
+            "nan comes from 0 / 0, infinity minus infinity, 0 times infinity or a root of what is negative. Where?"
+        )
+        return said, ""
     if yours.isinf().any():
-        return "An infinite number comes from a division by 0, or was put in and never left. Where?"
-    if nearly(yours, expected):
-        return f"Likely cause: {NEARLY}"
-    return ""
+        return say("An infinite number comes from a division by 0, or was put in and never left. Where?"), ""
+    return "", say(NEARLY) if nearly(yours, expected) else ""
 
 
-NEARLY = "something was rounded, or was float16 for a while: all numbers are right to two digits."
+NEARLY = mark("something was rounded, or was float16 for a while: all numbers are right to two digits.")
 
 
 def times(yours, expected):
@@ -469,7 +576,9 @@ def times(yours, expected):
         return None
     if not factor[0].isfinite() or (yours[~seen].abs() > 1e-6).any():
         return None
-    return f"the result is right but for a factor: all of it was multiplied by {factor[0]:.4g}."
+    return say(
+        "the result is right but for a factor: all of it was multiplied by {factor:.4g}.", factor=factor[0].item()
+    )
 
 
 def nearly(yours, expected):
@@ -482,11 +591,14 @@ def _picture(yours, expected, place, axes):
     if get_ipython() is None:
         return
     yours, expected = yours[tuple(place[:-2])].float(), expected[tuple(place[:-2])].float()
-    which = f" of {axes[0]} {place[0]}" if len(place) == 3 else ""
-    matrices = {"expected": expected, "yours": yours, "difference": yours - expected}
+    difference = say("difference")
+    matrices = {say("expected"): expected, say("yours"): yours, difference: yours - expected}
+    title = say("Expected and yours")
+    if len(place) == 3:
+        title = say("Expected and yours of {place}", place=at(axes[0], place[0]))
     small = expected.numel() <= 64
-    title = f"Expected and yours{which}"
-    plots.heatmaps(matrices, title, row_name=axes[-2], col_name=axes[-1], values=small, difference="difference")
+    row, column = say(axes[-2]), say(axes[-1])
+    plots.heatmaps(matrices, title, row_name=row, col_name=column, values=small, difference=difference)
 
 
 def likely_cause(yours, suspects, tolerance=1e-4):
@@ -516,7 +628,12 @@ def mistakes(make, slots, most=2):
         for changed in itertools.combinations(slots, number):
             for wrong in itertools.product(*(slots[slot][1] for slot in changed)):
                 made = make(**right | {slot: choice for slot, (_, choice) in zip(changed, wrong)})
-                yield "\nA second cause: ".join(words for words, _ in reversed(wrong)), made
+                yield functools.reduce(two_causes, (words for words, _ in reversed(wrong))), made
+
+
+def two_causes(first, second):
+    """A cause and another one, each in words, as one cause of a CheckFailed."""
+    return first + "\n" + say("A second cause: {cause}", cause=second)
 
 
 def brief(values):

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from IPython import get_ipython
 
-ABOVE = "Run > Run All Above Selected Cell runs the cells above; then run this one again."
+from learngpt.evidence import lines
+from learngpt.language import mark, say
+
+ABOVE = mark("Run > Run All Above Selected Cell runs the cells above; then run this one again.")
 
 
 def own_file():
@@ -30,8 +33,10 @@ def set_up():
         return
 
     def explain(shell, kind, error, trace, tb_offset=None):
-        said = [f"✗ {error.name} isn't there: this kernel was started anew and has run none of the cells above."]
-        shell._showtraceback(kind, error, [*said, f"  {ABOVE}"])
-        return said
+        said = say(
+            "{name} isn't there: this kernel was started anew and has run none of the cells above.", name=error.name
+        )
+        shell._showtraceback(kind, error, lines(f"{said}\n{say(ABOVE)}"))
+        return [f"✗ {said}"]
 
     shell.set_custom_exc((NameError,), explain)

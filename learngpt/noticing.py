@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from learngpt.carrying import names_made, names_read
 from learngpt.fresh import own_file, saved
+from learngpt.language import say
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Noticed:
     def __init__(self, shell, todos):
         self.shell, self.todos = shell, todos
         self.versions = {}  # class -> the last _Version that a cell made
-        self.left = {}  # class -> why the cell that should make it didn't, in words
+        self.left = {}  # class that its cell didn't make -> the error that stopped that cell, "" where it makes another
         self.kept, self.shown = set(), {}  # names that cells made, and those of demonstrations -> number of the cell
         self.passed = {}  # grade id of a check that passed with these classes -> its points
 
@@ -50,7 +51,7 @@ class Noticed:
                 self.left.pop(name, None)
                 self.passed.clear()
             elif name in written or (before and cell_id and before.cell_id == cell_id):
-                self.left[name] = f"stopped with {type(error).__name__}" if error else f"no longer makes {name}"
+                self.left[name] = type(error).__name__ if error else ""
         try:
             made = names_made(ast.parse(self.shell.transform_cell(source)).body)
         except SyntaxError:
@@ -61,20 +62,20 @@ class Noticed:
             self.kept |= made
 
     def behind(self, source):
-        """The classes that a cell names, and that aren't those on screen: {class: why, in words}."""
+        """The classes that a cell names, and that aren't those on screen: {class: why, in whole sentences}."""
         named = set(re.findall(r"\w+", source)) & self.versions.keys() - set(classes_in(source))
-        found = {name: self.left.get(name) or self._changed(self.versions[name]) for name in sorted(named)}
+        found = {name: self._why_behind(name) for name in sorted(named)}
         return {name: why for name, why in found.items() if why}
 
-    def _changed(self, version):
-        """What became of a cell after it ran, as the saved notebook has it; "" where it is the same."""
-        file = own_file()
-        if not version.cell_id or not file or file.stat().st_mtime < version.when:
-            return ""
-        for cell in saved().get("cells", ()):
-            if cell.get("id") == version.cell_id:
-                same = "".join(cell.get("source", "")).strip() == version.source.strip()
-                return "" if same else "was changed after it ran"
+    def _why_behind(self, name):
+        """What became of the cell of a class after it made one; "" where it is the same."""
+        todo = self.todos[name]
+        if error := self.left.get(name):
+            return say("The cell under TODO {todo} stopped with {error}.", todo=todo, error=error)
+        if name in self.left:
+            return say("The cell under TODO {todo} no longer makes {name}.", todo=todo, name=name)
+        if _changed(self.versions[name]):
+            return say("The cell under TODO {todo} was changed after it ran.", todo=todo)
         return ""
 
     def borrowed(self, source):
@@ -95,6 +96,17 @@ class Noticed:
         file = own_file()
         later = sorted(path.name for path in file.parent.glob("*.ipynb") if path.name > file.name)
         return sum(checks.values()), next((name for name in later if re.match(r"\d+-[\w-]+\.ipynb$", name)), None)
+
+
+def _changed(version):
+    """Whether a cell is another one than that which ran, as the saved notebook has it."""
+    file = own_file()
+    if not version.cell_id or not file or file.stat().st_mtime < version.when:
+        return False
+    sources = [
+        "".join(cell.get("source", "")) for cell in saved().get("cells", ()) if cell.get("id") == version.cell_id
+    ]
+    return any(source.strip() != version.source.strip() for source in sources[:1])
 
 
 def classes_in(source):
