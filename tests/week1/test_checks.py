@@ -85,3 +85,33 @@ def test_a_failure_shows_no_traceback_of_the_checks():
         checks.averages_the_past(take("HeadVer4", ROOT / "notebooks" / "week1"))
     assert str(caught.value).startswith("HeadVer4() stops with TypeError")
     assert caught.value._render_traceback_()[0].startswith("✗ HeadVer4() stops")
+
+
+def test_logits_that_take_a_turned_table_hear_of_the_table_first():
+    class Turned(take("GPTVer3", ROOT / "notebooks" / "week1")):
+        @staticmethod
+        def pos_encodings(block_size, embed_size):
+            return torch.randn(embed_size, block_size, generator=torch.Generator().manual_seed(0))
+
+        def logits(self, idx):
+            x = self.token_embedding_table(idx)
+            return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[:, : idx.shape[1]].T))
+
+    with pytest.raises(checks.CheckFailed, match="turned by 90 degrees") as caught:
+        checks.adds_positions(Turned)
+    assert "have the right shape, and don't fit into it" in caught.value.said
+    Turned.pos_encodings = staticmethod(lambda block_size, embed_size: 1 / 0)  # says nothing of its shape
+    with pytest.raises(checks.CheckFailed, match=r"GPTVer3\.logits\(idx\) stops with RuntimeError"):
+        checks.adds_positions(Turned)
+
+
+def test_a_factor_is_found_where_it_comes_in():
+    class Scaled(take("GPTVer2", ROOT / "notebooks" / "week1")):
+        def logits(self, idx):
+            return self.lm_head(self.head(3 * self.token_embedding_table(idx)))
+
+    Scaled.__name__ = "GPTVer2"
+    with pytest.raises(checks.CheckFailed) as caught:
+        checks.makes_logits(Scaled)
+    assert caught.value.said.endswith("What goes into the head isn't what it should be.")
+    assert caught.value.cause == "the result is right but for a factor: all of it was multiplied by 3."

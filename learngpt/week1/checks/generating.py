@@ -5,6 +5,7 @@ import math
 import torch
 
 from learngpt.checking import CheckFailed, brief, check, run, seeded
+from learngpt.language import say
 from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
@@ -14,86 +15,102 @@ def _generated(model, idx, new):
     """What a model's generate gives, if it is integers of shape (B, T + new) that begin with idx."""
     B, T = idx.shape
     if not hasattr(model, "generate"):
-        raise CheckFailed("GPTVer1 has no generate. Is it indented, so that it stands inside of the class?")
+        raise CheckFailed(say("GPTVer1 has no generate. Is it indented, so that it stands inside of the class?"))
     try:
         out = run(f"generate(idx, {new})", model.generate, idx, new)
         if not torch.is_grad_enabled():
-            raise CheckFailed("generate turns gradients off for everything after it. Use `with torch.no_grad():`.")
+            raise CheckFailed(say("generate turns gradients off for everything after it. Use `with torch.no_grad():`."))
     finally:
         torch.set_grad_enabled(True)
     if out is None:
-        raise CheckFailed(f"{NAME} returned None. Is a `return` missing?")
+        raise CheckFailed(say("{what} returned None. Is a `return` missing?", what=NAME))
     if not isinstance(out, torch.Tensor):
-        raise CheckFailed(f"{NAME} returned a {type(out).__name__}; expected a tensor of token numbers, (B, T).")
+        said = say(
+            "{what} returned a {kind}; expected a tensor of token numbers, (B, T).", what=NAME, kind=type(out).__name__
+        )
+        raise CheckFailed(said)
     if tuple(out.shape) != (B, T + new):
-        raise CheckFailed(_wrong_shape(out, idx, new))
+        raise _wrong_shape(out, idx, new)
     if out.dtype not in (torch.int32, torch.int64):
         raise CheckFailed(
-            f"{NAME} returned {out.dtype}; token numbers are integers, torch.int64.\n"
-            "Were probabilities or logits appended, not the number that torch.multinomial drew?"
+            say(
+                "{what} returned {dtype}; token numbers are integers, torch.int64.\n"
+                "Were probabilities or logits appended, not the number that torch.multinomial drew?",
+                what=NAME,
+                dtype=out.dtype,
+            )
         )
     if not torch.equal(out[:, :T], idx.to(out.dtype)):
-        said = f"{NAME} should keep the context: it began with {brief(idx[0])} and came back as {brief(out[0, :T])}."
-        if torch.equal(out[:, new:], idx.to(out.dtype)):
-            raise CheckFailed(
-                f"{said}\nLikely cause: the new tokens stand in front. Append them: (idx, token), not (token, idx)."
-            )
-        raise CheckFailed(
-            f"{said}\nAppend each new token behind the context, along dim=1, and leave the rest as it is."
+        said = say(
+            "{what} should keep the context: it began with {context} and came back as {yours}.",
+            what=NAME,
+            context=brief(idx[0]),
+            yours=brief(out[0, :T]),
         )
+        if torch.equal(out[:, new:], idx.to(out.dtype)):
+            raise CheckFailed(said, say("the new tokens stand in front. Append them: (idx, token), not (token, idx)."))
+        append = say("Append each new token behind the context, along dim=1, and leave the rest as it is.")
+        raise CheckFailed(f"{said}\n{append}")
     return out
 
 
 def _wrong_shape(out, idx, new):
     B, T = idx.shape
-    said = f"{NAME} gave shape {tuple(out.shape)} for idx {(B, T)} and {new} new tokens; expected {(B, T + new)}."
-    cause = _cause_of_shape(out, idx, new)
-    return (
-        f"{said}\nLikely cause: {cause}"
-        if cause
-        else f"{said}\nEach step appends one token of shape (B, 1) along dim=1."
+    said = say(
+        "{what} gave shape {yours} for idx {given} and {new} new tokens; expected {expected}.",
+        what=NAME,
+        yours=tuple(out.shape),
+        given=(B, T),
+        new=new,
+        expected=(B, T + new),
     )
+    cause = _cause_of_shape(out, idx, new)
+    if not cause:
+        said = f"{said}\n" + say("Each step appends one token of shape (B, 1) along dim=1.")
+    return CheckFailed(said, cause)
 
 
 def _cause_of_shape(out, idx, new):
     B, T = idx.shape
     if out.dim() == 3:
-        return "these are logits or probabilities, or stacked tokens. What comes back are token numbers, (B, T)."
+        return say("these are logits or probabilities, or stacked tokens. What comes back are token numbers, (B, T).")
     if out.dim() != 2:
-        return "a dimension was taken away. Tokens come back as (B, T), one row for each example."
+        return say("a dimension was taken away. Tokens come back as (B, T), one row for each example.")
     rows, length = out.shape
     begins = rows == B and torch.equal(out[:, :T], idx[:, :length].to(out.dtype))
     if rows == B and length == 1 < T:
-        return "idx was replaced by the last token. Append to it instead: torch.cat((idx, token), dim=1)."
+        return say("idx was replaced by the last token. Append to it instead: torch.cat((idx, token), dim=1).")
     if rows == B and length == new and not begins:
-        return "only the new tokens come back. Return the context and the new tokens."
+        return say("only the new tokens come back. Return the context and the new tokens.")
     if rows == B and length == T:
-        return (
+        return say(
             "idx comes back without the new tokens. Either what torch.cat returns isn't kept, idx = torch.cat(...), or "
             "the loop ends too early."
         )
     if rows == 1 < B and length == T + new:
-        return "only one example comes back. All of the batch go on at once."
+        return say("only one example comes back. All of the batch go on at once.")
     if rows > B:
-        return "the new tokens were put below the context, dim=0. Time is dim=1."
+        return say("the new tokens were put below the context, dim=0. Time is dim=1.")
     if rows != B:
-        return "the number of examples changed. All of the batch go on at once."
+        return say("the number of examples changed. All of the batch go on at once.")
     if begins and length == max(T, new):
-        return "max_new_tokens was taken for the length of the whole text. It is the number of new tokens, behind T."
+        return say(
+            "max_new_tokens was taken for the length of the whole text. It is the number of new tokens, behind T."
+        )
     if begins and length == 2 * T + new:
-        return "the context was appended once more. Append the new token alone."
+        return say("the context was appended once more. Append the new token alone.")
     if begins and length == T + 1:
-        return "the loop ends too early, after one token. Does the `return` stand inside of it?"
+        return say("the loop ends too early, after one token. Does the `return` stand inside of it?")
     if begins and length in (T + new - 1, T + new + 1):
-        return "the loop runs once too often or once too few."
+        return say("the loop runs once too often or once too few.")
     if begins and length == T + 2 * new:
-        return "each step appends two tokens, or the loop runs twice as often."
+        return say("each step appends two tokens, or the loop runs twice as often.")
     if begins and length < T + new:
-        return "the loop ends too early."
+        return say("the loop ends too early.")
     if begins and length > T + new:
-        return "more than one token is appended in each step. It is the one behind the last position."
+        return say("more than one token is appended in each step. It is the one behind the last position.")
     if length < T + new:
-        return "the cropped context was kept. Crop only what the model is shown."
+        return say("the cropped context was kept. Crop only what the model is shown.")
     return ""
 
 
@@ -106,8 +123,13 @@ def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
     out = _generated(model, idx, new)
     if ((out < 0) | (out >= vocab_size)).any():
         raise CheckFailed(
-            f"{NAME} made tokens outside 0 to {vocab_size - 1}: {brief(out[0, T:])}.\n"
-            "What is appended is the number of a token that was drawn, as torch.multinomial gives it."
+            say(
+                "{what} made tokens outside 0 to {last}: {yours}.\n"
+                "What is appended is the number of a token that was drawn, as torch.multinomial gives it.",
+                what=NAME,
+                last=vocab_size - 1,
+                yours=brief(out[0, T:]),
+            )
         )
 
 
@@ -122,22 +144,26 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     weight = model.token_embedding_table.weight
     if tuple(weight.shape) != (vocab_size, vocab_size):
         raise CheckFailed(
-            f"token_embedding_table has shape {tuple(weight.shape)}, expected {(vocab_size, vocab_size)}."
+            say(
+                "token_embedding_table has shape {yours}, expected {expected}.",
+                yours=tuple(weight.shape),
+                expected=(vocab_size, vocab_size),
+            )
         )
     with torch.no_grad():
         weight.copy_(table)
     contexts = _contexts(vocab_size, T, seeded(seed + 2))
     idx = contexts.repeat(rows // 3, 1)
     if not torch.equal(run("logits(idx)", model.logits, contexts), table[contexts]):
-        raise CheckFailed("logits(idx) must be the rows of the table. Leave `logits` as it was given.")
+        raise CheckFailed(say("logits(idx) must be the rows of the table. Leave `logits` as it was given."))
     torch.manual_seed(seed)
     out = _generated(model, idx, new)
     again = _generated(model.eval(), idx, new)
     _draws_apart(out, again, table, T)
     if torch.equal(out, again) and not torch.equal(out[:, T], table[out[:, T - 1]].argmax(1)):
         raise CheckFailed(
-            f"Two calls drew the same {len(out)} tokens; expected new draws.\n"
-            "Likely cause: a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."
+            say("Two calls drew the same {number} tokens; expected new draws.", number=len(out)),
+            say("a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."),
         )
     _compare_all_draws(GPT, out, table, T, contexts)
     _compare_all_draws(GPT, again, table, T, contexts)
@@ -147,8 +173,8 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     learned = _generated(model, idx, new)
     if _wrong_draws(learned, table.flip(1), T) and not _wrong_draws(learned, table, T):
         raise CheckFailed(
-            "After the model had changed, the tokens still came as before.\n"
-            "Likely cause: probabilities of an earlier call were kept. Ask the model in each step."
+            say("After the model had changed, the tokens still came as before."),
+            say("probabilities of an earlier call were kept. Ask the model in each step."),
         )
     _compare_all_draws(GPT, learned, table.flip(1), T, contexts)
 
@@ -169,17 +195,19 @@ def _draws_apart(out, again, table, T):
                 break
             if torch.equal(drawn, logits.argmax(1)) or torch.equal(drawn, logits.argmin(1)):
                 continue  # nothing is drawn at all; the comparison of the draws says so
-            alone = bool((text[:, T:] == 0).all())
-            cause = (
-                "what is appended is no token that was drawn: only 0 ever comes. torch.multinomial gives the tokens "
-                "themselves."
-                if alone
-                else "one draw is used for the whole batch, or none. torch.multinomial takes all rows."
+            if (text[:, T:] == 0).all():
+                cause = say(
+                    "what is appended is no token that was drawn: only 0 ever comes. torch.multinomial gives the "
+                    "tokens themselves."
+                )
+            else:
+                cause = say("one draw is used for the whole batch, or none. torch.multinomial takes all rows.")
+            said = say(
+                "All {number} copies of a context got the same next token, {token}; expected a draw for each.",
+                number=len(out) // 3,
+                token=drawn[0].item(),
             )
-            raise CheckFailed(
-                f"All {len(out) // 3} copies of a context got the same next token, {drawn[0]}; expected a draw for "
-                f"each.\nLikely cause: {cause}"
-            )
+            raise CheckFailed(said, cause)
 
 
 def _all_alike(drawn):
@@ -195,12 +223,18 @@ def _compare_all_draws(GPT, out, table, T, contexts):
     before, drawn, _, draws = wrong[0]
     cause = _cause_of_window(GPT, contexts) or _cause_of_draws(wrong, table, contexts)
     if not cause and (out[:, T:] == out[:1, T : 1 + T]).all():
-        cause = "the same number is appended everywhere. Append what torch.multinomial drew, not its probability."
-    raise CheckFailed(
-        f"After token {before} the next tokens came with shares {_shares(drawn)}; "
-        f"softmax of the last logits gives {_shares(table[before].softmax(0))} ({draws} draws).\n"
-        + (f"Likely cause: {cause}" if cause else "Draw with torch.multinomial from softmax(logits[:, -1, :]).")
+        cause = say("the same number is appended everywhere. Append what torch.multinomial drew, not its probability.")
+    said = say(
+        "After token {before} the next tokens came with shares {yours}; softmax of the last logits gives {expected} "
+        "({draws} draws).",
+        before=before,
+        yours=_shares(drawn),
+        expected=_shares(table[before].softmax(0)),
+        draws=draws,
     )
+    if not cause:
+        said = f"{said}\n" + say("Draw with torch.multinomial from softmax(logits[:, -1, :]).")
+    raise CheckFailed(said, cause)
 
 
 def _wrong_draws(out, table, T):
@@ -225,9 +259,9 @@ def _cause_of_window(GPT, contexts):
         return None
     T = contexts.shape[1]
     if shown[0].shape[-1] > T:
-        return "the model is shown tokens that nobody wrote yet. Show it what is there, without padding."
+        return say("the model is shown tokens that nobody wrote yet. Show it what is there, without padding.")
     if shown[0].shape == contexts.shape:
-        return "the model is shown other tokens than the context."
+        return say("the model is shown other tokens than the context.")
     return None
 
 
@@ -239,8 +273,12 @@ def _compare_scale(out, table, T):
     factor, ratio = _fitting_factor(counts, table)
     if ratio > 40:  # chi-squared with one degree of freedom: by chance with a probability below 1e-9
         raise CheckFailed(
-            f"{counts.sum()} draws fit softmax of the logits times {factor:.3g}, expected times 1.\n"
-            "Likely cause: the logits are scaled before the softmax, by a temperature perhaps. Leave them as they are."
+            say(
+                "{draws} draws fit softmax of the logits times {factor:.3g}, expected times 1.",
+                draws=counts.sum().item(),
+                factor=factor,
+            ),
+            say("the logits are scaled before the softmax, by a temperature perhaps. Leave them as they are."),
         )
 
 
@@ -259,21 +297,30 @@ def _cause_of_draws(wrong, table, contexts):
     for before, drawn, _, n in first_step:
         counts[before] += n * drawn
     factor, _ = _fitting_factor(counts, table)
-    explained = []  # for each group, {the words up to a bracket: the words}
+    explained = []  # for each group, the mistakes in words that explain it
     for _, drawn, past, n in first_step:
-        others = _other_distributions(table, past, contexts, drawn, factor)
-        explained.append({words.partition(" (")[0]: words for words, other in others if not _unlikely(drawn, other, n)})
-    return next((words for key, words in explained[0].items() if all(key in others for others in explained)), None)
+        others = _other_distributions(table, past, contexts, factor)
+        explained.append([words for words, other in others if not _unlikely(drawn, other, n)])
+    known = (words for words in explained[0] if all(words in others for others in explained))
+    return next(known, None) or _never_drawn(first_step, table)
 
 
-def _other_distributions(table, past, contexts, drawn, factor):
+def _never_drawn(groups, table):
+    """That tokens are left out, and the rest is drawn as it should be, in words, or None."""
+    for before, drawn, _, n in groups:
+        if _unlikely(drawn, _share(table[before].softmax(0) * (drawn > 0)), n):
+            return None
+    never = (groups[0][1] == 0).nonzero().flatten().tolist()[:5]
+    return say("some tokens are never drawn; all of them may come (never seen: {tokens}).", tokens=never)
+
+
+def _other_distributions(table, past, contexts, factor):
     """Pairs of a known mistake in sampling, in words, and the distribution that it leads to.
 
     Args:
         table: (V, V) logits of the next token.
         past: (T,) the tokens before the one that is drawn.
         contexts: (3, T) the contexts of the batch.
-        drawn: (V,) the counted shares.
         factor: the one on the logits that fits best.
     """
     logits = table[past[-1]]
@@ -281,61 +328,89 @@ def _other_distributions(table, past, contexts, drawn, factor):
     others = table[contexts[:, -1]]  # (3, V), the last logits of each context
     T = contexts.shape[1]
     uniform = torch.full_like(logits, 1 / len(table))
-    yield "the most probable token is always taken. Draw instead: torch.multinomial.", _one_hot(logits.argmax(), table)
-    yield "all tokens are equally likely: the logits of the model aren't used.", uniform
-    yield "the least probable token is always taken.", _one_hot(logits.argmin(), table)
+    yield (
+        say("the most probable token is always taken. Draw instead: torch.multinomial."),
+        _one_hot(logits.argmax(), table),
+    )
+    yield say("all tokens are equally likely: the logits of the model aren't used."), uniform
+    yield say("the least probable token is always taken."), _one_hot(logits.argmin(), table)
     if len(past) > T:
         yield (
-            "each step sees only the first context. Append a token before the next step.",
+            say("each step sees only the first context. Append a token before the next step."),
             table[past[T - 1]].softmax(0),
         )
-    yield "the logits of the first position are used. The last one knows what comes next.", table[past[0]].softmax(0)
+    yield (
+        say("the logits of the first position are used. The last one knows what comes next."),
+        table[past[0]].softmax(0),
+    )
     if len(past) > 1:
-        yield "the logits of the last position but one are used.", table[past[-2]].softmax(0)
-    yield "the logits of all positions are mixed. Take the last one: logits[:, -1, :].", table[past].mean(0).softmax(0)
+        yield say("the logits of the last position but one are used."), table[past[-2]].softmax(0)
+    yield (
+        say("the logits of all positions are mixed. Take the last one: logits[:, -1, :]."),
+        table[past].mean(0).softmax(0),
+    )
     over_batch = torch.stack((logits, *(table[context[-1]] for context in contexts if context[-1] != past[-1])))
-    yield "softmax runs over the batch, dim=0. The vocabulary is the last dimension.", _share(over_batch.softmax(0)[0])
-    yield "softmax runs over the positions. The vocabulary is the last dimension.", _share(table[past].softmax(0)[-1])
+    yield (
+        say("softmax runs over the batch, dim=0. The vocabulary is the last dimension."),
+        _share(over_batch.softmax(0)[0]),
+    )
+    yield (
+        say("softmax runs over the positions. The vocabulary is the last dimension."),
+        _share(table[past].softmax(0)[-1]),
+    )
     for context in contexts:
         yield (
-            "the examples of the batch aren't kept apart: this is what another context gives.",
+            say("the examples of the batch aren't kept apart: this is what another context gives."),
             table[context[-1]].softmax(0),
         )
     if len(past) == T:
-        yield "the probabilities of the examples are averaged; each has its own.", others.softmax(1).mean(0)
-        yield "the logits of the examples are averaged; each has its own.", others.mean(0).softmax(0)
+        yield say("the probabilities of the examples are averaged; each has its own."), others.softmax(1).mean(0)
+        yield say("the logits of the examples are averaged; each has its own."), others.mean(0).softmax(0)
     yield (
-        "the logits of all positions are added up. Take the last one: logits[:, -1, :].",
+        say("the logits of all positions are added up. Take the last one: logits[:, -1, :]."),
         table[past].sum(0).softmax(0),
     )
-    yield "the logits are negative before the softmax.", (-logits).softmax(0)
+    yield say("the logits are negative before the softmax."), (-logits).softmax(0)
     yield (
-        f"the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
+        say(
+            "the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
+            factor=factor,
+        ),
         (factor * logits).softmax(0),
     )
-    yield "the drawn numbers are shifted by one: token 0 is the first.", right.roll(1)
-    yield "the drawn numbers are shifted by one: token 0 is the first.", right.roll(-1)
-    yield "softmax was taken twice.", logits.softmax(0).softmax(0)
-    yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.relu())
-    yield "the logits were made positive and used as weights; softmax takes their exponential.", _share(logits.abs())
-    yield "the logits were shifted and used as weights; softmax takes their exponential.", _share(logits - logits.min())
-    yield "the squares of the logits were used as weights; softmax takes their exponential.", _share(logits.square())
-    yield "log-probabilities were used as weights; take softmax, not log_softmax.", _share(-logits.log_softmax(0))
-    yield "sigmoid was used in place of softmax.", _share(logits.sigmoid())
+    yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(1)
+    yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(-1)
+    yield say("softmax was taken twice."), logits.softmax(0).softmax(0)
+    yield (
+        say("the logits were made positive and used as weights; softmax takes their exponential."),
+        _share(logits.relu()),
+    )
+    yield (
+        say("the logits were made positive and used as weights; softmax takes their exponential."),
+        _share(logits.abs()),
+    )
+    yield (
+        say("the logits were shifted and used as weights; softmax takes their exponential."),
+        _share(logits - logits.min()),
+    )
+    yield (
+        say("the squares of the logits were used as weights; softmax takes their exponential."),
+        _share(logits.square()),
+    )
+    yield say("log-probabilities were used as weights; take softmax, not log_softmax."), _share(-logits.log_softmax(0))
+    yield say("sigmoid was used in place of softmax."), _share(logits.sigmoid())
     for k in range(2, len(table)):
         kept = logits.masked_fill(logits < logits.topk(k).values[-1], float("-inf")).softmax(0)
-        yield f"only the {k} most probable tokens are drawn; the others belong to the distribution too.", kept
-    yield "the token before is never drawn again; it may be.", _share(right.index_fill(0, past[-1], 0))
+        yield (
+            say("only the {k} most probable tokens are drawn; the others belong to the distribution too.", k=k),
+            kept,
+        )
+    yield say("the token before is never drawn again; it may be."), _share(right.index_fill(0, past[-1], 0))
     yield (
-        "what is appended is a place in the sorted list, not the token that stands there.",
+        say("what is appended is a place in the sorted list, not the token that stands there."),
         right.sort(descending=True).values,
     )
-    yield "what is appended is a place in the sorted list, not the token that stands there.", right.sort().values
-    never = (drawn == 0).nonzero().flatten()
-    yield (
-        f"some tokens are never drawn; all of them may come (never seen: {never.tolist()[:5]}).",
-        _share(right.index_fill(0, never, 0)),
-    )
+    yield say("what is appended is a place in the sorted list, not the token that stands there."), right.sort().values
 
 
 def _one_hot(token, table):
@@ -388,48 +463,65 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
     out = _generated(model, idx, new)
     if not shown:
         raise CheckFailed(
-            "generate never asked the model: it called neither self(...) nor self.logits(...).\n"
-            "The versions to come only change `logits`, so read nothing but what it returns."
+            say(
+                "generate never asked the model: it called neither self(...) nor self.logits(...).\n"
+                "The versions to come only change `logits`, so read nothing but what it returns."
+            )
         )
     lengths = [seen.shape[-1] for seen in shown]
     if max(lengths) > block_size:
         raise CheckFailed(
-            f"The model was shown {max(lengths)} tokens at once; block_size is {block_size}, and more it can't take.\n"
-            "Crop what it is shown to the last block_size tokens: idx[:, -self.block_size:]."
+            say(
+                "The model was shown {length} tokens at once; block_size is {block_size}, and more it can't take.\n"
+                "Crop what it is shown to the last block_size tokens: idx[:, -self.block_size:].",
+                length=max(lengths),
+                block_size=block_size,
+            )
         )
     if any(seen.shape[-1] > T + turn for turn, seen in enumerate(shown[:new])):
         raise CheckFailed(
-            f"The first step was shown {lengths[0]} tokens; the context has {T}.\n"
-            "It saw tokens that aren't there yet. Show what is there, without padding."
+            say(
+                "The first step was shown {length} tokens; the context has {T}.\n"
+                "It saw tokens that aren't there yet. Show what is there, without padding.",
+                length=lengths[0],
+                T=T,
+            )
         )
     for step in range(T, T + new):
         window = out[:, max(0, step - block_size) : step]
         if not any(torch.equal(seen, window) for seen in shown):
-            raise CheckFailed(_not_shown(shown, out, step, block_size))
+            raise _not_shown(shown, out, step, block_size)
 
 
 def _not_shown(shown, out, step, block_size):
     expected = min(step, block_size)
-    said = f"To write token {step}, the model should be shown the {expected} tokens before it; it wasn't."
+    said = say(
+        "To write token {step}, the model should be shown the {number} tokens before it; it wasn't.",
+        step=step,
+        number=expected,
+    )
     longest = max(seen.shape[-1] for seen in shown)
     if step > block_size and torch.equal(shown[-1], out[:, :block_size]):
-        cause = "the first block_size tokens are shown, not the last: idx[:, -self.block_size:]."
+        cause = say("the first block_size tokens are shown, not the last: idx[:, -self.block_size:].")
     elif len(shown) > 1 and all(torch.equal(seen, shown[0]) for seen in shown):
-        cause = "each step shows the first context again. Append the new token to idx."
+        cause = say("each step shows the first context again. Append the new token to idx.")
     elif longest < expected and longest == block_size - 1:
-        cause = "one token too few is shown: the last block_size are idx[:, -self.block_size:]."
+        cause = say("one token too few is shown: the last block_size are idx[:, -self.block_size:].")
     elif longest < expected:
-        cause = (
-            f"never more than {longest} are shown. Show all that fits: a bigram needs only the last token, "
-            "the versions to come need the whole context."
+        cause = say(
+            "never more than {longest} are shown. Show all that fits: a bigram needs only the last token, the versions "
+            "to come need the whole context.",
+            longest=longest,
         )
     elif all(torch.equal(seen[:, -1:], out[:, at : at + 1]) for at, seen in enumerate(shown, step - len(shown))):
-        cause = "the last token isn't among those that are shown."
+        cause = say("the last token isn't among those that are shown.")
     elif any(torch.equal(seen.flip(1), out[:, max(0, step - block_size) : step]) for seen in shown):
-        cause = "the tokens are shown in the reverse order."
+        cause = say("the tokens are shown in the reverse order.")
     else:
-        return f"{said}\nIt saw lengths {[seen.shape[-1] for seen in shown]}. Crop with idx[:, -self.block_size:]."
-    return f"{said}\nLikely cause: {cause}"
+        lengths = [seen.shape[-1] for seen in shown]
+        crop = say("It saw lengths {lengths}. Crop with idx[:, -self.block_size:].", lengths=lengths)
+        return CheckFailed(f"{said}\n{crop}")
+    return CheckFailed(said, cause)
 
 
 @check
@@ -455,6 +547,10 @@ def generate_writes_likelier_text(GPT, text, steps=80, length=300, seed=0):
     # Over many seeds untrained text costs 8 to 9 nats a character, trained text 3 to 4, and the fall is above 4.
     if not after < before - 1:
         raise CheckFailed(
-            f"Counted in the real text, a character of yours cost {before:.1f} nats before training and {after:.1f} "
-            "after it; expected at least 1 less.\nDoes `generate` use the logits of the trained model?"
+            say(
+                "Counted in the real text, a character of yours cost {before:.1f} nats before training and {after:.1f} "
+                "after it; expected at least 1 less.\nDoes `generate` use the logits of the trained model?",
+                before=before,
+                after=after,
+            )
         )

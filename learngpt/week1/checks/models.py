@@ -19,9 +19,11 @@ from learngpt.checking import (
     times,
 )
 from learngpt.instruments import sinusoids
+from learngpt.language import counted, mark, say
 from learngpt.text import Text
 
 TINY = Text("to be, or not to be: that is the question.\n" * 20)
+EMBED_FIRST = mark("idx goes into token_embedding_table first, and what comes out of that into the head.")
 
 
 class BentMeanHead:
@@ -33,12 +35,13 @@ class BentMeanHead:
     stages = None  # a dictionary, where what goes in is to be remembered
 
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
-        if not isinstance(x, torch.Tensor) or x.dim() != 3:
-            shape = f"a tensor of shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
-            said = f"The head was given {shape}; it takes embeddings, (B, T, C)."
-            if not isinstance(x, torch.Tensor) or x.dim() < 3:
-                said += "\nidx goes into token_embedding_table first, and what comes out of that into the head."
-            raise CheckFailed(said)
+        if not isinstance(x, torch.Tensor):
+            said = say("The head was given a {kind}; it takes embeddings, (B, T, C).", kind=type(x).__name__)
+            raise CheckFailed(f"{said}\n{say(EMBED_FIRST)}")
+        if x.dim() != 3:
+            shape = tuple(x.shape)
+            said = say("The head was given a tensor of shape {shape}; it takes embeddings, (B, T, C).", shape=shape)
+            raise CheckFailed(f"{said}\n{say(EMBED_FIRST)}" if x.dim() < 3 else said)
         if self.stages is not None:
             self.stages["into the head"] = x.detach().clone()
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
@@ -78,33 +81,36 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         right = to_logits(head(x))
         suspects = [
             (
-                "the head isn't used: the embeddings go straight into lm_head."
+                say("the head isn't used: the embeddings go straight into lm_head.")
                 if "into the head" not in stages
-                else "the head is called, but what it gives isn't kept: x = self.head(x).",
+                else say("the head is called, but what it gives isn't kept: x = self.head(x)."),
                 to_logits(x),
             ),
-            ("the head is used twice.", to_logits(head(head(x)))),
-            ("the embeddings are added to the head's output. Only that output should go into lm_head.",
+            (say("the head is used twice."), to_logits(head(head(x)))),
+            (say("the embeddings are added to the head's output. Only that output should go into lm_head."),
              to_logits(head(x) + x)),
-            ("the head runs after lm_head. It should work on the (B, T, C) embeddings.", head(to_logits(x))),
-            ("these are the logits of an earlier call: something is kept on self.", to_logits(head(embed(earlier)))),
-            ("the embeddings are added to the head's output, and halved.", to_logits((head(x) + x) / 2)),
-            ("the head is run on what lm_head gave as well.", head(right)),
-            ("the head got softmax of the embeddings; it takes them as they are.", to_logits(head(x.softmax(-1)))),
-            ("softmax was taken of what the head gave; lm_head takes it as it is.", to_logits(head(x).softmax(-1))),
-            ("negative numbers of the head were set to 0; lm_head takes them as they are.", to_logits(head(x).relu())),
-            ("the embeddings are scaled by sqrt(C) before the head.", to_logits(head(x * C**0.5))),
-            ("every position got the mean of the head's output over all positions.",
+            (say("the head runs after lm_head. It should work on the (B, T, C) embeddings."), head(to_logits(x))),
+            (say("these are the logits of an earlier call: something is kept on self."),
+             to_logits(head(embed(earlier)))),
+            (say("the embeddings are added to the head's output, and halved."), to_logits((head(x) + x) / 2)),
+            (say("the head is run on what lm_head gave as well."), head(right)),
+            (say("the head got softmax of the embeddings; it takes them as they are."), to_logits(head(x.softmax(-1)))),
+            (say("softmax was taken of what the head gave; lm_head takes it as it is."),
+             to_logits(head(x).softmax(-1))),
+            (say("negative numbers of the head were set to 0; lm_head takes them as they are."),
+             to_logits(head(x).relu())),
+            (say("the embeddings are scaled by sqrt(C) before the head."), to_logits(head(x * C**0.5))),
+            (say("every position got the mean of the head's output over all positions."),
              to_logits(head(x).mean(1, keepdim=True)).expand_as(right)),
-            ("each example got the logits of the first one.", right[:1].expand_as(right)),
+            (say("each example got the logits of the first one."), right[:1].expand_as(right)),
             *after_lm_head(right),
-            ("the embedding table is used a second time in place of lm_head.", head(x) @ embed.weight.T),
-            ("lm_head's bias is left out. Call self.lm_head itself.", right - to_logits.bias),
+            (say("the embedding table is used a second time in place of lm_head."), head(x) @ embed.weight.T),
+            (say("lm_head's bias is left out. Call self.lm_head itself."), right - to_logits.bias),
         ]  # fmt: skip
-    axes = ("example", "position", "token")
-    fact = f"{name}.logits is not lm_head(head(token_embedding_table(idx)))."
+    axes = (mark("example"), mark("position"), mark("token"))
+    fact = say("{name}.logits is not lm_head(head(token_embedding_table(idx))).", name=name)
     if not agree(out, right).all():
-        cause = made_anew(model, model.logits, idx) or (RANDOM if drawn_at_random(model, idx, out) else None)
+        cause = made_anew(model, model.logits, idx) or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
         cause = cause or likely_cause(out, suspects) or normalised(out)
         compare(fact, out, right, axes=axes, cause=cause, otherwise=where_it_parts(model, idx, out, x, stages))
 
@@ -113,44 +119,63 @@ def has_its_shape(name, out, B, T, C, vocab_size):
     """Fail with the likely cause where the logits have the shape of another stage."""
     shape = tuple(getattr(out, "shape", ()))
     causes = {
-        (B, T, C): "these are embeddings, or the head's output. lm_head makes logits of them.",
-        (B, T): "these are tokens, or one number for each position. logits gives V numbers for each.",
-        (B, V := vocab_size): "only the last position comes back. logits gives all of them; generate takes the last.",
-        (B, 1, V): "only one position comes back. logits gives all of them; generate takes the last.",
-        (B * T, V): "examples and positions were made one dimension; forward does that itself, for the loss.",
+        (B, T, C): say("these are embeddings, or the head's output. lm_head makes logits of them."),
+        (B, T): say("these are tokens, or one number for each position. logits gives V numbers for each."),
+        (B, V := vocab_size): say(
+            "only the last position comes back. logits gives all of them; generate takes the last."
+        ),
+        (B, 1, V): say("only one position comes back. logits gives all of them; generate takes the last."),
+        (B * T, V): say("examples and positions were made one dimension; forward does that itself, for the loss."),
     }
     if shape != (B, T, V) and shape in causes:
-        raise CheckFailed(f"{name}.logits(idx) has shape {shape}, expected {(B, T, V)}.\nLikely cause: {causes[shape]}")
+        said = say(
+            "{what} has shape {yours}, expected {expected}.",
+            what=f"{name}.logits(idx)",
+            yours=shape,
+            expected=(B, T, V),
+        )
+        raise CheckFailed(said, causes[shape])
 
 
 def after_lm_head(right):
     """Pairs of a known mistake behind lm_head, in words, and the logits that it gives."""
     return [
-        ("negative logits were set to 0. Logits are the raw numbers.", right.relu()),
-        ("sigmoid was taken. Logits are the raw numbers.", right.sigmoid()),
-        ("tanh was taken. Logits are the raw numbers.", right.tanh()),
-        ("softmax was taken, over the examples. Logits are the raw numbers.", right.softmax(0)),
-        ("softmax was taken already. Logits are the raw numbers.", right.softmax(-1)),
-        ("log_softmax was taken already. Logits are the raw numbers.", right.log_softmax(-1)),
-        ("softmax was taken, over the positions. Logits are the raw numbers.", right.softmax(1)),
-        ("every position got the logits of the last one.", right[:, -1:].expand_as(right)),
-        ("the logits are negative.", -right),
-        ("the logits are one position off.", right.roll(-1, 1)),
-        ("the logits are one position off.", right.roll(1, 1)),
-        ("the positions are in the reverse order.", right.flip(1)),
-        ("the examples are averaged; each has its own logits.", right.mean(0).expand_as(right)),
+        (say("negative logits were set to 0. Logits are the raw numbers."), right.relu()),
+        (say("sigmoid was taken. Logits are the raw numbers."), right.sigmoid()),
+        (say("tanh was taken. Logits are the raw numbers."), right.tanh()),
+        (say("softmax was taken, over the examples. Logits are the raw numbers."), right.softmax(0)),
+        (say("softmax was taken already. Logits are the raw numbers."), right.softmax(-1)),
+        (say("log_softmax was taken already. Logits are the raw numbers."), right.log_softmax(-1)),
+        (say("softmax was taken, over the positions. Logits are the raw numbers."), right.softmax(1)),
+        (say("every position got the logits of the last one."), right[:, -1:].expand_as(right)),
+        (say("the logits are negative."), -right),
+        (say("the logits are one position off."), right.roll(-1, 1)),
+        (say("the logits are one position off."), right.roll(1, 1)),
+        (say("the positions are in the reverse order."), right.flip(1)),
+        (say("the examples are averaged; each has its own logits."), right.mean(0).expand_as(right)),
     ]
 
 
 def normalised(out):
     """That logits (B, T, V) are probabilities or their logarithms, in words, or None; it shows in their sums."""
-    for name, prefix, numbers in (("softmax", "", out), ("log_softmax", "exp of ", out.exp())):
-        for dim, axis in enumerate(("examples", "positions", "tokens")):
-            if (numbers >= 0).all() and agree(numbers.sum(dim), torch.ones_like(numbers.sum(dim))).all():
-                return (
-                    f"{name} was taken, over the {axis}: {prefix}what comes back sums to 1 over dim={dim}. Logits are "
-                    "the raw numbers."
-                )
+    exp = out.exp()
+    for numbers, dim, words in (
+        (out, 0, say("softmax was taken, over the examples: what comes back sums to 1 over dim=0. Logits are the raw "
+                     "numbers.")),
+        (out, 1, say("softmax was taken, over the positions: what comes back sums to 1 over dim=1. Logits are the raw "
+                     "numbers.")),
+        (out, 2, say("softmax was taken, over the tokens: what comes back sums to 1 over dim=2. Logits are the raw "
+                     "numbers.")),
+        (exp, 0, say("log_softmax was taken, over the examples: exp of what comes back sums to 1 over dim=0. Logits "
+                     "are the raw numbers.")),
+        (exp, 1, say("log_softmax was taken, over the positions: exp of what comes back sums to 1 over dim=1. Logits "
+                     "are the raw numbers.")),
+        (exp, 2, say("log_softmax was taken, over the tokens: exp of what comes back sums to 1 over dim=2. Logits are "
+                     "the raw numbers.")),
+    ):  # fmt: skip
+        sums = numbers.sum(dim)
+        if (numbers >= 0).all() and agree(sums, torch.ones_like(sums)).all():
+            return words
     return None
 
 
@@ -177,8 +202,11 @@ def made_anew(model, function, *arguments):
                 for name, given in model.named_children()
                 if type(given) is type(module) and [each.shape for each in given.parameters()] == sizes
             ]
-            said = f"a new nn.{kind} is made in each call. It starts anew each time, and nothing ever trains it."
-            return f"{said} Call the one that __init__ made: {', '.join(same)}." if same else said
+            said = say(
+                "a new nn.{kind} is made in each call. It starts anew each time, and nothing ever trains it.", kind=kind
+            )
+            use = say("Call the one that __init__ made: {names}.", names=", ".join(same))
+            return f"{said} {use}" if same else said
     return None
 
 
@@ -199,7 +227,7 @@ def staged(model, idx, hint=""):
         model.head.stages = None
 
 
-RANDOM = "something is drawn at random: the same idx gave other logits when asked again."
+RANDOM = mark("something is drawn at random: the same idx gave other logits when asked again.")
 
 
 @torch.no_grad()
@@ -208,51 +236,85 @@ def drawn_at_random(model, idx, out):
     return any(not agree(run("logits(idx)", model.logits, idx), out).all() for _ in range(5))
 
 
+# What to say of a stage: that it never came, that it has another shape, is scaled, or is something else.
+PARTED = {
+    "into the head": (
+        mark("Nothing went into the head: it wasn't called with x."),
+        mark("What goes into the head has shape {yours}, expected {expected}."),
+        mark("What goes into the head isn't what it should be."),
+        mark(
+            "What goes into the head is already something else: at example {b}, position {t}, channel {c} it is "
+            "{yours:.4g}, expected {expected:.4g}."
+        ),
+    ),
+    "into lm_head": (
+        mark("Nothing went into lm_head: it wasn't called with x."),
+        mark("What goes into lm_head has shape {yours}, expected {expected}."),
+        mark("What goes into lm_head isn't what it should be."),
+        mark(
+            "What goes into lm_head is already something else: at example {b}, position {t}, channel {c} it is "
+            "{yours:.4g}, expected {expected:.4g}."
+        ),
+    ),
+}
+
+
 def where_it_parts(model, idx, out, x, stages):
-    """The first stage at which a model's logits leave the right way, in words; `x` is what the head should be given."""
-    ways = [("into the head", "What goes into the head", x), ("into lm_head", "What goes into lm_head", model.head(x))]
-    for stage, words, right in ways:
+    """The first stage at which a model's logits leave the right way, in words; `x` is what the head should be given.
+
+    Returns:
+        what is so, and the likely cause where it is known; either may be empty.
+    """
+    for stage, right in (("into the head", x), ("into lm_head", model.head(x))):
+        nothing, other_shape, scaled, other_numbers = PARTED[stage]
         yours = stages.get(stage)
         if yours is None:
-            return f"Nothing went {stage}: it wasn't called with x."
+            return say(nothing), ""
         if tuple(yours.shape) != tuple(right.shape):
-            said = f"{words} has shape {tuple(yours.shape)}, expected {tuple(right.shape)}."
             B, T, C = right.shape
             cause = cause_of_shape(tuple(yours.shape), (B, T, C))
             if tuple(yours.shape) == (1, B * T, C):
-                cause = "the examples were joined to one long text, so they see each other. The head takes (B, T, C)."
+                cause = say(
+                    "the examples were joined to one long text, so they see each other. The head takes (B, T, C)."
+                )
             if tuple(yours.shape) == (B * T, 1, C):
-                cause = "each position was made a text of its own, so none sees its past. The head takes (B, T, C)."
-            return f"{said}\nLikely cause: {cause}" if cause else said
-        if words_of_factor := times(yours, right):
-            return f"{words} isn't what it should be: {words_of_factor}"
+                cause = say(
+                    "each position was made a text of its own, so none sees its past. The head takes (B, T, C)."
+                )
+            return say(other_shape, yours=tuple(yours.shape), expected=(B, T, C)), cause
+        if factor := times(yours, right):
+            return say(scaled), factor
         if not agree(yours, right).all():
             b, t, c = (~agree(yours, right)).nonzero()[0].tolist()
-            return (
-                f"{words} is already something else: at example {b}, position {t}, channel {c} it is "
-                f"{yours[b, t, c].item():.4g}, expected {right[b, t, c].item():.4g}."
-            )
+            numbers = {"yours": yours[b, t, c].item(), "expected": right[b, t, c].item()}
+            return say(other_numbers, b=b, t=t, c=c, **numbers), ""
     factor = (out / model.lm_head(model.head(x))).flatten()
     if agree(factor, factor[:1]).all():
-        return f"Likely cause: the logits are multiplied by {factor[0]:.4g} behind lm_head."
+        return "", say("the logits are multiplied by {factor:.4g} behind lm_head.", factor=factor[0].item())
     shift = out - model.lm_head(model.head(x))
     if agree(shift, shift[..., :1].expand_as(shift)).all():
-        return (
-            "Likely cause: a number was added to all logits of a position, or taken away. Logits are the raw numbers."
-        )
-    return "What goes into lm_head is right; what comes back isn't what lm_head gives. What is done after it?"
+        return "", say("a number was added to all logits of a position, or taken away. Logits are the raw numbers.")
+    said = say("What goes into lm_head is right; what comes back isn't what lm_head gives. What is done after it?")
+    return said, ""
 
 
 def _has_its_parts(model, head, vocab_size, C):
     """The parts that the cell was given with are there: the head it got, the table (V, C) and lm_head."""
     if getattr(model, "head", None) is not head:
-        raise CheckFailed("self.head is not the head that the model was made with. Leave __init__ as it was given.")
+        raise CheckFailed(
+            say("self.head is not the head that the model was made with. Leave __init__ as it was given.")
+        )
     table, lm_head = model.token_embedding_table, model.lm_head
     if tuple(table.weight.shape) != (vocab_size, C):
         shape = tuple(table.weight.shape)
-        raise CheckFailed(f"token_embedding_table has shape {shape}, expected (V, C) = {(vocab_size, C)}.")
+        said = say(
+            "token_embedding_table has shape {yours}, expected (V, C) = {expected}.",
+            yours=shape,
+            expected=(vocab_size, C),
+        )
+        raise CheckFailed(said)
     if not isinstance(lm_head, nn.Linear) or tuple(lm_head.weight.shape) != (vocab_size, C):
-        raise CheckFailed(f"lm_head is {lm_head}, expected nn.Linear({C}, {vocab_size}).")
+        raise CheckFailed(say("lm_head is {yours}, expected nn.Linear({C}, {V}).", yours=lm_head, C=C, V=vocab_size))
 
 
 class _WithHead(nn.Module):
@@ -283,7 +345,7 @@ def head_trains_and_generates(Head, C=16, seed=0):
 def model_trains_and_generates(GPT, C=16, seed=0):
     """The same for a GPTVer2 or GPTVer3, with a head and, where it takes some, with positions of the checks' own."""
     with lent_encodings(GPT, sinusoids(64, C).float()):
-        trains_and_generates(lambda V, T: GPT(MixingHead(C), V, C, T), seed=seed)
+        trains_and_generates(lambda V, T: run(f"{GPT.__name__}(head, ...)", GPT, MixingHead(C), V, C, T), seed=seed)
 
 
 @contextlib.contextmanager
@@ -324,14 +386,19 @@ def trains_and_generates(build, steps=60, seed=0):
     """
     torch.manual_seed(seed)
     block_size, draws = 8, seeded(seed)
-    model = run("making the model", build, TINY.vocab_size, block_size)
+    model = build(TINY.vocab_size, block_size)
     losses = []
     for _ in range(steps):
         inputs, targets = TINY.batch(4, block_size, draws)
         loss = loss_of(model, inputs, targets)
         if not torch.isfinite(loss):
             raise CheckFailed(
-                f"The loss is {loss.item()} after {len(losses)} steps. Where does a division by 0 come from?"
+                counted(
+                    "The loss is {loss} after {n} step. Where does a division by 0 come from?",
+                    "The loss is {loss} after {n} steps. Where does a division by 0 come from?",
+                    len(losses),
+                    loss=loss.item(),
+                )
             )
         model.zero_grad()
         step_back(loss)
@@ -343,8 +410,13 @@ def trains_and_generates(build, steps=60, seed=0):
     # Right answers fall by 1 nat or more; a model that learns nothing moves by less than 0.1.
     if not last < first - 0.4:
         raise CheckFailed(
-            f"In {steps} steps the loss went from {first:.2f} to {last:.2f}; expected at least 0.4 less.\n"
-            "Do the logits depend on the tokens, each position on its own past?"
+            say(
+                "In {steps} steps the loss went from {first:.2f} to {last:.2f}; expected at least 0.4 less.\n"
+                "Do the logits depend on the tokens, each position on its own past?",
+                steps=steps,
+                first=first,
+                last=last,
+            )
         )
     _writes(model, block_size)
 
@@ -353,15 +425,15 @@ def loss_of(model, inputs, targets):
     """The loss that a model's forward gives beside the logits."""
     pair = run("model(idx, targets)", model, inputs, targets)
     if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], torch.Tensor):
-        raise CheckFailed("model(idx, targets) must give logits and loss. Leave `forward` as it was given.")
+        raise CheckFailed(say("model(idx, targets) must give logits and loss. Leave `forward` as it was given."))
     return pair[1]
 
 
 def step_back(loss):
     """Compute the gradients of a loss."""
     if not loss.requires_grad:
-        raise CheckFailed("The loss has no gradient, so nothing can learn. Stay with tensors all the way to it.")
-    hint = "Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one."
+        raise CheckFailed(say("The loss has no gradient, so nothing can learn. Stay with tensors all the way to it."))
+    hint = say("Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one.")
     run("loss.backward()", loss.backward, hint=hint)
 
 
@@ -386,9 +458,12 @@ def _gradients_reach_all(model):
             continue  # something of the learner's own that isn't meant to learn
         if parameter.grad is None or not parameter.grad.abs().sum() > 0:
             raise CheckFailed(
-                f"No gradient reaches {name}, so it can't learn.\n"
-                "Is it used on the way from idx to the logits, without numpy, .item(), .tolist(), .data, .detach(), "
-                "torch.tensor(...) or torch.no_grad()?"
+                say(
+                    "No gradient reaches {name}, so it can't learn.\n"
+                    "Is it used on the way from idx to the logits, without numpy, .item(), .tolist(), .data, "
+                    ".detach(), torch.tensor(...) or torch.no_grad()?",
+                    name=name,
+                )
             )
 
 
@@ -398,7 +473,12 @@ def _writes(model, block_size):
     idx = torch.zeros(2, 1, dtype=torch.long)
     for _ in range(block_size + 2):
         seen = idx[:, -block_size:]
-        hint = f"Contexts shorter than block_size = {block_size} must work too; this one has {seen.shape[1]} tokens."
+        hint = counted(
+            "Contexts shorter than block_size = {block_size} must work too; this one has {n} token.",
+            "Contexts shorter than block_size = {block_size} must work too; this one has {n} tokens.",
+            seen.shape[1],
+            block_size=block_size,
+        )
         logits = run("model.logits(idx)", model.logits, seen, hint=hint)
         logits = tensor(logits, "model.logits(idx)", (2, seen.shape[1], TINY.vocab_size))
         idx = torch.cat((idx, torch.multinomial(logits[:, -1].softmax(-1), 1)), 1)

@@ -22,8 +22,10 @@ from learngpt.checking import (
     run,
     seeded,
     tensor,
+    two_causes,
 )
 from learngpt.instruments import sinusoids
+from learngpt.language import counted, mark, say
 from learngpt.week1.checks.models import (
     GIVEN,
     RANDOM,
@@ -43,34 +45,50 @@ NAME = "pos_encodings(block_size, embed_size)"
 
 def _encodings(GPT, block_size, embed_size):
     if not hasattr(GPT, "pos_encodings"):
-        raise CheckFailed("GPTVer3 has no pos_encodings. Is it still called so, and indented to stand in the class?")
+        raise CheckFailed(
+            say("GPTVer3 has no pos_encodings. Is it still called so, and indented to stand in the class?")
+        )
     static = isinstance(inspect.getattr_static(GPT, "pos_encodings"), staticmethod)
-    hint = "" if static else "Keep @staticmethod above pos_encodings: it has no self."
+    hint = "" if static else say("Keep @staticmethod above pos_encodings: it has no self.")
     table = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size, hint=hint)
     if isinstance(table, torch.Tensor) and table.dim() == 3 and table.shape[0] == 1:
         raise CheckFailed(
-            f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: no batch in it."
+            say(
+                "{what} has shape {yours}, expected {expected}: no batch in it.",
+                what=NAME,
+                yours=tuple(table.shape),
+                expected=(block_size, embed_size),
+            )
         )
     if isinstance(table, torch.Tensor) and tuple(table.shape) == (embed_size, block_size) != (block_size, embed_size):
         raise CheckFailed(
-            f"{NAME} has shape {tuple(table.shape)}, expected {(block_size, embed_size)}: it is turned by 90 degrees. "
-            "Rows are positions, columns are channels."
+            say(
+                "{what} has shape {yours}, expected {expected}: it is turned by 90 degrees. Rows are positions, "
+                "columns are channels.",
+                what=NAME,
+                yours=tuple(table.shape),
+                expected=(block_size, embed_size),
+            )
         )
     table = tensor(table, NAME, (block_size, embed_size))
     if table.dtype not in (torch.float32, torch.float64):
-        raise CheckFailed(f"{NAME} is {table.dtype}, expected torch.float32.")
+        raise CheckFailed(say("{what} is {dtype}, expected torch.float32.", what=NAME, dtype=table.dtype))
     again = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size)
     if not agree(tensor(again, NAME, (block_size, embed_size)), table).all():
         raise CheckFailed(
-            f"{NAME} gave two different tables, {brief(table)} and {brief(again)}; expected the same one each time.\n"
-            "Likely cause: the codes are drawn at random, or learned. These are computed."
+            say(
+                "{what} gave two different tables, {one} and {other}; expected the same one each time.",
+                what=NAME,
+                one=brief(table),
+                other=brief(again),
+            ),
+            say("the codes are drawn at random, or learned. These are computed."),
         )
     if not table.isfinite().all():
         value = table[~table.isfinite()][0].item()
-        raise CheckFailed(
-            f"{NAME} has {value}, which is no number that can be added.\n"
-            + (where_nan_begins(GPT.pos_encodings, block_size, embed_size) or "A number became too large, or 0 / 0.")
-        )
+        said = say("{what} has {value}, which is no number that can be added.", what=NAME, value=value)
+        begins = where_nan_begins(GPT.pos_encodings, block_size, embed_size)
+        raise CheckFailed(f"{said}\n" + (begins or say("A number became too large, or 0 / 0.")))
     return table.double()
 
 
@@ -81,11 +99,11 @@ def encodings_differ(GPT, block_size=32, embed_size=8):
     distances = torch.cdist(table, table) + 1e9 * torch.eye(block_size)
     if distances.min() < 1e-3:
         i, j = divmod(distances.argmin().item(), block_size)
-        cause = _cause_of(table)
-        raise CheckFailed(
-            f"Positions {i} and {j} have the same code, {brief(table[i])}; expected different ones.\n"
-            + (f"Likely cause: {cause}" if cause else "No model could tell the two apart.")
+        said = say(
+            "Positions {i} and {j} have the same code, {code}; expected different ones.", i=i, j=j, code=brief(table[i])
         )
+        cause = _cause_of(table)
+        raise CheckFailed(said if cause else f"{said}\n" + say("No model could tell the two apart."), cause)
 
 
 @check
@@ -95,19 +113,25 @@ def encodings_keep_distances(GPT, block_size=16, embed_size=8):
     for (a, b), (c, d) in (((0, 2), (1, 3)), ((3, 5), (4, 6)), ((5, 7), (6, 8)), ((0, 5), (8, 13))):
         one, two = (table[a] - table[b]).norm().item(), (table[c] - table[d]).norm().item()
         if not math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-6):
+            said = say(
+                "From position {a} to {b} the codes are {one:.4g} apart, from {c} to {d} they are {two:.4g} apart; "
+                "expected the same.",
+                a=a,
+                b=b,
+                c=c,
+                d=d,
+                one=one,
+                two=two,
+            )
             cause = _cause_of(table)
-            raise CheckFailed(
-                f"From position {a} to {b} the codes are {one:.4g} apart, from {c} to {d} they are {two:.4g} apart; "
-                "expected the same.\n"
-                + (
-                    f"Likely cause: {cause}"
-                    if cause
-                    else "Equal distances take a sine and a cosine of the same frequency: (sin a - sin b)² + "
+            if not cause:
+                said = f"{said}\n" + say(
+                    "Equal distances take a sine and a cosine of the same frequency: (sin a - sin b)² + "
                     "(cos a - cos b)² depends on a - b only."
                 )
-            )
+            raise CheckFailed(said, cause)
         if one < 1e-6:
-            raise CheckFailed(f"Positions {a} and {b} have the same code; expected codes that lie apart.")
+            raise CheckFailed(say("Positions {a} and {b} have the same code; expected codes that lie apart.", a=a, b=b))
 
 
 @check
@@ -115,16 +139,21 @@ def encodings_are_sinusoidal(GPT, block_size=32, embed_size=8):
     """The values are sin(pos / 10000^(2i/C)) in column 2i and its cosine in column 2i + 1, as float32."""
     table = _encodings(GPT, block_size, embed_size)
     right = sinusoids(block_size, embed_size)
-    fact = "The values are not those of Vaswani et al. 2017, section 3.5."
+    fact = say("The values are not those of Vaswani et al. 2017, section 3.5.")
     if not agree(table, right, 1e-3).all():
         otherwise = _columns_in_words(table, right)
-        compare(fact, table, right, axes=("position", "column"), tolerance=1e-3, cause=_cause_at_all(GPT, table),
-                otherwise=otherwise)  # fmt: skip
+        axes = (mark("position"), mark("column"))
+        cause = _cause_at_all(GPT, table)
+        compare(fact, table, right, axes=axes, tolerance=1e-3, cause=cause, otherwise=otherwise)
     dtype = GPT.pos_encodings(block_size, embed_size).dtype
     if dtype != torch.float32:
         raise CheckFailed(
-            f"{NAME} is {dtype}, expected torch.float32: embeddings plus codes would become {dtype}, and the layers "
-            "take no other than their own. Add .float()."
+            say(
+                "{what} is {dtype}, expected torch.float32: embeddings plus codes would become {dtype}, and the layers "
+                "take no other than their own. Add .float().",
+                what=NAME,
+                dtype=dtype,
+            )
         )
 
 
@@ -145,33 +174,38 @@ def _cause_of(table):
     cause = likely_cause(table, _known_encodings(table), 1e-3)
     if cause is None:  # large angles lose digits, so the first rows may be all that can be compared
         cause = likely_cause(table[:3], ((words, wrong[:3]) for words, wrong in _known_encodings(table)), 1e-2)
-    return cause or (NEARLY if nearly(table, sinusoids(T, C)) else None)
+    return cause or (say(NEARLY) if nearly(table, sinusoids(T, C)) else None)
 
 
 def _columns_in_words(table, right):
     """Which columns are right, and where the others agree in a row or a column."""
     good = [column for column in range(table.shape[1]) if agree(table[:, column], right[:, column], 1e-3).all()]
     if good:
-        return f"Right are the columns {good}; the others aren't."
+        return say("Right are the columns {good}; the others aren't.", good=good)
     rows = [row for row in range(table.shape[0]) if agree(table[row], right[row], 1e-3).all()]
-    return f"Right are the rows {rows}; the others aren't." if len(rows) > 1 else "No column is right."
+    if len(rows) > 1:
+        return say("Right are the rows {rows}; the others aren't.", rows=rows)
+    return say("No column is right.")
 
 
 def _bases(table):
     """Bases other than 10000 that a table may be made with, pairs of words and number."""
     C = table.shape[1]
     listed = [
-        ("base 100 was taken in place of 10000. An exponent of i/C in place of 2i/C does the same.", 100.0),
-        ("the exponent is 4i/C; it should be 2i/C. Was the 2 applied twice?", 1e8),
-        ("every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0.", 1.0),
+        (say("base 100 was taken in place of 10000. An exponent of i/C in place of 2i/C does the same."), 100.0),
+        (say("the exponent is 4i/C; it should be 2i/C. Was the 2 applied twice?"), 1e8),
+        (say("every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0."), 1.0),
         (
-            "each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction.",
+            say("each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction."),
             1e4 ** (C / 2),
         ),
-        ("each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction.", 1e4**C),
-        ("the logarithm of 10000 is missing: exp(-2i / C) has base e.", math.e),
-        ("the logarithm to base 10 was taken; exp needs the natural one, math.log.", math.exp(4)),
-        ("the logarithm to base 2 was taken; exp needs the natural one, math.log.", math.exp(math.log2(10000))),
+        (
+            say("each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction."),
+            1e4**C,
+        ),
+        (say("the logarithm of 10000 is missing: exp(-2i / C) has base e."), math.e),
+        (say("the logarithm to base 10 was taken; exp needs the natural one, math.log."), math.exp(4)),
+        (say("the logarithm to base 2 was taken; exp needs the natural one, math.log."), math.exp(math.log2(10000))),
     ]
     yield from listed
     # Sine and cosine of the second frequency, wherever they stand: beside each other, or in two halves.
@@ -180,7 +214,7 @@ def _bases(table):
         with_error = value ** (-C / 2)  # the second frequency is base^(-2 / C)
         base = float(f"{with_error:.5g}")
         if 1 < base < 1e7:
-            yield f"base {base:g} was taken in place of 10000.", base
+            yield say("base {base:g} was taken in place of 10000.", base=base), base
 
 
 def _exponents(T, C):
@@ -189,38 +223,43 @@ def _exponents(T, C):
     columns = torch.arange(C, dtype=torch.float64)
     return [
         (
-            "each column has a frequency of its own; a sine and the cosine beside it should share one, 10000^(2i/C).",
+            say(
+                "each column has a frequency of its own; a sine and the cosine beside it should share one, "
+                "10000^(2i/C)."
+            ),
             columns / C,
         ),
         (
-            "the exponent of column j is 2j/C; it should be 2i/C for the columns 2i and 2i + 1.",
+            say("the exponent of column j is 2j/C; it should be 2i/C for the columns 2i and 2i + 1."),
             2 * columns / C,
         ),
         (
-            "the cosine has the frequency of the next pair; it should share that of the sine beside it.",
+            say("the cosine has the frequency of the next pair; it should share that of the sine beside it."),
             (columns + columns % 2) / C,
         ),
         (
-            "the cosine has a frequency of its own; it should share that of the sine beside it.",
+            say("the cosine has a frequency of its own; it should share that of the sine beside it."),
             2 * (pairs + columns % 2 * pairs) / C,
         ),
-        ("the exponents run from 0 to 1 in equal steps; 2i/C stops before 1.", pairs / max(C // 2 - 1, 1)),
-        ("the exponent is divided by block_size; divide by embed_size.", 2 * pairs / T),
-        ("the exponent is divided by block_size; divide by embed_size.", pairs / T),
-        ("the exponent isn't divided by C: it is 2i / C, a fraction.", 2 * pairs),
-        ("the exponent isn't divided by C: it is 2i / C, a fraction.", pairs),
-        ("the exponent is 1 - 2i/C; it should be 2i/C, and the first one 0.", 1 - 2 * pairs / C),
-        ("the exponents begin at 2 / C; the first one should be 0.", 2 * (pairs + 1) / C),
-        ("the exponents begin at 1 / C; the first one should be 0.", (2 * pairs + 1) / C),
-        ("the exponent is divided by C - 1; divide by C, embed_size.", 2 * pairs / (C - 1)),
-        ("the exponent is divided by C + 1; divide by C, embed_size.", 2 * pairs / (C + 1)),
+        (say("the exponents run from 0 to 1 in equal steps; 2i/C stops before 1."), pairs / max(C // 2 - 1, 1)),
+        (say("the exponent is divided by block_size; divide by embed_size."), 2 * pairs / T),
+        (say("the exponent is divided by block_size; divide by embed_size."), pairs / T),
+        (say("the exponent isn't divided by C: it is 2i / C, a fraction."), 2 * pairs),
+        (say("the exponent isn't divided by C: it is 2i / C, a fraction."), pairs),
+        (say("the exponent is 1 - 2i/C; it should be 2i/C, and the first one 0."), 1 - 2 * pairs / C),
+        (say("the exponents begin at 2 / C; the first one should be 0."), 2 * (pairs + 1) / C),
+        (say("the exponents begin at 1 / C; the first one should be 0."), (2 * pairs + 1) / C),
+        (say("the exponent is divided by C - 1; divide by C, embed_size."), 2 * pairs / (C - 1)),
+        (say("the exponent is divided by C + 1; divide by C, embed_size."), 2 * pairs / (C + 1)),
         (
-            "the columns are in the reverse order: the first pair has the highest frequency.",
+            say("the columns are in the reverse order: the first pair has the highest frequency."),
             2 * (C // 2 - 1 - pairs) / C,
         ),
         *(
             (
-                f"the exponent is divided by {size}, and fits embed_size = {size} only; take embed_size.",
+                say(
+                    "the exponent is divided by {size}, and fits embed_size = {size} only; take embed_size.", size=size
+                ),
                 2 * pairs / size,
             )
             for size in (4, 6, 8, 10, 12, 16, 20, 24, 32, 64, 128, 256, 512, 768)
@@ -244,60 +283,60 @@ def _layouts(T, C):
         return torch.cat(halves, 1)
 
     return [
-        ("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns should be sines.",
+        (say("sine and cosine are swapped: columns 0, 2, 4 are cosines; the even columns should be sines."),
          lambda angles: torch.where(odd, angles.sin(), angles.cos())),
-        ("all sines stand left and all cosines right; they should take turns, column by column.",
+        (say("all sines stand left and all cosines right; they should take turns, column by column."),
          lambda angles: part(angles[:, even].sin(), angles[:, even].cos())),
-        ("all cosines stand left and all sines right; they should take turns.",
+        (say("all cosines stand left and all sines right; they should take turns."),
          lambda angles: part(angles[:, even].cos(), angles[:, even].sin())),
-        ("sines stand in the left half and cosines in the right; they should take turns, column by column.",
+        (say("sines stand in the left half and cosines in the right; they should take turns, column by column."),
          lambda angles: part(angles[:, : C // 2].sin(), angles[:, C // 2 :].cos())),
-        ("columns 1, 3, 5 are sines; the odd columns should be cosines.", torch.sin),
-        ("columns 0, 2, 4 are cosines; the even columns should be sines.", torch.cos),
-        ("the cosines are negative.", lambda angles: torch.where(odd, -angles.cos(), angles.sin())),
-        ("the sines are negative.", lambda angles: torch.where(odd, angles.cos(), -angles.sin())),
-        ("sine and cosine take turns row by row; they should take turns column by column.",
+        (say("columns 1, 3, 5 are sines; the odd columns should be cosines."), torch.sin),
+        (say("columns 0, 2, 4 are cosines; the even columns should be sines."), torch.cos),
+        (say("the cosines are negative."), lambda angles: torch.where(odd, -angles.cos(), angles.sin())),
+        (say("the sines are negative."), lambda angles: torch.where(odd, angles.cos(), -angles.sin())),
+        (say("sine and cosine take turns row by row; they should take turns column by column."),
          lambda angles: torch.where(rows, angles.cos(), angles.sin())),
-        ("these are the angles, before sine and cosine.", lambda angles: angles),
-        ("the cosine columns hold the angles; their cosine is missing.",
+        (say("these are the angles, before sine and cosine."), lambda angles: angles),
+        (say("the cosine columns hold the angles; their cosine is missing."),
          lambda angles: torch.where(odd, angles, angles.sin())),
-        ("the cosine columns were left at 0.", lambda angles: torch.where(odd, 0 * angles, angles.sin())),
-        ("the sine columns were left at 0.", lambda angles: torch.where(odd, angles.cos(), 0 * angles)),
-        ("the cosines stand in the even columns, and the odd ones were left at 0.",
+        (say("the cosine columns were left at 0."), lambda angles: torch.where(odd, 0 * angles, angles.sin())),
+        (say("the sine columns were left at 0."), lambda angles: torch.where(odd, angles.cos(), 0 * angles)),
+        (say("the cosines stand in the even columns, and the odd ones were left at 0."),
          lambda angles: torch.where(odd, 0 * angles, angles.cos())),
-        ("the cosine columns hold the tangent.", lambda angles: torch.where(odd, angles.tan(), angles.sin())),
-        ("the sine columns hold the tangent.", lambda angles: torch.where(odd, angles.cos(), angles.tan())),
+        (say("the cosine columns hold the tangent."), lambda angles: torch.where(odd, angles.tan(), angles.sin())),
+        (say("the sine columns hold the tangent."), lambda angles: torch.where(odd, angles.cos(), angles.tan())),
         (
-            "the cosine columns are moved by a quarter turn too far.",
+            say("the cosine columns are moved by a quarter turn too far."),
             lambda angles: torch.where(odd, -angles.sin(), angles.sin()),
         ),
-        ("sine and cosine were added up.", lambda angles: angles.sin() + angles.cos()),
-        ("sine and cosine were multiplied.", lambda angles: angles.sin() * angles.cos()),
-        ("the values were multiplied by sqrt(embed_size).",
+        (say("sine and cosine were added up."), lambda angles: angles.sin() + angles.cos()),
+        (say("sine and cosine were multiplied."), lambda angles: angles.sin() * angles.cos()),
+        (say("the values were multiplied by sqrt(embed_size)."),
          lambda angles: _take_turns(angles) * math.sqrt(C)),
-        ("the values were divided by sqrt(embed_size).",
+        (say("the values were divided by sqrt(embed_size)."),
          lambda angles: _take_turns(angles) / math.sqrt(C)),
-        ("the rows were scaled to length 1.",
+        (say("the rows were scaled to length 1."),
          lambda angles: _take_turns(angles) / math.sqrt(C / 2)),
-        ("the values were moved to between 0 and 1.",
+        (say("the values were moved to between 0 and 1."),
          lambda angles: (_take_turns(angles) + 1) / 2),
-        ("the positions are in the reverse order.",
+        (say("the positions are in the reverse order."),
          lambda angles: _take_turns(angles).flip(0)),
-        ("the columns are in the reverse order.",
+        (say("the columns are in the reverse order."),
          lambda angles: _take_turns(angles).flip(1)),
-        ("the codes are added up from position to position.",
+        (say("the codes are added up from position to position."),
          lambda angles: _take_turns(angles).cumsum(0)),
-        ("the last row was never filled.",
+        (say("the last row was never filled."),
          lambda angles: torch.where(torch.arange(T)[:, None] == T - 1, 0, _take_turns(angles))),
-        ("the first row was never filled.",
+        (say("the first row was never filled."),
          lambda angles: torch.where(torch.arange(T)[:, None] == 0, 0, _take_turns(angles))),
-        ("only the first row was filled. Does a `return` stand inside of the loop?",
+        (say("only the first row was filled. Does a `return` stand inside of the loop?"),
          lambda angles: torch.where(torch.arange(T)[:, None] > 0, 0, _take_turns(angles))),
-        ("only the first two columns were filled.",
+        (say("only the first two columns were filled."),
          lambda angles: torch.where(torch.arange(C) > 1, 0, _take_turns(angles))),
-        ("the last two columns were never filled.",
+        (say("the last two columns were never filled."),
          lambda angles: torch.where(torch.arange(C) >= C - 2, 0, _take_turns(angles))),
-        ("the values were rounded to whole numbers.",
+        (say("the values were rounded to whole numbers."),
          lambda angles: _take_turns(angles).trunc()),
     ]  # fmt: skip
 
@@ -308,74 +347,76 @@ def _known_encodings(table):
     pairs = torch.arange(C // 2, dtype=torch.float64).repeat_interleave(2)
     positions = torch.arange(T, dtype=torch.float64)[:, None]
     odd = torch.arange(C) % 2 == 1
-    yield "the table is all zeros: it was made, but never filled.", torch.zeros(T, C, dtype=torch.float64)
-    yield "the table is all ones: it was made, but never filled.", torch.ones(T, C, dtype=torch.float64)
-    yield "the index itself is no sine.", positions.expand(T, C)
-    yield "the index over the length is no sine.", (positions / T).expand(T, C)
-    yield "the index over the length is no sine.", (positions / max(T - 1, 1)).expand(T, C)
+    yield say("the table is all zeros: it was made, but never filled."), torch.zeros(T, C, dtype=torch.float64)
+    yield say("the table is all ones: it was made, but never filled."), torch.ones(T, C, dtype=torch.float64)
+    yield say("the index itself is no sine."), positions.expand(T, C)
+    yield say("the index over the length is no sine."), (positions / T).expand(T, C)
+    yield say("the index over the length is no sine."), (positions / max(T - 1, 1)).expand(T, C)
     sine = (positions / 10000 ** (2 * pairs / C)).sin()
     yield (
-        "the cosines have no frequency: they are those of the position alone.",
+        say("the cosines have no frequency: they are those of the position alone."),
         torch.where(odd, positions.cos(), sine),
     )
     yield (
-        "each position has a 1 in a column of its own; here they should be sines and cosines.",
+        say("each position has a 1 in a column of its own; here they should be sines and cosines."),
         torch.eye(T, C).double(),
     )
     places = [
-        ("positions start at 1; the first one should be 0.", positions + 1),
-        ("the position was divided by block_size first; so the code depends on the length.", positions / T),
+        (say("positions start at 1; the first one should be 0."), positions + 1),
+        (say("the position was divided by block_size first; so the code depends on the length."), positions / T),
         (
-            "the position was divided by block_size - 1 first; so the code depends on the length.",
+            say("the position was divided by block_size - 1 first; so the code depends on the length."),
             positions / max(T - 1, 1),
         ),
-        ("the position is doubled in the angle.", 2 * positions),
-        ("the angles are taken as degrees.", positions * math.pi / 180),
-        ("the angles are taken with a factor of 2 pi.", positions * 2 * math.pi),
-        ("the angles are taken with a factor of pi.", positions * math.pi),
-        ("the angles are multiplied by embed_size.", positions * C),
-        ("the position is missing in the angle.", positions * 0 + 1),
+        (say("the position is doubled in the angle."), 2 * positions),
+        (say("the angles are taken as degrees."), positions * math.pi / 180),
+        (say("the angles are taken with a factor of 2 pi."), positions * 2 * math.pi),
+        (say("the angles are taken with a factor of pi."), positions * math.pi),
+        (say("the angles are multiplied by embed_size."), positions * C),
+        (say("the position is missing in the angle."), positions * 0 + 1),
     ]  # fmt: skip
     ways = [
-        ("the position is multiplied by 10000^(2i/C); divide.", lambda place, base, power: place * base**power),
+        (say("the position is multiplied by 10000^(2i/C); divide."), lambda place, base, power: place * base**power),
         (
-            "every pair of columns divides by 10000; the exponent 2i/C is missing.",
+            say("every pair of columns divides by 10000; the exponent 2i/C is missing."),
             lambda place, base, power: place / base + 0 * power,
         ),
         (
-            "every column has the same frequency; the exponent 2i/C is missing.",
+            say("every column has the same frequency; the exponent 2i/C is missing."),
             lambda place, base, power: place + 0 * power,
         ),
         (
-            "brackets are missing: the base is raised to 2i first, and the division by C follows. It should be "
-            "10000 ** (2i / C).",
+            say(
+                "brackets are missing: the base is raised to 2i first, and the division by C follows. It should be "
+                "10000 ** (2i / C)."
+            ),
             lambda place, base, power: place / (base ** (power * C) / C),
         ),
         (
-            "brackets are missing: the angle is divided by C as a whole. It is pos / 10000 ** (2i / C).",
+            say("brackets are missing: the angle is divided by C as a whole. It is pos / 10000 ** (2i / C)."),
             lambda place, base, power: place / base ** (power * C) / C,
         ),
         (
-            "brackets are missing: 10000 ** 2 is taken first, and multiplied with i / C. It is 10000 ** (2i / C).",
+            say("brackets are missing: 10000 ** 2 is taken first, and multiplied with i / C. It is 10000 ** (2i / C)."),
             lambda place, base, power: place / base**2 * (power / 2),
         ),
         (
-            "10000 is multiplied with 2i / C; it should be raised to that power, with **.",
+            say("10000 is multiplied with 2i / C; it should be raised to that power, with **."),
             lambda place, base, power: place / (base * power),
         ),
         (
-            "the power is raised the other way round: it should be 10000 ** (2i / C).",
+            say("the power is raised the other way round: it should be 10000 ** (2i / C)."),
             lambda place, base, power: place / power**base,
         ),
         (
-            "position and divisor are added; the position should be divided by 10000^(2i/C).",
+            say("position and divisor are added; the position should be divided by 10000^(2i/C)."),
             lambda place, base, power: place + base**power,
         ),
         (
-            "position and column have changed places in the formula.",
+            say("position and column have changed places in the formula."),
             lambda place, base, power: power * C / 2 / base ** (2 * place / C),
         ),
-        ("the position stands in the exponent.", lambda place, base, power: base ** (-power * place)),
+        (say("the position stands in the exponent."), lambda place, base, power: base ** (-power * place)),
     ]
 
     yield from mistakes(
@@ -395,50 +436,54 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
     B, T = idx.shape
     table = torch.randn(128, C, generator=seeded(seed))
     with lent_encodings(GPT, table) as asked:
+        torch.manual_seed(seed)
+        model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size).train(training)
+
+        def new():
+            fresh = GPT(BentMeanHead(), vocab_size, C, block_size).train(training)
+            fresh.load_state_dict(model.state_dict(), strict=False)
+            return fresh
+
+        def hint():
+            return _what_codes_meet(new(), asked, idx) or _of_sizes(new, asked, idx, C, vocab_size, block_size)
+
         try:
-            torch.manual_seed(seed)
-            model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size).train(training)
-
-            def new():
-                fresh = GPT(BentMeanHead(), vocab_size, C, block_size).train(training)
-                fresh.load_state_dict(model.state_dict(), strict=False)
-                return fresh
-
-            def hint():
-                return _what_codes_meet(new(), asked, idx) or _of_sizes(new, asked, idx, C, vocab_size, block_size)
-
             full = torch.zeros(B, block_size, dtype=torch.long)
             run("GPTVer3.logits(idx)", new().logits, full, hint=hint)  # has an error to do with T at all?
             run("GPTVer3.logits(idx)", model.logits, idx[:, :1], hint=hint)  # is it remembered?
             out, stages = staged(model, idx, hint=hint)
             has_its_shape("GPTVer3", out, B, T, C, vocab_size)
             if isinstance(out, torch.Tensor) and tuple(out.shape) != (B, T, vocab_size) and (words := hint()):
-                raise CheckFailed(
-                    f"GPTVer3.logits(idx) has shape {tuple(out.shape)}, expected {(B, T, vocab_size)}.\n{words}"
+                said = say(
+                    "{what} has shape {yours}, expected {expected}.",
+                    what="GPTVer3.logits(idx)",
+                    yours=tuple(out.shape),
+                    expected=(B, T, vocab_size),
                 )
+                raise CheckFailed(f"{said}\n{words}")
             out = tensor(out, "GPTVer3.logits(idx)", (B, T, vocab_size))
         except CheckFailed as failed:
             met = _what_codes_meet(new(), asked, idx) if asked else ""
-            stopped = CheckFailed(f"{failed}\n{met}") if met and met not in str(failed) else failed
+            stopped = failed
+            if met and met not in failed.said:
+                stopped = CheckFailed(f"{failed.said}\n{met}", failed.cause)
         else:
             return out, model, table, stages, new
-    raise _own_table_first(GPT, stopped, block_size, C)
+    raise _own_table_first(GPT, new, idx, block_size, C) or stopped
 
 
-def _own_table_first(GPT, stopped, block_size, C):
-    """Why logits fails with a lent table: perhaps it was written for one of another shape, the learner's own."""
-    if "shape" not in str(stopped):
-        return stopped
+def _own_table_first(GPT, new, idx, block_size, C):
+    """That logits takes the learner's own table, which is a wrong one, in place of a right one; else None."""
     try:
         _encodings(GPT, block_size, C)
     except NotYet:
-        return stopped
+        return None
     except CheckFailed as own:
-        if "has shape" in str(own):
-            return CheckFailed(
-                f"{own}\nThe codes that logits is tried with have the right shape, and don't fit into it."
-            )
-    return stopped
+        with contextlib.suppress(Exception):
+            if new().logits(idx).shape[:2] == idx.shape:
+                fits = say("The codes that logits is tried with have the right shape, and don't fit into it.")
+                return CheckFailed(f"{own.said}\n{fits}", own.cause)
+    return None
 
 
 class _Meeting(TorchFunctionMode):
@@ -474,19 +519,23 @@ def _what_codes_meet(model, asked, idx):
         model.logits(idx)
     other, (V, C) = meeting.other, model.token_embedding_table.weight.shape
     if any((rows, width) == (C, model.block_size) != (model.block_size, C) for rows, width, _ in asked):
-        return "The sizes are swapped: it is pos_encodings(block_size, embed_size)."
+        return say("The sizes are swapped: it is pos_encodings(block_size, embed_size).")
     if other is None:
         return ""
     if other.numel() == idx.numel() and torch.equal(other.flatten().float(), idx.flatten().float()):
-        return "The codes are added to the numbers of the characters. Embed those first, then add."
+        return say("The codes are added to the numbers of the characters. Embed those first, then add.")
     if meeting.name == "matmul":
-        return "@ makes a product of matrices with the codes. Add them, x + codes."
+        return say("@ makes a product of matrices with the codes. Add them, x + codes.")
     if meeting.name in _Meeting.JOINS:
-        return f"torch.{meeting.name} joins the codes to something else. Add them instead, x + codes: C stays {C}."
+        return say(
+            "torch.{name} joins the codes to something else. Add them instead, x + codes: C stays {C}.",
+            name=meeting.name,
+            C=C,
+        )
     if other.shape[-1] == V != C:
-        return "The codes are added to the logits. Add them to the embeddings, before the head."
+        return say("The codes are added to the logits. Add them to the embeddings, before the head.")
     if other.shape == (V, C) and torch.equal(other, model.token_embedding_table.weight):
-        return (
+        return say(
             "The codes are added to the embedding table, one row for each character. Add them to the embeddings of idx."
         )
     return ""
@@ -502,10 +551,16 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
     B, T = idx.shape
     for _, width, _ in asked:
         if width == vocab_size != C:
-            return f"The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}."
+            return say(
+                "The codes are as wide as the logits, {width}. They must be as wide as the embeddings, {C}.",
+                width=width,
+                C=C,
+            )
         if width != C:
-            return (
-                f"The codes must be as wide as the embeddings, {C}, which is their x.shape[-1]. {width} was asked for."
+            return say(
+                "The codes must be as wide as the embeddings, {C}, which is their x.shape[-1]. {width} was asked for.",
+                width=width,
+                C=C,
             )
 
     def lengths(examples):
@@ -518,17 +573,22 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
 
     taken = lengths(B)
     if T in taken and block_size in taken:
-        return (
+        return say(
             "A new model takes this idx, this one doesn't any more: something is kept from a call with a shorter text."
         )
     if taken and taken <= {1, block_size}:
-        return "A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T]."
+        return say("A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T].")
     if B in taken and taken <= {1, B} and B + 1 in lengths(B + 1):
-        return f"It works only where T is {B}, the number of examples: T is idx.shape[1]."
+        return say("It works only where T is {B}, the number of examples: T is idx.shape[1].", B=B)
     if taken and max(taken) < block_size and taken == set(range(1, max(taken) + 1)):
-        return (
-            f"It takes {max(taken)} positions, but not {max(taken) + 1}, with block_size = {block_size}: a size is "
-            "fixed. Take it from self.block_size."
+        return counted(
+            "It takes {n} position, but not {more}, with block_size = {block_size}: a size is fixed. Take it from "
+            "self.block_size.",
+            "It takes {n} positions, but not {more}, with block_size = {block_size}: a size is fixed. Take it from "
+            "self.block_size.",
+            max(taken),
+            more=max(taken) + 1,
+            block_size=block_size,
         )
     return ""
 
@@ -542,25 +602,31 @@ def tells_positions_apart(GPT, T=6, C=8, vocab_size=11, block_size=9, seed=0):
     without = model.lm_head(model.head(model.token_embedding_table(idx)))  # what GPTVer2 makes of it
     if not torch.allclose(without, without[:, :1].expand_as(without), atol=1e-5):
         raise CheckFailed(
-            "Without positions a repeated token must get the same logits everywhere. Is the head changed?"
+            say("Without positions a repeated token must get the same logits everywhere. Is the head changed?")
         )
     distances = torch.cdist(out[0], out[0]) + 1e9 * torch.eye(T)
     if distances.min() < 1e-4:
         i, j = divmod(distances.argmin().item(), T)
-        cause = _cause_of_logits(GPT)
-        raise CheckFailed(
-            f"For the same character {T} times over, positions {i} and {j} get the same logits, {brief(out[0, i])}; "
-            "expected different ones."
-            + (f"\nLikely cause: {cause}" if cause else "\nThe code of a position belongs to its embedding.")
+        said = say(
+            "For the same character {T} times over, positions {i} and {j} get the same logits, {yours}; expected "
+            "different ones.",
+            T=T,
+            i=i,
+            j=j,
+            yours=brief(out[0, i]),
         )
+        cause = _cause_of_logits(GPT)
+        if not cause:
+            said = f"{said}\n" + say("The code of a position belongs to its embedding.")
+        raise CheckFailed(said, cause)
 
 
 def _cause_of_logits(GPT):
-    """What the check of the sum says to be the cause, or None."""
+    """What the check of the sum says to be the cause; else nothing."""
     try:
         adds_positions(GPT, vocab_size=11, block_size=14)
     except CheckFailed as failed:
-        return str(failed).partition("Likely cause: ")[2] or None
+        return failed.cause
     return None
 
 
@@ -582,8 +648,11 @@ def _learns_nothing_new(model):
     ]
     if others:
         raise CheckFailed(
-            f"GPTVer3 has a parameter of its own, {others[0]}: training would change it.\n"
-            "The codes aren't learned and aren't scaled. Add what pos_encodings gives, as it is."
+            say(
+                "GPTVer3 has a parameter of its own, {name}: training would change it.\n"
+                "The codes aren't learned and aren't scaled. Add what pos_encodings gives, as it is.",
+                name=others[0],
+            )
         )
 
 
@@ -596,24 +665,24 @@ def _adds_positions(idx, out, model, table, stages, new, block_size):
         return
     if agree(out, lm_head(head(x + sinusoids(T, C).to(x.dtype)))).all():
         return  # made by a helper that pos_encodings shares; its values have a check of their own
-    fact = "GPTVer3.logits is not lm_head(head(embeddings + positions))."
-    axes = ("example", "position", "token")
+    fact = say("GPTVer3.logits is not lm_head(head(embeddings + positions)).")
+    axes = (mark("example"), mark("position"), mark("token"))
     with lent_encodings(type(model), table) as asked:
-        cause = made_anew(model, model.logits, idx) or (RANDOM if drawn_at_random(model, idx, out) else None)
+        cause = made_anew(model, model.logits, idx) or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
         if cause:
             compare(fact, out, right, axes=axes, cause=cause)
         if agree(run("GPTVer3.logits(idx)", new().logits, idx), right).all():
-            cause = "something is kept from an earlier call with a shorter text. Make it anew in each call."
+            cause = say("something is kept from an earlier call with a shorter text. Make it anew in each call.")
             compare(fact, out, right, axes=axes, cause=cause)
         otherwise = where_it_parts(model, idx, out, x + places, stages)
         met = _what_codes_meet(new(), asked, idx)
     given = stages.get("into the head")
-    cause = met[:1].lower() + met[1:] or _factor_of_codes(given, x, places)
+    cause = met or _factor_of_codes(given, x, places)
     cause = cause or likely_cause(out, _other_logits(idx, x, head, lm_head, table, block_size))
     if cause is None and given is not None:
         cause = likely_cause(given, _other_inputs(idx, x, table, block_size)) or _other_codes(given, x, table)
         later = likely_cause(out, _after_the_head(given, head, lm_head, places))
-        cause = f"{cause}\nA second cause: {later}" if cause and later else cause
+        cause = two_causes(cause, later) if cause and later else cause
     compare(fact, out, right, axes=axes, cause=cause or normalised(out), otherwise=otherwise)
 
 
@@ -625,7 +694,7 @@ def _factor_of_codes(given, x, places):
     factor = (added / places)[seen].median().item()
     if not agree(added, factor * places).all() or abs(factor) in (1.0, 2.0):
         return None
-    return f"the codes are multiplied by {factor:.4g} before they are added. Add them as they are."
+    return say("the codes are multiplied by {factor:.4g} before they are added. Add them as they are.", factor=factor)
 
 
 def _other_codes(given, x, table):
@@ -638,7 +707,12 @@ def _other_codes(given, x, table):
     if (distances.amin(-1) > 1e-3).any() or not wrong.any():
         return None
     b, t = wrong.nonzero()[0].tolist()
-    return f"position {t} of example {b} gets the code of number {number[b, t]}. It should get that of number {t}."
+    return say(
+        "position {t} of example {b} gets the code of number {number}. It should get that of number {t}.",
+        t=t,
+        b=b,
+        number=number[b, t].item(),
+    )
 
 
 def _other_logits(idx, x, head, lm_head, table, block_size):
@@ -647,16 +721,19 @@ def _other_logits(idx, x, head, lm_head, table, block_size):
     given = x + places
     return [
         *((words, lm_head(head(wrong))) for words, wrong in _other_inputs(idx, x, table, block_size)),
-        ("the positions are added after the head; add them before it.", lm_head(head(x) + places)),
-        ("the head isn't used.", lm_head(given)),
-        ("the head isn't used.", lm_head(x)),
-        ("the head sees only the positions; add them to the embeddings before it.", lm_head(x + head(places[None]))),
+        (say("the positions are added after the head; add them before it."), lm_head(head(x) + places)),
+        (say("the head isn't used."), lm_head(given)),
+        (say("the head isn't used."), lm_head(x)),
         (
-            "embeddings and positions go through the head apart; add them before it.",
+            say("the head sees only the positions; add them to the embeddings before it."),
+            lm_head(x + head(places[None])),
+        ),
+        (
+            say("embeddings and positions go through the head apart; add them before it."),
             lm_head(head(x) + head(places[None])),
         ),
         (
-            "the embeddings are added to the head's output. Only that output should go into lm_head.",
+            say("the embeddings are added to the head's output. Only that output should go into lm_head."),
             lm_head(head(given) + x),
         ),
         *_after_the_head(given, head, lm_head, places),
@@ -666,12 +743,12 @@ def _other_logits(idx, x, head, lm_head, table, block_size):
 def _after_the_head(given, head, lm_head, places):
     """Pairs of a known mistake after the head was given what it was given, and the logits (B, T, V) that it gives."""
     return [
-        ("the positions are added before the head and after it.", lm_head(head(given) + places)),
+        (say("the positions are added before the head and after it."), lm_head(head(given) + places)),
         (
-            "the head's input is added to its output. Only that output should go into lm_head.",
+            say("the head's input is added to its output. Only that output should go into lm_head."),
             lm_head(head(given) + given),
         ),
-        ("the head is used twice.", lm_head(head(head(given)))),
+        (say("the head is used twice."), lm_head(head(head(given)))),
         *after_lm_head(lm_head(head(given))),
     ]
 
@@ -685,35 +762,35 @@ def _other_inputs(idx, x, table, block_size):
     second = torch.arange(T)[:, None] % 2 == 0
     through = torch.arange(B * T).view(B, T).clamp(max=len(table) - 1)
     return [
-        ("no positions are added to the embeddings.", x),
-        ("the positions are added twice.", x + 2 * places),
-        ("the positions are multiplied with the embeddings; add them.", x * places),
-        ("the embeddings are multiplied by 1 plus the positions; add them.", x * (1 + places)),
-        ("the positions are subtracted; add them.", x - places),
-        ("the embeddings are subtracted from the positions; add them.", places - x),
-        ("the last T positions are added; the sequence should start at position 0.", x + last),
-        ("every position gets the code of position 0.", x + places[0]),
-        ("the table was indexed by the characters; index it by position.", x + table[idx]),
-        ("only the code of the character counts: the table was indexed by the characters.", table[idx]),
-        ("the codes go down the batch; they should go along the positions.", x + table[:B][:, None]),
-        ("the positions are in the reverse order.", x + places.flip(0)),
-        ("every position gets the code of the last one.", x + places[-1]),
-        ("every position gets the code of number T, which is behind the last one.", x + table[T]),
-        ("every position gets the code of the last row of the table.", x + table[block_size - 1]),
-        ("the positions start at 1; the first one should be 0.", x + table[1 : T + 1]),
-        ("only the positions go into the head; add them to the embeddings.", places.expand_as(x)),
-        ("the embeddings are scaled by sqrt(C). Add the codes to them as they are.", x * math.sqrt(C) + places),
-        ("the sum of embeddings and positions is scaled by sqrt(C).", (x + places) * math.sqrt(C)),
-        ("the positions are scaled by sqrt(C).", x + places * math.sqrt(C)),
-        ("the positions are divided by sqrt(C).", x + places / math.sqrt(C)),
-        ("embeddings and positions are averaged; add them.", (x + places) / 2),
-        ("every position gets the mean of all codes.", x + places.mean(0)),
-        ("every position gets the sum of all codes.", x + places.sum(0)),
-        ("the codes are added up from position to position.", x + places.cumsum(0)),
-        ("the number of the position is added itself, not its code.", x + index),
-        ("the number of the position over T is added, not its code.", x + index / T),
-        ("the number of the position over block_size is added, not its code.", x + index / block_size),
-        ("the code of a position is added at every second position only.", x + places * second),
-        ("only the first example gets positions.", torch.cat((x[:1] + places, x[1:]))),
-        ("the positions begin anew for no example: they count through the batch.", x + table[through]),
+        (say("no positions are added to the embeddings."), x),
+        (say("the positions are added twice."), x + 2 * places),
+        (say("the positions are multiplied with the embeddings; add them."), x * places),
+        (say("the embeddings are multiplied by 1 plus the positions; add them."), x * (1 + places)),
+        (say("the positions are subtracted; add them."), x - places),
+        (say("the embeddings are subtracted from the positions; add them."), places - x),
+        (say("the last T positions are added; the sequence should start at position 0."), x + last),
+        (say("every position gets the code of position 0."), x + places[0]),
+        (say("the table was indexed by the characters; index it by position."), x + table[idx]),
+        (say("only the code of the character counts: the table was indexed by the characters."), table[idx]),
+        (say("the codes go down the batch; they should go along the positions."), x + table[:B][:, None]),
+        (say("the positions are in the reverse order."), x + places.flip(0)),
+        (say("every position gets the code of the last one."), x + places[-1]),
+        (say("every position gets the code of number T, which is behind the last one."), x + table[T]),
+        (say("every position gets the code of the last row of the table."), x + table[block_size - 1]),
+        (say("the positions start at 1; the first one should be 0."), x + table[1 : T + 1]),
+        (say("only the positions go into the head; add them to the embeddings."), places.expand_as(x)),
+        (say("the embeddings are scaled by sqrt(C). Add the codes to them as they are."), x * math.sqrt(C) + places),
+        (say("the sum of embeddings and positions is scaled by sqrt(C)."), (x + places) * math.sqrt(C)),
+        (say("the positions are scaled by sqrt(C)."), x + places * math.sqrt(C)),
+        (say("the positions are divided by sqrt(C)."), x + places / math.sqrt(C)),
+        (say("embeddings and positions are averaged; add them."), (x + places) / 2),
+        (say("every position gets the mean of all codes."), x + places.mean(0)),
+        (say("every position gets the sum of all codes."), x + places.sum(0)),
+        (say("the codes are added up from position to position."), x + places.cumsum(0)),
+        (say("the number of the position is added itself, not its code."), x + index),
+        (say("the number of the position over T is added, not its code."), x + index / T),
+        (say("the number of the position over block_size is added, not its code."), x + index / block_size),
+        (say("the code of a position is added at every second position only."), x + places * second),
+        (say("only the first example gets positions."), torch.cat((x[:1] + places, x[1:]))),
+        (say("the positions begin anew for no example: they count through the batch."), x + table[through]),
     ]

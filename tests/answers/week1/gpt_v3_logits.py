@@ -403,7 +403,7 @@ def codes_transposed(self, idx):
     return self.lm_head(self.head(x + codes))
 
 
-@wrong("codes added to logits", ADDS, "the codes are added to the logits")
+@wrong("codes added to logits", ADDS, "The codes are added to the logits")
 def codes_on_logits(self, idx):
     out = super().logits(idx)
     return out + self.pos_encodings(self.block_size, out.shape[-1])[: idx.shape[1]]
@@ -416,7 +416,7 @@ def codes_on_tokens(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(tokens)))
 
 
-@wrong("codes added to the table", APART, "the codes are added to the embedding table")
+@wrong("codes added to the table", APART, "The codes are added to the embedding table")
 def codes_on_the_table(self, idx):
     table = self.token_embedding_table.weight
     return self.lm_head(self.head((table + self.pos_encodings(*table.shape))[idx]))
