@@ -11,7 +11,7 @@ SOURCES = $(wildcard source/$(ASSIGNMENT)/*.ipynb)
 .PHONY: help lab check gpt build grade formgrader quick test
 
 help:
-	@echo "make lab     work through the course in JupyterLab"
+	@echo "make lab     work through the course in JupyterLab; make lab LANGUAGE=ko in Korean, from then on"
 	@echo "make check   grade your work in work/$(ASSIGNMENT) with the hidden tests; make check NOTEBOOK=4 grades one"
 	@echo "make gpt     train the GPT of your classes on a text of yours: make gpt TEXT=my.txt"
 	@echo "make quick   run the tests that take no browser, no sandbox and no fresh environment"
@@ -36,8 +36,13 @@ endif
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
+# Not from the environment, where the system keeps another list under this name.
+ifeq ($(origin LANGUAGE),command line)
+SPEAK = --language=$(LANGUAGE)
+endif
+
 lab: .venv/ready
-	@$(BIN)/python lab/start.py $(LAB_OPTIONS)
+	@$(BIN)/python lab/start.py $(SPEAK) $(LAB_OPTIONS)
 
 check: .venv/ready
 	@$(BIN)/python -P -m learngpt_teaching.own_work work/$(ASSIGNMENT) --notebook '$(NOTEBOOK)'

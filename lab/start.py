@@ -1,6 +1,9 @@
 """Put the notebooks of each assignment into work/, keep what is there, and open JupyterLab on the welcome page.
 
-python lab/start.py [options of JupyterLab]
+python lab/start.py [--language=ko] [options of JupyterLab]
+
+English notebooks lie in work/ASSIGNMENT, those of another language in a folder in it that bears the language's name.
+The language that was asked for last is the one that holds, here and in `make check`.
 """
 
 import difflib
@@ -11,7 +14,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from learngpt.language import say
+from learngpt.language import CHOICE, ENGLISH, UnknownLanguage, chosen, known, say, speaking, spoken, use
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "release"
@@ -21,17 +24,37 @@ CHANGES = ROOT / "work" / "changes"
 WORKSPACES = ROOT / "work" / ".jupyterlab"  # which notebooks were open
 
 
+def choose(asked):
+    """Speak the language that is asked for, from now on; where none is, the one that was asked for before."""
+    try:
+        use(asked or chosen(WORK))
+    except UnknownLanguage as error:
+        sys.exit(str(error))
+    if asked:
+        write(WORK / CHOICE, asked.encode())
+    elif not (WORK / CHOICE).exists():
+        system = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")[:2]
+        if system in known() and system != spoken():
+            with speaking(system):
+                print(say("The course is there in this language too: make lab LANGUAGE={language}", language=system))
+
+
+def place(language):
+    """The folder of a language in one that has English at its top."""
+    return "" if language == ENGLISH else language
+
+
 def bring():
-    """Copy the released notebooks that are missing or that the learner never touched.
+    """Copy the released notebooks that are missing or that the learner never touched, in the language that is spoken.
 
     Returns:
         names of the notebooks that the learner works in and of which `release/` has a newer version. What changed is
         written to work/changes/.
     """
-    newer = []
-    for released in sorted(RELEASE.glob("*/*.ipynb")):
-        place = released.relative_to(RELEASE)
-        mine, pristine, changes = WORK / place, PRISTINE / place, CHANGES / f"{released.stem}.md"
+    newer, language = [], place(spoken())
+    for released in sorted((RELEASE / language).glob("*/*.ipynb")):
+        where = Path(released.parent.name, language, released.name)
+        mine, pristine, changes = WORK / where, PRISTINE / where, CHANGES / language / f"{released.stem}.md"
         content = released.read_bytes()
         if not pristine.exists() and mine.exists():
             write(pristine, content)
@@ -85,27 +108,33 @@ def describe(name, old, new):
 
 def welcome(assignment, newer):
     """The welcome page of an assignment: of the table in the README its own rows, each notebook a link."""
-    names = {path.stem for path in (RELEASE / assignment).glob("*.ipynb")}
-    table = re.search(r"^\| notebook \|.*?(?=\n\n)", (ROOT / "README.md").read_text("utf-8"), re.S | re.M)[0]
-    rows = table.split("\n")
-    rows = rows[:2] + [
-        re.sub(r"^\| ([\w-]+) \|", r"| [\1](\1.ipynb) |", row) for row in rows if row.split(" ")[1] in names
-    ]
-    links = [f"[{name}](../changes/{name}.md)" for name in newer]
+    language = place(spoken())
+    names = sorted(path.stem for path in (RELEASE / language / assignment).glob("*.ipynb"))
+    read_me = ROOT / (f"README.{language}.md" if language else "README.md")
+    tables = re.findall(r"^\|.*?(?=\n\n|\Z)", read_me.read_text("utf-8"), re.S | re.M)
+    head, line, *rows = next(table for table in tables if f"\n| {names[0]} |" in table).split("\n")
+    rows = [re.sub(r"^\| ([\w-]+) \|", r"| [\1](\1.ipynb) |", row) for row in rows if row.split(" ")[1] in names]
+    up = os.path.relpath(CHANGES / language, WORK / assignment / language)
+    links = [f"[{name}]({up}/{name}.md)" for name in newer]
     news = "".join(
         "> " + say("There is a newer {notebook}: see what changed.", notebook=link) + "\n\n" for link in links
     )
-    page = (ROOT / "lab" / "welcome.md").read_text("utf-8")
-    return page.format(news=news, ladder="\n".join(rows), work=f"work/{assignment}", first=min(names))
+    page = (ROOT / "lab" / language / "welcome.md").read_text("utf-8")
+    work = Path("work", assignment, language)
+    return page.format(news=news, ladder="\n".join([head, line, *rows]), work=work, first=names[0])
 
 
 def main(options):
+    asked = [option for option in options if option.startswith("--language=")]
+    options = [option for option in options if option not in asked]
     no_root("lab", options)
-    assignments = sorted({path.parent.name for path in RELEASE.glob("*/*.ipynb")})
     try:
+        choose(asked[-1].partition("=")[2] if asked else "")
+        language = place(spoken())
+        assignments = sorted({path.parent.name for path in (RELEASE / language).glob("*/*.ipynb")})
         newer = bring()
         for assignment in assignments:
-            write(WORK / assignment / "welcome.md", welcome(assignment, newer).encode())
+            write(WORK / assignment / language / "welcome.md", welcome(assignment, newer).encode())
         WORKSPACES.mkdir(exist_ok=True)
     except OSError as error:
         sys.exit(
@@ -116,10 +145,10 @@ def main(options):
                 reason=error.strerror,
             )
         )
-    work = f"work/{assignments[-1]}"  # the latest one
+    work = Path("work", assignments[-1], language)  # the latest one
     print(say("Your notebooks are in {folder}.", folder=work), flush=True)
     for name in newer:
-        about = {"notebook": name, "file": f"work/changes/{name}.md"}
+        about = {"notebook": name, "file": Path("work/changes", language, f"{name}.md")}
         print(say("There is a newer {notebook}. What changed: {file}. Yours is as you left it.", **about))
     from jupyter_server.serverapp import list_running_servers
 

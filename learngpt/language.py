@@ -12,6 +12,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "languages"
 ENGLISH = "en"
+CHOICE = ".language"  # a file in a learner's folder of work, which says what language they chose
 
 _own = ENGLISH  # what this process speaks
 _lent: ContextVar[str | None] = ContextVar("lent", default=None)  # what it speaks for a while, of someone else's page
@@ -39,6 +40,14 @@ def use(language: str) -> None:
     """
     global _own
     _own = _checked(language)
+
+
+def chosen(work: Path) -> str:
+    """The language that was chosen for a learner's folder of work; English if none was, or there it no longer is."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        language = (work / CHOICE).read_text("utf-8").strip()
+        return language if language in known() else ENGLISH
+    return ENGLISH
 
 
 @contextlib.contextmanager

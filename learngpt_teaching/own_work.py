@@ -19,9 +19,9 @@ from jupyter_server.serverapp import list_running_servers
 from nbformat.notebooknode import NotebookNode
 from traitlets.config import Config, PyFileConfigLoader
 
-from learngpt.language import say, spoken
+from learngpt.language import chosen, known, say, spoken, use
 from learngpt_teaching.autograding import Grader
-from learngpt_teaching.course import Course, CourseError, marks
+from learngpt_teaching.course import Course, CourseError, marks, title
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, stop_at_once
 from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
@@ -74,7 +74,7 @@ def grade(folder: Path | str, which: str = "*") -> list[Graded]:
         raise FileNotFoundError(
             say("The hidden tests of {assignment} are not here: there is no folder {folder}.", **said)
         )
-    if not any(folder.glob("*.ipynb")):
+    if not any(path for each in _folders(folder) for path in each.glob("*.ipynb")):
         said = say("There is no notebook in {folder}. `make lab` puts those of the course there.", folder=folder)
         raise FileNotFoundError(said)
     course = Course(source)
@@ -93,12 +93,18 @@ def grade(folder: Path | str, which: str = "*") -> list[Graded]:
         grader.close()
 
 
+def _folders(folder: Path) -> list[Path]:
+    """A folder of notebooks, and those in it that are named by a language."""
+    return [folder, *(folder / language for language in known())]
+
+
 def _graded(course: Course, job: Job, result: Result) -> Graded:
     rows = []
-    for grade_id, check in course.notebooks[job.name].checks.items():
+    titles = {marks(cell).get("grade_id"): title(cell) for cell in result.notebook.cells}  # in the notebook's language
+    for grade_id in course.notebooks[job.name].checks:
         outcome = result.checks[grade_id]
         sign = "✓" if outcome.points == outcome.possible else "○" if outcome.unwritten else "✗"
-        rows.append((sign, check.title, outcome))
+        rows.append((sign, titles[grade_id], outcome))
     return Graded(job, result, rows)
 
 
@@ -132,9 +138,9 @@ def _config() -> Config:
 def _next(graded: list[Graded]) -> str:
     """What to do now, in a sentence."""
     for each in graded:
-        for sign, title, _ in each.rows:
+        for sign, words, _ in each.rows:
             if sign == "✗":
-                about = {"notebook": each.job.name, "check": title}
+                about = {"notebook": each.job.name, "check": words}
                 return say("Next: {notebook}, “{check}” The message above says what was seen.", **about)
             if sign == "○":
                 return say("Next: {notebook}. Its TODO isn't written yet.", notebook=each.job.name)
@@ -163,7 +169,7 @@ def unsaved(folder):
         with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=2) as answer:
             for session in json.load(answer):
                 path = Path(server["root_dir"], session["path"])
-                if path.parent == Path(folder).resolve() and path.is_file():
+                if path.parent in _folders(Path(folder).resolve()) and path.is_file():
                     saved = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
                     ran = datetime.fromisoformat(session["kernel"]["last_activity"]).astimezone()
                     if ran > saved:
@@ -178,9 +184,9 @@ def _print(graded: list[Graded]) -> None:
         print("\n" + say("{file}: {points:g} of {possible:g} points", **about))
         for line in each.job.left_out:
             print("  " + say("Left out: {why}", why=line))
-        for sign, title, outcome in each.rows:
+        for sign, words, outcome in each.rows:
             shown = f"\x1b[{COLOURS[sign]}m{sign}\x1b[0m" if coloured else sign
-            print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {title}")
+            print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {words}")
             if sign != "✓":
                 print("\n".join(f"            {line}" for line in outcome.message.strip().split("\n")))
     points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
@@ -189,6 +195,7 @@ def _print(graded: list[Graded]) -> None:
 
 
 def main() -> None:
+    use(chosen(ROOT / "work"))
     what = say("Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.")
     parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=what)
     parser.add_argument("folder", help=say("where the notebooks lie, for example work/week1"))
