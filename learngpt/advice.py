@@ -18,66 +18,86 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from learngpt.language import counted, mark, say
+
 PACKAGE = Path(__file__).resolve().parent
 IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn", "math": "import math"}
 MODULES = {"torch": torch, "math": math, "F": nn.functional, "nn": nn}
 # What may be called again, to look at the shape that it gives.
 SAFE = {"transpose", "permute", "view", "reshape", "unsqueeze", "squeeze", "t", "float", "sum"}
 SAFE |= {"arange", "ones", "zeros", "tril", "triu"}
-PAIR = "self(idx) gives a pair, (logits, loss). Take the logits out of it first: logits, _ = self(idx)."
+PAIR = mark("self(idx) gives a pair, (logits, loss). Take the logits out of it first: logits, _ = self(idx).")
 
 # Parts of PyTorch's messages that mean one thing wherever they come up.
 MEANINGS = [
-    ('arguments: "dim"', "Say along which dimension: the last one is -1, as in softmax(-1)."),
-    ("prob_dist must be 1 or 2 dim", "torch.multinomial takes (B, V): pick the last position first, logits[:, -1, :]."),
-    ("sample n_sample > prob_dist", "Draw one token at a time: torch.multinomial(probabilities, num_samples=1)."),
-    ("stack expects each tensor", "torch.stack makes a new dimension. torch.cat appends along one that is there."),
-    ("cannot be converted to Scalar", ".item() takes a tensor of one number; this one holds one for each example."),
+    ('arguments: "dim"', mark("Say along which dimension: the last one is -1, as in softmax(-1).")),
+    (
+        "prob_dist must be 1 or 2 dim",
+        mark("torch.multinomial takes (B, V): pick the last position first, logits[:, -1, :]."),
+    ),
+    ("sample n_sample > prob_dist", mark("Draw one token at a time: torch.multinomial(probabilities, num_samples=1).")),
+    (
+        "stack expects each tensor",
+        mark("torch.stack makes a new dimension. torch.cat appends along one that is there."),
+    ),
+    (
+        "cannot be converted to Scalar",
+        mark(".item() takes a tensor of one number; this one holds one for each example."),
+    ),
     (
         "same dtype",
-        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float().",
+        mark("Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32, .float()."),
     ),
     (
         "expected scalar type",
-        "Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32.",
+        mark("Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32."),
     ),
-    ("not implemented for 'Bool'", "True and False can't be multiplied. Make them 1 and 0 with .float()."),
-    ("not implemented for 'Long'", "Whole numbers can't be used here. Make them floats with .float()."),
-    ("infer output dtype", "Whole numbers have no mean. Make them floats with .float()."),
-    ("mask with dtype", "A mask is True and False: compare, as in torch.tril(...) == 0."),
-    ("only supports boolean masks", "A mask is True and False: compare, as in torch.tril(...) == 0."),
-    ("operator.invert", "~ turns True and False around; this mask holds numbers. Compare instead, == 0."),
-    ("without overflow", "Whole numbers have no infinity. Start from floats: torch.zeros(T, T)."),
-    ("Can't call numpy()", "Stay with torch: numpy can't carry gradients back."),
-    ("requires grad is being used in an in-place", "It was written into. Make a new tensor instead."),
-    ("mat2 must be a matrix", "torch.mm takes two matrices. `@` takes a batch as well."),
-    ("view size is not compatible", "After a transpose, view can't be used: take reshape."),
-    ("Boolean value of Tensor", "A tensor of many numbers is neither True nor False. `if` needs one number."),
+    ("not implemented for 'Bool'", mark("True and False can't be multiplied. Make them 1 and 0 with .float().")),
+    ("not implemented for 'Long'", mark("Whole numbers can't be used here. Make them floats with .float().")),
+    ("infer output dtype", mark("Whole numbers have no mean. Make them floats with .float().")),
+    ("mask with dtype", mark("A mask is True and False: compare, as in torch.tril(...) == 0.")),
+    ("only supports boolean masks", mark("A mask is True and False: compare, as in torch.tril(...) == 0.")),
+    ("operator.invert", mark("~ turns True and False around; this mask holds numbers. Compare instead, == 0.")),
+    ("without overflow", mark("Whole numbers have no infinity. Start from floats: torch.zeros(T, T).")),
+    ("Can't call numpy()", mark("Stay with torch: numpy can't carry gradients back.")),
+    ("requires grad is being used in an in-place", mark("It was written into. Make a new tensor instead.")),
+    ("mat2 must be a matrix", mark("torch.mm takes two matrices. `@` takes a batch as well.")),
+    ("view size is not compatible", mark("After a transpose, view can't be used: take reshape.")),
+    ("Boolean value of Tensor", mark("A tensor of many numbers is neither True nor False. `if` needs one number.")),
     (
         "doesn't match the broadcast shape",
-        "`+=` writes into what is there, and its shape can't change. Write a = a + b.",
+        mark("`+=` writes into what is there, and its shape can't change. Write a = a + b."),
     ),
-    ("doesn't require grad", "No tensor that can learn had a part in this."),
-    ("before Module.__init__() call", "Keep super().__init__() as the first line of __init__."),
-    ("index out of range in self", "A number that is no token went into the embedding table."),
+    ("doesn't require grad", mark("No tensor that can learn had a part in this.")),
+    ("before Module.__init__() call", mark("Keep super().__init__() as the first line of __init__.")),
+    ("index out of range in self", mark("A number that is no token went into the embedding table.")),
     (
         "to have one of the following scalar types: Long",
-        "An embedding takes token numbers, which are whole: torch.int64.",
+        mark("An embedding takes token numbers, which are whole: torch.int64."),
     ),
-    ("C++ compiler", "torch.compile needs a C++ compiler, and finds none that works here. Leave it out."),
-    ("step must be greater than zero", "A tensor takes no negative step. x.flip(0) turns its first dimension around."),
-    ("at least 2 dimensions", "A matrix has two sizes, rows and columns: torch.ones(T, T)."),
-    ("could not convert string to float", 'Minus infinity is written float("-inf").'),
-    ("tensors used as indices must be long", "What stands in the square brackets must be whole numbers."),
-    ("Expected target size", "The logits must have one number for each token of the vocabulary, (B, T, V)."),
-    ("to match target batch_size", "The logits must have one row for each position of each example, (B, T, V)."),
-    ("slice indices must be integers", "A slice takes whole numbers; // divides without a rest."),
-    ("expected Tensor as element", "torch.cat joins tensors, and one of these is none. Was it .tolist(), or .item()?"),
-    ("list indices must be integers", "A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
-    ("cannot be interpreted as an integer", "range() and sizes take whole numbers; // divides without a rest."),
+    ("C++ compiler", mark("torch.compile needs a C++ compiler, and finds none that works here. Leave it out.")),
+    (
+        "step must be greater than zero",
+        mark("A tensor takes no negative step. x.flip(0) turns its first dimension around."),
+    ),
+    ("at least 2 dimensions", mark("A matrix has two sizes, rows and columns: torch.ones(T, T).")),
+    ("could not convert string to float", mark('Minus infinity is written float("-inf").')),
+    ("tensors used as indices must be long", mark("What stands in the square brackets must be whole numbers.")),
+    ("Expected target size", mark("The logits must have one number for each token of the vocabulary, (B, T, V).")),
+    ("to match target batch_size", mark("The logits must have one row for each position of each example, (B, T, V).")),
+    ("slice indices must be integers", mark("A slice takes whole numbers; // divides without a rest.")),
+    (
+        "expected Tensor as element",
+        mark("torch.cat joins tensors, and one of these is none. Was it .tolist(), or .item()?"),
+    ),
+    (
+        "list indices must be integers",
+        mark("A list takes one index. Make a tensor of its parts first: torch.stack(rows)."),
+    ),
+    ("cannot be interpreted as an integer", mark("range() and sizes take whole numbers; // divides without a rest.")),
     (
         "backward through the graph a second time",
-        "A tensor of an earlier call is kept on self. Make a new one in each call.",
+        mark("A tensor of an earlier call is kept on self. Make a new one in each call."),
     ),
 ]  # fmt: skip
 
@@ -127,11 +147,11 @@ def advice(error):
     for kind, rule in RULES:
         if isinstance(error, kind) and not said:
             said = rule(error, place)
-    said = said or next((words for part, words in MEANINGS if part in str(error)), "")
+    said = said or next((say(words) for part, words in MEANINGS if part in str(error)), "")
     shapes = {name: tuple(value.shape) for name, value in place.named(torch.Tensor).items()}
     if shapes and isinstance(error, (RuntimeError, IndexError, ValueError)):
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        said += f"{' ' if said else ''}The shapes here: {listed}."
+        said = f"{said} {say('The shapes here: {shapes}.', shapes=listed)}".strip()
     return said
 
 
@@ -143,7 +163,12 @@ def in_short(error):
 def learners_lines(error):
     """The lines of the learner's own code that an error went through, the innermost last."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_library(frame.filename)]
-    return [f"in {frame.name}: {frame.line}" if frame.line else f"in {frame.name}" for frame in own[-3:]]
+    return [
+        say("in {function}: {line}", function=frame.name, line=frame.line)
+        if frame.line
+        else say("in {function}", function=frame.name)
+        for frame in own[-3:]
+    ]
 
 
 def is_library(filename):
@@ -165,16 +190,18 @@ def thrown_away(owner):
             for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))):
                 value = node.value if isinstance(node, ast.Expr) else None
                 if isinstance(value, ast.BinOp):
-                    return (
-                        f"`{ast.unparse(value)}` is computed and not kept. Give it a name: ... = {ast.unparse(value)}."
+                    return say(
+                        "`{written}` is computed and not kept. Give it a name: ... = {written}.",
+                        written=ast.unparse(value),
                     )
                 if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
                     continue
                 name = getattr(value.func, "attr", getattr(value.func, "id", ""))
                 if name in PURE:
                     written = f"{ast.unparse(value.func)}(...)"
-                    return (
-                        f"the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is."
+                    return say(
+                        "the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is.",
+                        written=written,
                     )
     return ""
 
@@ -209,56 +236,75 @@ def _why_nan(name, given, kwargs):
         dim = kwargs.get("dim", next((part for part in given[1:] if isinstance(part, int)), -1))
         return _why_softmax_is_nan(first, dim % max(first.dim(), 1))
     if name.strip("_") in ("pow", "sqrt", "rsqrt", "log", "log2", "log10", "log1p") and (first < 0).any():
-        what = "logarithm" if name.startswith("log") else "root"
-        return f"The {what} of negative numbers is taken there, of {first[first < 0][0]:.3g} for instance."
+        number = first[first < 0][0].item()
+        if name.startswith("log"):
+            return say("The logarithm of negative numbers is taken there, of {number:.3g} for instance.", number=number)
+        return say("The root of negative numbers is taken there, of {number:.3g} for instance.", number=number)
     if name.strip("_") in ("mean", "var", "std") and first.numel() <= 1:
-        return f"The {name} of {first.numel()} numbers is taken there. Is a slice empty?"
+        return counted(
+            "The {name} of {n} number is taken there. Is a slice empty?",
+            "The {name} of {n} numbers is taken there. Is a slice empty?",
+            first.numel(),
+            name=name,
+        )
     if second is not None and "div" in name:
         bottom = first if name.strip("_").startswith("r") else second
-        return "0 is divided by 0 there." if (bottom == 0).any() else "Infinity is divided by infinity there."
+        return say("0 is divided by 0 there.") if (bottom == 0).any() else say("Infinity is divided by infinity there.")
     if second is not None and "mul" in name and not (first.isnan().any() or second.isnan().any()):
-        return "0 is multiplied by infinity there."
+        return say("0 is multiplied by infinity there.")
     if second is not None and name.strip("_") in ("add", "sub", "rsub", "radd"):
-        return "Infinity is subtracted from infinity there."
-    return "nan comes from 0 / 0, infinity minus infinity, 0 times infinity, or a root of what is negative."
+        return say("Infinity is subtracted from infinity there.")
+    return say("nan comes from 0 / 0, infinity minus infinity, 0 times infinity, or a root of what is negative.")
+
+
+# What a softmax can't share out, where all of it is hidden, and where some is.
+LOST_ROWS = (
+    mark("All scores of every row are -inf: nothing is left for it."),
+    mark("All scores of row {index} are -inf: nothing is left for it."),
+)
+LOST_COLUMNS = (
+    mark("All scores of every column are -inf: nothing is left for it."),
+    mark("All scores of column {index} are -inf: nothing is left for it."),
+)
+LOST_PLACES = (
+    mark("All scores of every place are -inf: nothing is left for it."),
+    mark("All scores of place {index} are -inf: nothing is left for it."),
+)
 
 
 def _why_softmax_is_nan(scores, dim):
     """Which scores left a softmax nothing to share out, in words."""
     if (scores == math.inf).any():
-        return "There is +inf among the scores, which softmax can't share out. The future gets -inf, with a minus."
+        return say("There is +inf among the scores, which softmax can't share out. The future gets -inf, with a minus.")
     hidden = scores == -math.inf
     lost = hidden.all(dim)
     if not lost.any():
-        return "There is nan or infinity among the scores."
+        return say("There is nan or infinity among the scores.")
     if scores.dim() < 2:
-        return "All scores are -inf, so nothing is left to share out."
-    last = dim == scores.dim() - 1
-    place = lost.flatten(0, -2)[0] if lost.dim() > 1 else lost
-    which = "every" if lost.all() else str(place.nonzero()[0].item()) if place.any() else "some"
-    line = "row" if last else "column" if dim == scores.dim() - 2 else "place"
-    said = (
-        f"All scores of {'every ' + line if which == 'every' else f'{line} {which}'} are -inf: nothing is left for it."
-    )
+        return say("All scores are -inf, so nothing is left to share out.")
+    lines = {scores.dim() - 1: LOST_ROWS, scores.dim() - 2: LOST_COLUMNS}.get(dim, LOST_PLACES)
+    said = say(lines[0]) if lost.all() else say(lines[1], index=lost.nonzero()[0][-1].item())
     mask = hidden.flatten(0, -3)[0] if hidden.dim() > 2 else hidden
     square = torch.ones_like(mask)
     for words, seen in (
-        ("The mask hides everything.", square),
-        ("The past was masked instead of the future, position t with it.", square.tril()),
-        ("The past was masked instead of the future.", square.tril(-1)),
-        ("Position t itself is masked too; it must see itself.", square.triu()),
+        (mark("The mask hides everything."), square),
+        (mark("The past was masked instead of the future, position t with it."), square.tril()),
+        (mark("The past was masked instead of the future."), square.tril(-1)),
+        (mark("Position t itself is masked too; it must see itself."), square.triu()),
     ):
         if torch.equal(mask, seen):
-            said += f" {words}"
+            said += " " + say(words)
             break
-    return said if last else f"{said}\nAnd softmax runs over dimension {dim}, not along each row, which is dim=-1."
+    if dim == scores.dim() - 1:
+        return said
+    return said + "\n" + say("And softmax runs over dimension {dim}, not along each row, which is dim=-1.", dim=dim)
 
 
 def where_nan_begins(function, *arguments):
     """The line at which the first nan comes up when a function of the learner's is called, in words, or ""."""
     with contextlib.suppress(Exception), _FirstNan() as first, torch.no_grad():
         function(*arguments)
-    return f"The first nan comes up in this line: {first.line}\n{first.why}" if first.line else ""
+    return say("The first nan comes up in this line: {line}", line=first.line) + "\n" + first.why if first.line else ""
 
 
 class _Met(TorchFunctionMode):
@@ -292,40 +338,47 @@ def of_what_met(name, tensors):
     one, two = (tuple(part.shape) for part in tensors[:2])
     if name == "embedding":
         return _of_tokens(*tensors[:2])
-    said = f"Here {one} meets {two}. "
+    said = say("Here {one} meets {two}.", one=one, two=two) + " "
     if name.strip("_").lstrip("r") not in ("add", "sub", "mul", "div", "truediv", "where"):
         return ""
     if len(one) == len(two) == 1:
         return ""
     small, large = sorted((one, two), key=lambda shape: (len(shape), math.prod(shape)))
     if len(small) == 1 and len(large) > 1 and small[0] == large[-2] != large[-1]:
-        return said + (
-            f"The {small[0]} numbers lie along the last dimension, where there are {large[-1]}. Each row has its own: "
-            "make them a column, [:, None]."
+        return said + say(
+            "The {few} numbers lie along the last dimension, where there are {many}. Each row has its own: make them a "
+            "column, [:, None].",
+            few=small[0],
+            many=large[-1],
         )
     for shape, other in ((small, large), (large, small)):
         if len(shape) > 1 and _fits((*shape[:-2], shape[-1], shape[-2]), other):
-            return said + f"The last two dimensions of {shape} are swapped."
+            return said + say("The last two dimensions of {shape} are swapped.", shape=shape)
         without = tuple(size for size in shape if size != 1)
         if 1 in shape[:-1] and without != shape and _fits(without, other):
-            return said + f"Without the dimension of size 1 it fits: {without} goes behind {other} as it is."
+            return said + say(
+                "Without the dimension of size 1 it fits: {without} goes behind {other} as it is.",
+                without=without,
+                other=other,
+            )
     return ""
 
 
 def _of_tokens(given, table):
     """What is wrong with the numbers that an embedding was asked for, in words, or ""."""
+    asked = say("Was something added to idx? First embed idx as it is, then add to the embeddings.")
     if given.is_floating_point():
-        return (
-            "An embedding takes the numbers of tokens, as idx has them; fractions were given to it. Was something "
-            "added to idx? First embed idx as it is, then add to the embeddings."
-        )
+        said = say("An embedding takes the numbers of tokens, as idx has them; fractions were given to it.")
+        return f"{said} {asked}"
     wrong = given[(given < 0) | (given >= len(table))]
     if not len(wrong):
         return ""
-    return (
-        f"A number that is no token went into the embedding table: {wrong[0].item()}, and its rows are 0 to "
-        f"{len(table) - 1}. Was something added to idx? First embed idx as it is, then add to the embeddings."
+    said = say(
+        "A number that is no token went into the embedding table: {number}, and its rows are 0 to {last}.",
+        number=wrong[0].item(),
+        last=len(table) - 1,
     )
+    return f"{said} {asked}"
 
 
 def _fits(one, two):
@@ -376,33 +429,40 @@ def _name(error, place):
     """A name that isn't known, or not yet."""
     if isinstance(error, UnboundLocalError):
         name = re.search(r"'(\w+)'", str(error)).group(1)
-        return f"{name} is used before it has a value: give it one above, before the loop."
+        return say("{name} is used before it has a value: give it one above, before the loop.", name=name)
     name, owner = error.name, place.local.get("self")
     if name == "FILL_IN":
-        return "FILL_IN is a gap that the hint leaves to you: write an expression of your own in its place."
+        return say("FILL_IN is a gap that the hint leaves to you: write an expression of your own in its place.")
     if owner is not None and hasattr(owner, name):
-        return f"It belongs to the object: write self.{name}."
+        return say("It belongs to the object: write self.{name}.", name=name)
     if name in ("np", "numpy"):
-        return "numpy isn't imported, and not needed: torch has it all, and only tensors carry gradients back."
+        return say("numpy isn't imported, and not needed: torch has it all, and only tensors carry gradients back.")
     if name in IMPORTS:
-        return f"{name} isn't imported in this notebook. Write `{IMPORTS[name]}` as the first line of your cell."
+        return say(
+            "{name} isn't imported in this notebook. Write `{line}` as the first line of your cell.",
+            name=name,
+            line=IMPORTS[name],
+        )
     if name in ("inf", "infinity", "minus_infinity", "neg_inf"):
-        return 'Infinity is written float("inf"), and minus infinity float("-inf").'
+        return say('Infinity is written float("inf"), and minus infinity float("-inf").')
     if close := _close(name, place.local, 0.8):
-        return f"Did you mean {close}?"
+        return say("Did you mean {name}?", name=close)
     homes = [alias for alias, module in MODULES.items() if alias in place.known and hasattr(module, name)]
-    if homes:
-        return f"It is part of a module: write {' or '.join(f'{home}.{name}' for home in homes)}."
+    written = [f"{home}.{name}" for home in homes]
+    if len(written) == 1:
+        return say("It is part of a module: write {one}.", one=written[0])
+    if written:
+        return say("It is part of a module: write {one} or {other}.", one=written[0], other=written[1])
     if name in _sizes_of_init(owner):
-        return f"{name} is known in __init__ only. Take the size from a shape, as in x.shape[-1]."
+        return say("{name} is known in __init__ only. Take the size from a shape, as in x.shape[-1].", name=name)
     if place.line.startswith((f"{name}[", f"{name}.append(")):
-        return f"{name} isn't there yet. Make it above, before the loop, and fill it then."
+        return say("{name} isn't there yet. Make it above, before the loop, and fill it then.", name=name)
     close = _close(name, [*place.local, *place.known])
     if close:
-        return f"Did you mean {close}?"
+        return say("Did you mean {name}?", name=close)
     if owner is not None and (close := _close(name, _own(owner))):
-        return f"Did you mean self.{close}?"
-    return f"The names that are known in this method are {', '.join(place.local)}."
+        return say("Did you mean {name}?", name=f"self.{close}")
+    return say("The names that are known in this method are {names}.", names=", ".join(place.local))
 
 
 def _own(owner):
@@ -423,23 +483,23 @@ def _attribute(error, place):
     if isinstance(obj, types.ModuleType):
         if close := _close(name, dir(obj)):
             alias = next((alias for alias, module in MODULES.items() if module is obj), obj.__name__)
-            return f"Did you mean {alias}.{close}?"
+            return say("Did you mean {name}?", name=f"{alias}.{close}")
         if hasattr(torch.Tensor, name):
-            return f"It is a method of tensors: x.{name}(...)."
+            return say("It is a method of tensors: x.{name}(...).", name=name)
         home = next((alias for alias, module in MODULES.items() if hasattr(module, name)), None)
-        return f"It stands in another module: {home}.{name}." if home else ""
+        return say("It stands in another module: {home}.{name}.", home=home, name=name) if home else ""
     if isinstance(obj, torch.Tensor):
         if name in ("append", "extend", "insert", "add_row", "push"):
-            return "A tensor can't grow. torch.cat((a, b), dim=1) makes a longer one of two."
+            return say("A tensor can't grow. torch.cat((a, b), dim=1) makes a longer one of two.")
         if name in ("average", "avg"):
-            return "The average of a tensor is its mean: x.mean(dim=0)."
+            return say("The average of a tensor is its mean: x.mean(dim=0).")
         if name in ("length", "len"):
-            return "The sizes of a tensor are in x.shape; len(x) is the first one."
+            return say("The sizes of a tensor are in x.shape; len(x) is the first one.")
         home = next((alias for alias in ("torch", "F") if hasattr(MODULES[alias], name)), None)
         if home:
-            return f"It is a function, not a method: {home}.{name}(...)."
+            return say("It is a function, not a method: {home}.{name}(...).", home=home, name=name)
         close = _close(name, dir(obj))
-        return f"Did you mean .{close}?" if close else "A tensor has no method of that name."
+        return say("Did you mean {name}?", name=f".{close}") if close else say("A tensor has no method of that name.")
     if isinstance(obj, tuple):
         return _pair(place)
     if isinstance(obj, (nn.Linear, nn.Embedding)):
@@ -447,34 +507,41 @@ def _attribute(error, place):
     if isinstance(obj, nn.Module) and obj is not place.local.get("self") and (said := made_of(type(obj).__name__)):
         return said
     if isinstance(obj, list):
-        return "A list of tensors becomes a tensor by torch.stack(rows), or by torch.cat(rows, dim=1)."
+        return say("A list of tensors becomes a tensor by torch.stack(rows), or by torch.cat(rows, dim=1).")
     if isinstance(obj, (types.MethodType, types.BuiltinFunctionType, types.FunctionType)):
-        return "It is a method or a function: call it, with round brackets behind its name."
+        return say("It is a method or a function: call it, with round brackets behind its name.")
     if isinstance(obj, (int, float)):
-        return f"It is {obj} here, a number of Python's and not a tensor."
+        return say("It is {number} here, a number of Python's and not a tensor.", number=obj)
     if obj is not place.local.get("self"):
         return ""
     if re.match(r"self\.\w+ == ", place.line):
-        return "== compares, and stores nothing. A single = stores."
+        return say("== compares, and stores nothing. A single = stores.")
     if name in place.local:
-        return f"{name} is a name of this method: write it without self."
+        return say("{name} is a name of this method: write it without self.", name=name)
     if name in _sizes_of_init(obj):
-        return f"__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1]."
+        return say("__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1].", name=name)
     if close := _close(name, _own(obj)):
-        return f"Did you mean self.{close}?"
+        return say("Did you mean {name}?", name=f"self.{close}")
     names = [own for own in _own(obj) if own not in vars(type(obj))]
-    return f"The object has {', '.join(names)}." if names else "Nothing was stored on self under any name before."
+    if names:
+        return say("The object has {names}.", names=", ".join(names))
+    return say("Nothing was stored on self under any name before.")
 
 
 def _none(place):
     if place.method == "generate":
-        return "That is None: without targets there is no loss, and self(idx) gives (logits, loss) in this order."
-    names = ", ".join(place.named(type(None))) or "Something"
-    return f"{names} is None: what it was set to gave nothing back. Is a `return` missing there?"
+        return say("That is None: without targets there is no loss, and self(idx) gives (logits, loss) in this order.")
+    if names := ", ".join(place.named(type(None))):
+        return say("{names} is None: what it was set to gave nothing back. Is a `return` missing there?", names=names)
+    return say("Something is None: what it was set to gave nothing back. Is a `return` missing there?")
 
 
 def _pair(place):
-    return PAIR if place.method == "generate" else "That is a tuple, not a tensor. Return or take one thing alone."
+    return (
+        say(PAIR)
+        if place.method == "generate"
+        else say("That is a tuple, not a tensor. Return or take one thing alone.")
+    )
 
 
 def made_of(name):
@@ -482,19 +549,28 @@ def made_of(name):
     kind = getattr(nn, name, None)
     if not isinstance(kind, type) or not issubclass(kind, nn.Module):
         return ""
-    said = f"nn.{name}(...) makes a layer and computes nothing yet. Call the layer on a tensor"
     function = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "ReLU": "relu", "Dropout": "dropout"}.get(name)
-    return f"{said}, or take the function: F.{function}(tensor, ...)." if function else f"{said}."
+    if function:
+        return say(
+            "nn.{name}(...) makes a layer and computes nothing yet. Call the layer on a tensor, or take the function: "
+            "F.{function}(tensor, ...).",
+            name=name,
+            function=function,
+        )
+    return say("nn.{name}(...) makes a layer and computes nothing yet. Call the layer on a tensor.", name=name)
 
 
 def _layer(place):
-    layers = list(place.named(nn.Module)) or ["It"]
+    layers = list(place.named(nn.Module))
+    if not layers:
+        return say("It is a layer, not a tensor. Call it, with round brackets, on what it should work on.")
     layer = next((name for name in layers if name != "self"), layers[0])
-    local = place.local
     result = {"self.query": "q", "self.key": "k", "self.value": "v"}.get(layer)
-    if result in local:
-        return f"{layer} is a layer, not a tensor: {result} is what it made of x."
-    return f"{layer} is a layer, not a tensor. Call it, with round brackets, on what it should work on."
+    if result in place.local:
+        return say("{layer} is a layer, not a tensor: {result} is what it made of x.", layer=layer, result=result)
+    return say(
+        "{layer} is a layer, not a tensor. Call it, with round brackets, on what it should work on.", layer=layer
+    )
 
 
 def _kind(text, place):
@@ -508,20 +584,20 @@ def _kind(text, place):
     if text == "tuple":
         return _pair(place)
     if text == "list":
-        return "A list isn't a tensor. torch.stack(rows) makes one of a list of tensors."
+        return say("A list isn't a tensor. torch.stack(rows) makes one of a list of tensors.")
     if text in ("method", "builtin_function_or_method", "function"):
-        return "It is a method or a function: call it, with round brackets behind its name."
+        return say("It is a method or a function: call it, with round brackets behind its name.")
     if text in ("int", "float"):
         if "sqrt" in place.line:
-            return "torch.sqrt takes a tensor. The root of a number is C ** 0.5, or math.sqrt(C)."
-        return "A tensor is wanted there, and this is a single number of Python's."
+            return say("torch.sqrt takes a tensor. The root of a number is C ** 0.5, or math.sqrt(C).")
+        return say("A tensor is wanted there, and this is a single number of Python's.")
     if text == "str":
         texts = [part.value for part in ast.walk(place.node) if isinstance(part, ast.Constant)] if place.node else []
         if any("inf" in str(text) for text in texts):
-            return 'A number is wanted there, not a text: minus infinity is float("-inf").'
-        return "A number is wanted there, not a text in quotes."
+            return say('A number is wanted there, not a text: minus infinity is float("-inf").')
+        return say("A number is wanted there, not a text in quotes.")
     if text == "ndarray":
-        return "Stay with torch: numpy can't carry gradients back."
+        return say("Stay with torch: numpy can't carry gradients back.")
     return ""
 
 
@@ -529,28 +605,36 @@ def _type(error, place):
     """A value of a kind that doesn't belong there, or arguments that don't fit."""
     text = str(error)
     if place.node is not None and re.search(r"\bnp\.|\bnumpy\.", ast.unparse(place.node)):
-        return "Stay with torch, which has the same functions: numpy can't carry gradients back."
+        return say("Stay with torch, which has the same functions: numpy can't carry gradients back.")
     if match := re.search(r"^'([\w.]+)' object is not iterable", text):
         loop = place.node.iter if isinstance(place.node, ast.For) else place.node
         name = ast.unparse(loop) if isinstance(loop, ast.Name) else "..."
-        return f"A number is counted with range({name})." if match[1] == "int" else _kind(match[1], place)
+        if match[1] == "int":
+            return say("A number is counted with range({name}).", name=name)
+        return _kind(match[1], place)
     if match := re.search(r"cannot unpack non-iterable (\w+)", text):
         return (
-            _kind(match[1], place) if match[1] == "NoneType" else "One thing stands there, and several names take it."
+            _kind(match[1], place)
+            if match[1] == "NoneType"
+            else say("One thing stands there, and several names take it.")
         )
     if match := re.search(r"'([\w.]+)' object is not subscriptable", text):
         if match[1] in ("int", "float"):
-            return "It is a single number of Python's: there is nothing to index."
-        return _kind(match[1], place) or "It isn't a list or a tensor. Is it to be called, with round brackets?"
+            return say("It is a single number of Python's: there is nothing to index.")
+        return _kind(match[1], place) or say("It isn't a list or a tensor. Is it to be called, with round brackets?")
     if match := re.search(r"'([\w.]+)' object is not callable", text):
         if match[1] in ("Tensor", "torch.Size", "tuple", "list", "int", "float"):
-            return "Square brackets pick out, as in x.shape[1]; round ones call. Or is a * missing before the bracket?"
-        return _kind(match[1], place) or "Keep the class's base and the names of its methods as they were given."
+            return say(
+                "Square brackets pick out, as in x.shape[1]; round ones call. Or is a * missing before the bracket?"
+            )
+        return _kind(match[1], place) or say("Keep the class's base and the names of its methods as they were given.")
     if match := re.search(r"unsupported operand type\(s\) for (\S+): '([\w.]+)' and '([\w.]+)'", text):
         kinds = [kind for kind in match.groups()[1:] if kind not in ("Tensor", "int", "float")]
-        return _kind(kinds[0], place) if kinds else "`@` takes two tensors; a number is multiplied with *."
+        return _kind(kinds[0], place) if kinds else say("`@` takes two tensors; a number is multiplied with *.")
     if match := re.search(r"^(\w+)\(\) takes no arguments", text):
-        return f"{match[1]}(x) would make a new head, and call none. Call the one that is there: self.head(x)."
+        return say(
+            "{name}(x) would make a new head, and call none. Call the one that is there: self.head(x).", name=match[1]
+        )
     if match := re.search(r"([\w.<>]+)\(\) missing \d+ required positional arguments?: (.*)", text):
         return _missing(match[1], match[2])
     if re.search(r"takes (from )?\d.* positional arguments? but \d+ (was|were) given", text):
@@ -558,21 +642,30 @@ def _type(error, place):
         method = getattr(type(place.local.get("self")), name.rpartition(".")[2], None)
         given = inspect.signature(method).parameters if callable(method) else ()
         if place.local.get("self") is None and not given:
-            return "Is `self` missing as its first parameter? Keep the names and arguments as they were given."
-        return (
-            f"Keep the names and arguments as they were given: {name}({', '.join(given)})."
-            if given
-            else ("Keep the names and arguments as they were given. Is one too many in the call?")
-        )
+            return say("Is `self` missing as its first parameter? Keep the names and arguments as they were given.")
+        if given:
+            return say(
+                "Keep the names and arguments as they were given: {name}({arguments}).",
+                name=name,
+                arguments=", ".join(given),
+            )
+        return say("Keep the names and arguments as they were given. Is one too many in the call?")
     if match := re.search(r"unexpected keyword argument '(\w+)'", text):
         close = _close(
             match[1], ["dim", "keepdim", "num_samples", "replacement", "diagonal", "embed_size", "block_size"]
         )
-        return f"Did you mean {close}=?" if close else "Keep the names and arguments as they were given."
+        return (
+            say("Did you mean {name}?", name=f"{close}=")
+            if close
+            else say("Keep the names and arguments as they were given.")
+        )
     if "tuple of Tensors" in text or re.search(r"^(cat|concat|stack|hstack)\(\)", text):
-        return f"{text.split('(')[0]} takes its tensors in one pair of brackets: torch.cat((a, b), dim=1)."
+        return say(
+            "{function} takes its tensors in one pair of brackets: torch.cat((a, b), dim=1).",
+            function=text.split("(")[0],
+        )
     if "transpose()" in text:
-        return "transpose takes the two dimensions to be swapped: k.transpose(-2, -1)."
+        return say("transpose takes the two dimensions to be swapped: k.transpose(-2, -1).")
     if re.search(r"invalid combination of arguments - got \(.*(None|NoneType)", text):
         return _none(place)
     if re.search(r"invalid combination of arguments - got \(.*str", text):
@@ -586,27 +679,28 @@ def _type(error, place):
     ):
         return _scalar(place)
     if "positional argument" in text:
-        return "Keep the names and arguments as they were given."
+        return say("Keep the names and arguments as they were given.")
     return ""
 
 
 def _missing(function, names):
     if function == "softmax":
-        return "Say along which dimension: the last one is -1, as in softmax(-1)."
+        return say("Say along which dimension: the last one is -1, as in softmax(-1).")
     owner, _, method = function.rpartition(".")
     if method in ("__call__", "forward") or function.endswith("forward"):
-        return "A head or a layer works on something: call it with x, as in self.head(x)."
+        return say("A head or a layer works on something: call it with x, as in self.head(x).")
     if method == "transpose":
-        return "transpose takes the two dimensions to be swapped: k.transpose(-2, -1)."
-    return f"{method}() must be told {names} as well."
+        return say("transpose takes the two dimensions to be swapped: k.transpose(-2, -1).")
+    names = ", ".join(re.findall(r"'\w+'", names))  # of more than one Python says "and"
+    return say("{method}() must be told {names} as well.", method=method, names=names)
 
 
 def _scalar(place):
     call = place.part(ast.Call)
     name = ast.unparse(call.func) if call else ""
     if name.startswith("math."):
-        return f"{name} takes one number; torch.{name[5:]} takes a whole tensor."
-    return "A tensor of many numbers stands where one number is wanted."
+        return say("{function} takes one number; torch.{name} takes a whole tensor.", function=name, name=name[5:])
+    return say("A tensor of many numbers stands where one number is wanted.")
 
 
 def _value(error, place):
@@ -616,9 +710,19 @@ def _value(error, place):
         owner = place.local.get(written[1]) if written else None
         shown = {written[1]: tuple(owner.shape)} if isinstance(owner, torch.Tensor) else {}
         if not shown:
-            return PAIR if place.method == "generate" else "There must be as many names as there are things to take."
+            return (
+                say(PAIR)
+                if place.method == "generate"
+                else say("There must be as many names as there are things to take.")
+            )
         name, shape = next(iter(shown.items()))
-        return f"{name} has {len(shape)} dimensions, and there are {match[2]} names for their sizes."
+        return counted(
+            "{name} has {n} dimension, and there are {names} names for their sizes.",
+            "{name} has {n} dimensions, and there are {names} names for their sizes.",
+            len(shape),
+            name=name,
+            names=match[2],
+        )
     if "only one element" in text or "converted to Python scalar" in text:
         return _scalar(place)
     return ""
@@ -629,16 +733,22 @@ def _recursion(error, place):
     own = [code.co_name for code in own if not is_library(code.co_filename)]
     circle = sorted({name for name in own if own.count(name) > 2})
     if len(circle) == 1:
-        return f"{circle[0]} calls itself without end."
-    return f"{' and '.join(circle)} call each other without end: the one that is written here can't call the other."
+        return say("{name} calls itself without end.", name=circle[0])
+    if len(circle) == 2:
+        return say(
+            "{one} and {other} call each other without end: the one that is written here can't call the other.",
+            one=circle[0],
+            other=circle[1],
+        )
+    return say("These call each other without end: {names}.", names=", ".join(circle)) if circle else ""
 
 
 def _division(error, place):
-    return "At the first position t is 0. The rows 0 to t are t + 1 rows."
+    return say("At the first position t is 0. The rows 0 to t are t + 1 rows.")
 
 
 def _package(error, place):
-    return f"{error.name} isn't installed where the course is graded. torch alone is enough."
+    return say("{name} isn't installed where the course is graded. torch alone is enough.", name=error.name)
 
 
 def _index(error, place):
@@ -646,7 +756,7 @@ def _index(error, place):
     text = str(error)
     if match := re.search(r"index (-?\d+) is out of bounds for dimension (\d+) with size (\d+)", text):
         if match[3] == "0":
-            return "Nothing is left there: the slice before it cut everything off."
+            return say("Nothing is left there: the slice before it cut everything off.")
         node = place.part(ast.Subscript)
         if node is not None and isinstance(node.slice, ast.Tuple):
             owner, indices = place.value(node.value), [place.value(part) for part in node.slice.elts]
@@ -657,22 +767,32 @@ def _index(error, place):
             ):
                 turned = indices[::-1]
                 if all(-size <= index < size for index, size in zip(turned, owner.shape)):
-                    return "The indices stand in the wrong order: the example comes first, then the position."
+                    return say("The indices stand in the wrong order: the example comes first, then the position.")
         if int(match[1]) < -1:
-            return (
-                f"Dimension {match[2]} has size {match[3]} here, so there is nothing at {match[1]}. "
-                "The last one is -1, and always there."
+            return say(
+                "Dimension {dim} has size {size} here, so there is nothing at {index}. The last one is -1, and always "
+                "there.",
+                dim=match[2],
+                size=match[3],
+                index=match[1],
             )
-        last = int(match[3]) - 1
-        return f"Dimension {match[2]} is counted from 0 to {last} here. Does the loop run over its own size?"
+        return say(
+            "Dimension {dim} is counted from 0 to {last} here. Does the loop run over its own size?",
+            dim=match[2],
+            last=int(match[3]) - 1,
+        )
     if match := re.search(
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)", text
     ):
-        return f"There is no dimension {match[3]}: they are counted from 0 to {match[2]}."
+        return say("There is no dimension {dim}: they are counted from 0 to {last}.", dim=match[3], last=match[2])
     if match := re.search(r"too many indices for tensor of dimension (\d+)", text):
-        return f"The tensor has {match[1]} dimensions, and more indices than that stand in the brackets."
+        return counted(
+            "The tensor has {n} dimension, and more indices than that stand in the brackets.",
+            "The tensor has {n} dimensions, and more indices than that stand in the brackets.",
+            int(match[1]),
+        )
     if "list index out of range" in text:
-        return "The list is shorter than that. Does the loop run over its own size?"
+        return say("The list is shorter than that. Does the loop run over its own size?")
     return ""
 
 
@@ -680,35 +800,41 @@ def _runtime(error, place):
     """Shapes that don't fit, and numbers that can't be."""
     text = str(error)
     if match := re.search(r"must have same number of dimensions: got (\d+) and (\d+)", text):
-        return (
-            f"torch.cat joins tensors with equally many dimensions; these have {match[1]} and {match[2]}. "
-            "New tokens of shape (B, 1) fit behind (B, T): no squeeze, or [:, None] to bring a dimension back."
+        return say(
+            "torch.cat joins tensors with equally many dimensions; these have {one} and {other}. New tokens of shape "
+            "(B, 1) fit behind (B, T): no squeeze, or [:, None] to bring a dimension back.",
+            one=match[1],
+            other=match[2],
         )
     if "Sizes of tensors must match" in text:
         if "except in dimension 0" in text:
-            return "dim=0 joins below, as more examples, and all else must be equal. Time is dim=1."
+            return say("dim=0 joins below, as more examples, and all else must be equal. Time is dim=1.")
         first = next(iter(place.named(torch.Tensor).values()), None)
         logits = next(
             (value for value in place.local.values() if isinstance(value, torch.Tensor) and value.dim() == 3), None
         )
         if place.method == "generate" and first is not None and logits is not None and len(logits) == len(first):
-            return (
+            return say(
                 "There must be one new token for each example, (B, 1): logits[:, -1] is the last position of each "
                 "example, logits[-1] the last example."
             )
         if place.method == "generate" and first is not None and logits is not None:
-            return (
-                f"The model was shown {len(logits)} of the {len(first)} examples. Crop the positions, the second "
-                "dimension: idx[:, -self.block_size:]."
+            return say(
+                "The model was shown {shown} of the {all} examples. Crop the positions, the second dimension: "
+                "idx[:, -self.block_size:].",
+                shown=len(logits),
+                all=len(first),
             )
-        return "torch.cat joins along one dimension; all others must be equal. Time is dim=1."
+        return say("torch.cat joins along one dimension; all others must be equal. Time is dim=1.")
     if "probability tensor contains" in text:
         given = [value for value in place.named(torch.Tensor).values() if value.is_floating_point()]
         if given and (given[-1] < 0).any():
-            return "These are negative numbers, logits perhaps: torch.multinomial takes probabilities, their softmax."
-        return "torch.multinomial takes probabilities: softmax of the logits, and no row of nan."
+            return say(
+                "These are negative numbers, logits perhaps: torch.multinomial takes probabilities, their softmax."
+            )
+        return say("torch.multinomial takes probabilities: softmax of the logits, and no row of nan.")
     if "invalid multinomial distribution" in text:
-        return "All probabilities of a row are 0: nothing can be drawn."
+        return say("All probabilities of a row are 0: nothing can be drawn.")
     if re.search(r"cannot be multiplied|first two dimensions of batch2|batch1 and batch2|size mismatch", text):
         return _product(place, text)
     if "must match the size of tensor b" in text or "not broadcastable" in text:
@@ -716,20 +842,25 @@ def _runtime(error, place):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
             return _product(place, text)
         if re.search(r"tensor [ab] \(0\)", text):
-            return "One side is empty: a slice like [T:] begins behind all that is there. The first T are [:T]."
+            return say("One side is empty: a slice like [T:] begins behind all that is there. The first T are [:T].")
         call = place.part(ast.Call)
         if call is not None and isinstance(call.func, ast.Attribute) and call.func.attr.startswith("masked_fill"):
             scores, mask = place.value(call.func.value), place.value(call.args[0]) if call.args else None
             both = isinstance(mask, torch.Tensor) and isinstance(scores, torch.Tensor)
             if both and mask.dim() == 2 and scores.shape[-2] == scores.shape[-1]:
-                return (
-                    f"The mask has shape {tuple(mask.shape)}, and {ast.unparse(call.func.value)} "
-                    f"{tuple(scores.shape)}. The mask must be (T, T), as the scores are for each example."
+                return say(
+                    "The mask has shape {mask}, and {name} {scores}. The mask must be (T, T), as the scores are for "
+                    "each example.",
+                    mask=tuple(mask.shape),
+                    name=ast.unparse(call.func.value),
+                    scores=tuple(scores.shape),
                 )
             if isinstance(scores, torch.Tensor) and scores.shape[-2:].numel() != scores.shape[-2] ** 2:
-                return (
-                    f"{ast.unparse(call.func.value)} has shape {tuple(scores.shape)}. Scores have one number for "
-                    "each two positions, (B, T, T), as q @ k.transpose(-2, -1) gives them."
+                return say(
+                    "{name} has shape {shape}. Scores have one number for each two positions, (B, T, T), as "
+                    "q @ k.transpose(-2, -1) gives them.",
+                    name=ast.unparse(call.func.value),
+                    shape=tuple(scores.shape),
                 )
         return _broadcast(place, text)
     if "expanded size of the tensor" in text or "expand(" in text or "shape mismatch: value tensor" in text:
@@ -737,22 +868,28 @@ def _runtime(error, place):
     if "same dtype" in text or "expected scalar type" in text:
         whole = [name for name, value in place.named(torch.Tensor).items() if not value.is_floating_point()]
         if whole and place.method == "logits" and whole[0] == "idx":
-            return "idx are the numbers of tokens: token_embedding_table makes embeddings of them, and those go on."
+            return say(
+                "idx are the numbers of tokens: token_embedding_table makes embeddings of them, and those go on."
+            )
         if whole:
-            return f"{whole[0]} holds whole numbers, and meets floats. Make it floats, {whole[0]}.float()."
+            return say("{name} holds whole numbers, and meets floats. Make it floats, {name}.float().", name=whole[0])
     if place.method == "forward" and "targets" in place.local and re.search("invalid for input|batch_size", text):
-        return "Are targets handed over that are longer than idx? Without them, self(idx) is enough to go on writing."
+        return say(
+            "Are targets handed over that are longer than idx? Without them, self(idx) is enough to go on writing."
+        )
     if match := re.search(r"shape '(\[.*?\])' is invalid for input of size (\d+)", text):
-        return f"There are {match[2]} numbers, and they don't make up the shape {match[1]}."
+        return say(
+            "There are {count} numbers, and they don't make up the shape {shape}.", count=match[2], shape=match[1]
+        )
     if match := re.search(r"mask \[(.*?)\].* does not match .*indexed tensor \[(.*?)\]", text):
-        return f"The mask has shape ({match[1]}), and what it is laid over ({match[2]})."
+        return say("The mask has shape ({mask}), and what it is laid over ({below}).", mask=match[1], below=match[2])
     return ""
 
 
 def _product(place, text):
-    general = "In a @ b, the last size of a must be the last but one of b."
+    general = say("In a @ b, the last size of a must be the last but one of b.")
     if place.node is not None and re.search(r"\b(cat|concat|hstack)\(", ast.unparse(place.node)):
-        return "torch.cat lays two things side by side, which makes them longer. To add them, write a + b."
+        return say("torch.cat lays two things side by side, which makes them longer. To add them, write a + b.")
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
     sides = [place.value(side) for side in (node.left, node.right)] if isinstance(node, ast.BinOp) else []
     fit = all(isinstance(side, torch.Tensor) and side.dim() > 1 for side in sides) and len(sides) == 2
@@ -760,38 +897,58 @@ def _product(place, text):
         node = None  # it isn't this product that stopped, but what comes after it
     if node is None or not isinstance(node.op, ast.MatMult):
         sizes = re.search(r"\(\d+x(\d+) and (\d+)x\d+\)", text)
-        return f"A layer that takes rows of {sizes[2]} numbers was given rows of {sizes[1]}." if sizes else general
+        if not sizes:
+            return general
+        return say(
+            "A layer that takes rows of {takes} numbers was given rows of {given}.", takes=sizes[2], given=sizes[1]
+        )
     left, right = place.value(node.left), place.value(node.right)
     written = ast.unparse(node.right)
     if not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
         return general
     if re.search(r"\.(T|t\(\))$", written) and right.dim() > 2:
         name = re.sub(r"\.(T|t\(\))$", "", written)
-        return f"{written} turns all {right.dim()} dimensions around. Swap the last two: {name}.transpose(-2, -1)."
-    said = f"{ast.unparse(node.left)} has shape {tuple(left.shape)} and {written} {tuple(right.shape)}. "
+        return say(
+            "{written} turns all {count} dimensions around. Swap the last two: {name}.transpose(-2, -1).",
+            written=written,
+            count=right.dim(),
+            name=name,
+        )
+    said = _of_two(ast.unparse(node.left), left, written, right) + " "
     if re.search(r"transpose\((0, 1|1, 0|0, 2|2, 0|0, -1)\)", written):
-        return said + "Dimension 0 are the examples. Swap the last two, transpose(-2, -1)."
+        return said + say("Dimension 0 are the examples. Swap the last two, transpose(-2, -1).")
     if left.dim() > 1 and right.dim() > 1 and left.shape[-1] == right.shape[-1]:
-        return said + f"Swap the last two dimensions of the second: {written}.transpose(-2, -1)."
+        return said + say("Swap the last two dimensions of the second: {written}.transpose(-2, -1).", written=written)
     if right.dim() > 1 and left.dim() > 1 and right.shape[-1] == left.shape[-2]:
-        return said + f"They fit the other way round: {written} @ {ast.unparse(node.left)}."
+        return said + say("They fit the other way round: {right} @ {left}.", right=written, left=ast.unparse(node.left))
     return said + general
+
+
+def _of_two(first, left, second, right):
+    """The shapes of the two sides of an operation, in words."""
+    return say(
+        "{first} has shape {left} and {second} {right}.",
+        first=first,
+        left=tuple(left.shape),
+        second=second,
+        right=tuple(right.shape),
+    )
 
 
 def _broadcast(place, text):
     node = place.node if isinstance(place.node, ast.BinOp) else place.part(ast.BinOp)
-    general = "Two shapes don't fit: from the right, sizes must be equal, or 1."
+    general = say("Two shapes don't fit: from the right, sizes must be equal, or 1.")
     if node is None:
         return general
     left, right = place.value(node.left), place.value(node.right)
     if not isinstance(left, torch.Tensor) or not isinstance(right, torch.Tensor):
         return general
     first, second = ast.unparse(node.left), ast.unparse(node.right)
-    said = f"{first} has shape {tuple(left.shape)} and {second} {tuple(right.shape)}. "
+    said = _of_two(first, left, second, right) + " "
     if isinstance(node.op, ast.Mult) and left.shape[-1] == right.shape[-2:][0]:
-        return said + "* multiplies number by number. A product of matrices is written @."
+        return said + say("* multiplies number by number. A product of matrices is written @.")
     if left.dim() == right.dim() == 1:
-        return said + f"To take each with each, make the first a column: {first}[:, None]."
+        return said + say("To take each with each, make the first a column: {first}[:, None].", first=first)
     return said + general
 
 
@@ -804,14 +961,18 @@ def _written(text):
     match = re.search(r"value tensor of shape \[(.*?)\] .* result of shape \[(.*?)\]", text)
     sizes = match.groups() if match else sizes
     if not sizes:
-        return "What is written doesn't fit into its place."
+        return say("What is written doesn't fit into its place.")
     written, room = (len(part.split(",")) for part in sizes)
-    said = f"What is written has shape ({sizes[0]}), and its place has ({sizes[1]}). "
+    said = say("What is written has shape ({written}), and its place has ({room}).", written=sizes[0], room=sizes[1])
     if written > room:
-        return said + "It has a dimension too many: x[b] is one example, x[b, t] one position of it, x[:, t] takes all."
+        return (
+            said
+            + " "
+            + say("It has a dimension too many: x[b] is one example, x[b, t] one position of it, x[:, t] takes all.")
+        )
     if written == room == 1:
-        return said + "The mean of (t + 1, C) over dim=0 has shape (C,), over dim=1 (t + 1,)."
-    return said.strip()
+        return said + " " + say("The mean of (t + 1, C) over dim=0 has shape (C,), over dim=1 (t + 1,).")
+    return said
 
 
 RULES = [

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from learngpt.language import say
+
 PACKED = "solved.bin"  # in this package, where it was handed out without a clone: the code of the solved notebooks
 
 
@@ -23,11 +25,8 @@ class CarryError(Exception):
 
 
 class NotThere(Exception):
-    """Why a notebook doesn't give a class."""
+    """Why a notebook doesn't give a class, in words that follow a colon: a sentence without its end."""
 
-
-# What to do about a name that isn't there when a notebook is graded, or its class carried.
-REMEDY = "Such cells don't run when the notebook is graded. Put what you need of it into the cell of your class"
 
 _parts = {}  # class -> what it stands on, in order: (name, statement as text, None) or (name, None, carried class)
 _provided = None  # what a grader gives instead: the course's classes by their names
@@ -53,7 +52,7 @@ def carry(*names, folder=None):
     """
     folder = Path(folder or ".").resolve()
     known = {}
-    found = tuple(_carry(name, folder, known, say=print) for name in names)
+    found = tuple(_carry(name, folder, known, tell=print) for name in names)
     return found[0] if len(found) == 1 else found
 
 
@@ -74,7 +73,7 @@ def classes_of(notebooks: list[str]) -> dict[str, type]:
     """
     known = {}
     for number, text in enumerate(notebooks):
-        cells = _Cells(f"notebook {number + 1} of the course", json.loads(text)["cells"])
+        cells = _Cells(say("notebook {number} of the course", number=number + 1), json.loads(text)["cells"])
         for name in cells.classes:
             known[name] = _take(name, cells, None, known, quotable=False), ""
     return {name: cls for name, (cls, _) in known.items()}
@@ -90,32 +89,37 @@ def take(name, folder):
     return _take(name, _look(name, [folder]), folder, {})
 
 
-def _carry(name, folder, known, say=lambda line: None):
+def _carry(name, folder, known, tell=lambda line: None):
     """One class; `known` keeps what was found before, so that one name is one class for all who stand on it."""
     if name not in known:
         known[name] = _find(name, folder, known)
     cls, whose = known[name]
-    say(f"{name}: {whose}")
+    tell(f"{name}: {whose}")
     return cls
 
 
 def _find(name, folder, known):
     if _provided is not None:
         if name not in _provided:
-            raise CarryError(f"The course's notebook carries no {name}, so it isn't there when this one is graded.")
-        return _provided[name], "the course's, as always when graded"
+            raise CarryError(
+                say("The course's notebook carries no {name}, so it isn't there when this one is graded.", name=name)
+            )
+        return _provided[name], say("the course's, as always when graded")
     solved = _solved(name, folder)
     try:
         cells = _look(name, _with_earlier(folder, solved), solved and solved.file)
-        return _take(name, cells, folder, known), f"from {cells.file}"
+        return _take(name, cells, folder, known), say("from {notebook}", notebook=cells.file)
     except NotThere as reason:
         if solved is None:
-            raise CarryError(f"{name} can't be carried: {reason}. Write that class first.") from None
+            said = say("{name} can't be carried: {reason}. Write that class first.", name=name, reason=reason)
+            raise CarryError(said) from None
         try:
             # No traceback and no `GPTVer1??` shows what the learner has yet to write.
-            return _take(name, solved, folder, known, quotable=False), f"the course's, because {reason}"
+            cls = _take(name, solved, folder, known, quotable=False)
         except NotThere as broken:
-            raise CarryError(f"{reason}, and the course's can't stand in: {broken}.") from None
+            said = say("{reason}, and the course's can't stand in: {broken}.", reason=reason, broken=broken)
+            raise CarryError(said) from None
+        return cls, say("the course's, because {reason}", reason=reason)
 
 
 def _solved(name, folder):
@@ -180,7 +184,7 @@ def _read(path):
     try:
         return _Cells(path.name, json.loads(path.read_text(encoding="utf-8-sig"))["cells"], path.parent.name)
     except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
-        raise NotThere(f"{path.name} can't be read as a notebook") from None
+        raise NotThere(say("{notebook} can't be read as a notebook", notebook=path.name)) from None
 
 
 def _look(name, folders, file=None):
@@ -207,8 +211,10 @@ def _look(name, folders, file=None):
     if unreadable:
         raise unreadable
     if file and any((folder / file).is_file() for folder in folders):
-        raise NotThere(f"{file} has no class {name}")
-    raise NotThere(f"there is no {file} here" if file else f"no notebook here defines a class {name}")
+        raise NotThere(say("{notebook} has no class {name}", notebook=file, name=name))
+    if file:
+        raise NotThere(say("there is no {notebook} here", notebook=file))
+    raise NotThere(say("no notebook here defines a class {name}", name=name))
 
 
 def _take(name, cells, folder, known, quotable=True):
@@ -225,7 +231,11 @@ def _take(name, cells, folder, known, quotable=True):
             made = names_made(tree.body)
         except SyntaxError as error:  # a `return` outside of a function, too
             if f"class {name}" in source:
-                broken = f"yours in {cells.file} has a syntax error at line {error.lineno} of its cell"
+                broken = say(
+                    "yours in {notebook} has a syntax error at line {line} of its cell",
+                    notebook=cells.file,
+                    line=error.lineno,
+                )
             continue
         (shown if number in cells.shown else kept).update(made)
         for statement in tree.body if number not in cells.shown else ():
@@ -235,14 +245,20 @@ def _take(name, cells, folder, known, quotable=True):
                 before = defined.get(bound, []) if isinstance(statement, ast.AugAssign) else []
                 defined[bound] = [*before, (statement, number, source)]
     if name not in defined or not isinstance(defined[name][-1][0], ast.ClassDef):
-        raise NotThere(broken or f"{cells.file} has no class {name}")
+        raise NotThere(broken or say("{notebook} has no class {name}", notebook=cells.file, name=name))
     if any(isinstance(node, ast.Raise) and _raises_not_implemented(node) for node in ast.walk(defined[name][-1][0])):
-        raise NotThere(f"yours in {cells.file} isn't finished")
+        raise NotThere(say("yours in {notebook} isn't finished", notebook=cells.file))
 
     needed = _needed(name, defined)
     for missing in sorted(shown - kept):
         if any(missing in names_read([statement]) for statement, _, _ in needed):
-            raise NotThere(f"yours in {cells.file} uses {missing} from a cell that only demonstrates. {REMEDY}")
+            said = say(
+                "yours in {notebook} uses {missing} from a cell that only demonstrates. Such cells don't run when the "
+                "notebook is graded. Put what you need of it into the cell of your class",
+                notebook=cells.file,
+                missing=missing,
+            )
+            raise NotThere(said)
 
     module = types.ModuleType(Path(cells.file).stem)
     parts = []
@@ -260,7 +276,13 @@ def _take(name, cells, folder, known, quotable=True):
         try:
             exec(compile(ast.Module([statement], []), file, "exec"), vars(module))
         except Exception as error:
-            raise NotThere(f"yours in {cells.file} stops with {type(error).__name__}: {error}") from None
+            said = say(
+                "yours in {notebook} stops with {error}: {text}",
+                notebook=cells.file,
+                error=type(error).__name__,
+                text=error,
+            )
+            raise NotThere(said) from None
         parts.append((" ".join(_names_bound(statement, imported)), _text(statement, source), None))
     _parts[vars(module)[name]] = parts
     return vars(module)[name]
@@ -288,7 +310,7 @@ def source_of(*names, cells, folder=None):
         NotThere: the notebook defines no such class, or it isn't finished.
         CarryError: two notebooks define one name differently.
     """
-    here = _Cells("this notebook", [{"cell_type": "code", "source": source} for source in cells])
+    here = _Cells(say("this notebook"), [{"cell_type": "code", "source": source} for source in cells])
     folder, known = Path(folder or ".").resolve(), {}
     imports, written, defined = {}, {}, {}  # statements in their order; name -> those that define it
 
@@ -308,7 +330,9 @@ def source_of(*names, cells, folder=None):
                 written[text] = None
         for name, texts in own.items():
             if defined.setdefault(name, texts) != texts:
-                raise CarryError(f"Your notebooks define {name} in two ways. Give one of them another name.")
+                raise CarryError(
+                    say("Your notebooks define {name} in two ways. Give one of them another name.", name=name)
+                )
 
     for name in names:
         mine = name in here.classes

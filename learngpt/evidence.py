@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from learngpt.language import counted
+
 # White on green, because no one green has enough contrast on JupyterLab's white and on its dark ground.
 LOOK = "background-color: #007a3d; color: white; font-weight: bold; padding: 1px 6px"
 FAILED, UNWRITTEN = "CheckFailed", "NotYet"  # the names of errors whose text is the whole message
@@ -17,8 +19,8 @@ class _Passed:
         return str(self.points)
 
     def _repr_html_(self):
-        unit = "point" if self.points == 1 else "points"
-        return f'<span style="{LOOK}">✓ {self.points} {unit}</span>'
+        said = counted("✓ {n} point", "✓ {n} points", self.points)
+        return f'<span style="{LOOK}">{said}</span>'
 
 
 def passed(points):

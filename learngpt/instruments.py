@@ -3,6 +3,8 @@
 import torch
 from torch.overrides import TorchFunctionMode
 
+from learngpt.language import mark, say
+
 
 def sinusoids(block_size, embed_size, base=10000.0, start=0):
     """The table of Vaswani et al. 2017, section 3.5: (block_size, embed_size) float64, sine even, cosine odd."""
@@ -63,20 +65,20 @@ def looks_at(wei, tokens, chars):
     back = torch.arange(T)[:, None] - torch.arange(T)  # (T, T), how far column s lies before row t
     alike = (back >= 0) / (back >= 0).sum(1, keepdim=True)  # (T, T)
     kinds = {
-        "spaces, line ends": str.isspace,
-        "vowels": lambda char: char in "aeiouAEIOU",
-        "capitals": str.isupper,
-        "points, commas": lambda char: not char.isalnum() and not char.isspace(),
+        mark("spaces, line ends"): str.isspace,
+        mark("vowels"): lambda char: char in "aeiouAEIOU",
+        mark("capitals"): str.isupper,
+        mark("points, commas"): lambda char: not char.isalnum() and not char.isspace(),
     }
     of_kind = {name: torch.tensor([test(char) for char in chars])[tokens] for name, test in kinds.items()}  # (B, T)
     places = {
-        "itself": back == 0,
-        "the one before": back == 1,
-        "two before": back == 2,
-        "3 to 5 before": (back >= 3) & (back <= 5),
-        "earlier copies": (tokens[:, :, None] == tokens[:, None]) & (back > 0),  # (B, T, T)
+        mark("itself"): back == 0,
+        mark("the one before"): back == 1,
+        mark("two before"): back == 2,
+        mark("3 to 5 before"): (back >= 3) & (back <= 5),
+        mark("earlier copies"): (tokens[:, :, None] == tokens[:, None]) & (back > 0),  # (B, T, T)
     } | {name: each[:, None] & (back > 0) for name, each in of_kind.items()}
     shares = {name: (wei * place).sum(-1).mean().item() for name, place in places.items()}
     chance = {name: (alike * place).sum(-1).mean().item() for name, place in places.items()}
     name = max(places, key=lambda name: shares[name] - chance[name])
-    return name, shares[name]
+    return say(name), shares[name]

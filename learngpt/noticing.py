@@ -31,7 +31,7 @@ class Noticed:
     def __init__(self, shell, todos):
         self.shell, self.todos = shell, todos
         self.versions = {}  # class -> the last _Version that a cell made
-        self.left = {}  # class that its cell didn't make -> the error that stopped that cell, "" where it makes another
+        self.left = {}  # class that its cell didn't make -> the error that stopped that cell, or ""
         self.kept, self.shown = set(), {}  # names that cells made, and those of demonstrations -> number of the cell
         self.passed = {}  # grade id of a check that passed with these classes -> its points
 

@@ -2,6 +2,7 @@
 
 import shutil
 
+import nbformat
 import pytest
 from nbgrader.validator import Validator
 from traitlets.config import PyFileConfigLoader
@@ -90,3 +91,16 @@ def test_validate_says_which_deleted_check_to_bring_back(tmp_path):
     config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
     [failed] = Validator(config=config).validate(str(path))["failed"]
     assert "The check head_v3_needs_no_loop is missing from this notebook" in failed["raw_error"]
+
+
+def test_validate_stops_a_loop_that_never_ends(tmp_path):
+    notebook = nbformat.read(SOLVED / "4-masking.ipynb", 4)
+    check = next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade"))
+    check.source = "while True:\n    pass"
+    notebook.cells = [check]
+    del notebook.metadata["learngpt"]
+    nbformat.write(notebook, tmp_path / "4-masking.ipynb")
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
+    config.Execute.timeout = 2
+    [failed] = Validator(config=config).validate(str(tmp_path / "4-masking.ipynb"))["failed"]
+    assert "✗ This cell took more than 60 seconds and was stopped." in failed["raw_error"]
