@@ -5,6 +5,7 @@ import dis
 import functools
 import json
 import linecache
+import os
 import re
 import types
 import zlib
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from learngpt.language import known as languages
 from learngpt.language import say
 
 PACKED = "solved.bin"  # in this package, where it was handed out without a clone: the code of the solved notebooks
@@ -35,10 +37,11 @@ _provided = None  # what a grader gives instead: the course's classes by their n
 def carry(*names, folder=None):
     """Take classes from the notebooks that define them, the learner's own where they are finished.
 
-    They are looked for in the notebooks of this folder, and then in those of earlier assignments beside it. A class
-    comes with the imports, the helpers and the classes that it names, and nothing else of its notebook runs. It is the
-    course's, from `notebooks/` or from what was handed out with this package, where the learner's is missing or
-    unfinished, and always when a notebook is graded, so that every TODO is judged alone.
+    They are looked for in the notebooks of this folder, then in those of earlier assignments beside it, and then in the
+    same notebooks of another language. A class comes with the imports, the helpers and the classes that it names, and
+    nothing else of its notebook runs. It is the course's, from `notebooks/` or from what was handed out with this
+    package, where the learner's is missing or unfinished, and always when a notebook is graded, so that every TODO is
+    judged alone.
 
     Args:
         names: names of classes, like "GPTVer1".
@@ -85,8 +88,13 @@ def take(name, folder):
     Raises:
         NotThere: the folder's notebooks have no such class, or it isn't finished.
     """
-    folder = Path(folder).resolve()
-    return _take(name, _look(name, [folder]), folder, {})
+    folder, reasons = Path(folder).resolve(), []
+    for each in _in_each_language(folder):
+        try:
+            return _take(name, _look(name, [each]), folder, {})
+        except NotThere as reason:
+            reasons.append(reason)
+    raise reasons[0]
 
 
 def _carry(name, folder, known, tell=lambda line: None):
@@ -105,21 +113,24 @@ def _find(name, folder, known):
                 say("The course's notebook carries no {name}, so it isn't there when this one is graded.", name=name)
             )
         return _provided[name], say("the course's, as always when graded")
-    solved = _solved(name, folder)
-    try:
-        cells = _look(name, _with_earlier(folder, solved), solved and solved.file)
-        return _take(name, cells, folder, known), say("from {notebook}", notebook=cells.file)
-    except NotThere as reason:
-        if solved is None:
-            said = say("{name} can't be carried: {reason}. Write that class first.", name=name, reason=reason)
-            raise CarryError(said) from None
+    solved, reasons = _solved(name, folder), []
+    for each in _in_each_language(folder):
         try:
-            # No traceback and no `GPTVer1??` shows what the learner has yet to write.
-            cls = _take(name, solved, folder, known, quotable=False)
-        except NotThere as broken:
-            said = say("{reason}, and the course's can't stand in: {broken}.", reason=reason, broken=broken)
-            raise CarryError(said) from None
-        return cls, say("the course's, because {reason}", reason=reason)
+            cells = _look(name, _with_earlier(each, solved), solved and solved.file)
+            file = os.path.relpath(each / cells.file, folder) if each != folder else cells.file
+            return _take(name, cells, folder, known), say("from {notebook}", notebook=file)
+        except NotThere as reason:
+            reasons.append(reason)
+    reason = reasons[0]
+    if solved is None:
+        raise CarryError(say("{name} can't be carried: {reason}. Write that class first.", name=name, reason=reason))
+    try:
+        # No traceback and no `GPTVer1??` shows what the learner has yet to write.
+        cls = _take(name, solved, folder, known, quotable=False)
+    except NotThere as broken:
+        said = say("{reason}, and the course's can't stand in: {broken}.", reason=reason, broken=broken)
+        raise CarryError(said) from None
+    return cls, say("the course's, because {reason}", reason=reason)
 
 
 def _solved(name, folder):
@@ -138,12 +149,22 @@ def _unpacked():
     return [_Cells(Path(place).name, cells, Path(place).parent.name) for place, cells in notebooks.items()]
 
 
+def _assignment(folder):
+    """The folder of an assignment, and the language of a folder in it: English is at the top."""
+    return (folder.parent, folder.name) if folder.name in languages() else (folder, "")
+
+
+def _in_each_language(folder):
+    """A folder of notebooks, and those of the same assignment in the other languages."""
+    top, own = _assignment(folder)
+    return [top / language for language in sorted({"", *languages()}, key=lambda each: (each != own, each))]
+
+
 def _with_earlier(folder, solved):
     """A folder, and beside it that of the assignment the course's notebook is of; without one, all earlier ones."""
-    beside = sorted(
-        (each for each in folder.parent.iterdir() if each.is_dir() and each.name < folder.name), reverse=True
-    )
-    return [folder, *(each for each in beside if not solved or each.name == solved.assignment)]
+    top, language = _assignment(folder)
+    beside = sorted((each for each in top.parent.iterdir() if each.is_dir() and each.name < top.name), reverse=True)
+    return [folder, *(each / language for each in beside if not solved or each.name == solved.assignment)]
 
 
 def _course_folders(folder):
@@ -182,7 +203,8 @@ class _Cells:
 
 def _read(path):
     try:
-        return _Cells(path.name, json.loads(path.read_text(encoding="utf-8-sig"))["cells"], path.parent.name)
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        return _Cells(path.name, cells, _assignment(path.parent)[0].name)
     except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         raise NotThere(say("{notebook} can't be read as a notebook", notebook=path.name)) from None
 

@@ -39,6 +39,20 @@ def test_own_class_is_carried(folder, capsys):
     assert capsys.readouterr().out == "GPTVer1: from 1-bigram.ipynb\n"
 
 
+def test_a_class_is_carried_from_the_notebooks_of_another_language(folder, capsys):
+    korean = folder / "ko"
+    korean.mkdir()
+    for name in ("1-bigram", "2-averaging"):
+        shutil.copy(RELEASE / f"{name}.ipynb", korean)
+    edit(folder / "1-bigram.ipynb", "def generate(", "mark = 'mine'\n\n    def generate(")
+    assert carry("GPTVer1", folder=korean).mark == take("GPTVer1", korean).mark == "mine"
+    assert capsys.readouterr().out == "GPTVer1: from ../1-bigram.ipynb\n"
+    shutil.copy(SOLVED / "2-averaging.ipynb", korean)
+    edit(korean / "2-averaging.ipynb", "class HeadVer1:", "class HeadVer1:\n    mark = 'mine'\n")
+    assert carry("HeadVer1", folder=folder).mark == "mine"
+    assert "HeadVer1: from ko/2-averaging.ipynb" in capsys.readouterr().out
+
+
 def test_unfinished_class_is_replaced_and_said_so(folder, capsys):
     GPTVer1, HeadVer1 = carry("GPTVer1", "HeadVer1", folder=folder)
     assert (GPTVer1.__name__, HeadVer1.__name__) == ("GPTVer1", "HeadVer1")
