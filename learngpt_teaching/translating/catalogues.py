@@ -3,6 +3,7 @@
 Lines are as long as their sentences, and nothing is dated: a changed sentence is a changed line and nothing else.
 """
 
+import csv
 import io
 import re
 import textwrap
@@ -165,6 +166,15 @@ def faults(root: Path, language: str, name: str) -> Iterator[str]:
     for message in entries(load(path)):
         for fault in rules.faults(message, language):
             yield f"{path.relative_to(root)}: {described(message)}: {fault}."
+
+
+def unlike_the_glossary(root: Path, language: str, name: str) -> Iterator[str]:
+    """What in a catalogue isn't called as the glossary has it, a line for each."""
+    with (root / FOLDER / language / "glossary.csv").open(encoding="utf-8", newline="") as file:
+        terms = [(row["english"].split("/"), row["translation"].split("/")) for row in csv.DictReader(file)]
+    for message in entries(load(root / FOLDER / language / f"{name}.po")):
+        for fault in rules.unlike_the_glossary(message, terms):
+            yield f"{FOLDER}/{language}/{name}.po: {described(message)}: {fault}."
 
 
 def described(message: Message) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 # What a call of these is given is data, and no words of ours.
-DATA = {"Text", "carry", "choice", "excerpt", "findall", "float", "floors", "load_text", "register_buffer", "speak"}
+DATA = {"Text", "carry", "choice", "excerpt", "floors", "load_text", "register_buffer", "speak"}
 FENCE = "```"
 CODE, ROW = "string in code", "row of a table"
 PROSE = {"paragraph", "item", "heading", ROW}  # whose Markdown is rendered
@@ -20,7 +20,7 @@ MARKS = re.compile(r"\s*(?:#{1,6} |[-*+] |\d+\. |> )?")
 SUMMARY = re.compile(r"<summary>(.*?)</summary>")
 IMAGE = re.compile(r"!\[(.*)\]\([^)]*\)$")
 EXPRESSION = re.compile(r"\{[^{}]*\}")
-WORD = re.compile(r"[A-Z]?[a-z]+(?:['-][a-z]+)*[a-z]|[A-Z][a-z]+")
+WORD = re.compile(r"[A-Za-z][a-z]+(?:['-][a-z]+)*")
 
 
 @dataclass(frozen=True)

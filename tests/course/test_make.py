@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -51,6 +52,12 @@ def test_lab_copies_the_notebooks_and_opens_the_welcome(clone):
     said = lab(clone, "LAB_OPTIONS=--no-browser")
     assert "/lab/tree/work/week1/welcome.md?reset --no-browser" in said
     assert notebooks(clone / "work" / "week1") == notebooks(clone / "release" / "week1")
+
+
+def test_the_notebooks_of_another_language_are_no_assignment(clone):
+    shutil.copytree(clone / "release" / "week1", clone / "release" / "xx" / "week1")
+    assert "Your notebooks are in work/week1." in lab(clone)
+    assert sorted(path.name for path in (clone / "work").iterdir() if path.name[0] != ".") == ["week1"]
 
 
 def test_the_welcome_has_the_table_of_the_readme_and_leads_to_each_notebook(clone):

@@ -10,6 +10,7 @@ import sys
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from tests.support import ROOT, needs_program
 from tests.support.week2 import grade_id, make_course
@@ -150,3 +151,35 @@ def _names(tree):
             yield getattr(node, "id", getattr(node, "name", ""))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value.strip():
             yield node.value
+
+
+def test_another_language_takes_a_catalogue_and_nothing_else(call):
+    course = call.course
+    catalogue = course / "translations" / "eo" / "week2.po"
+    catalogue.parent.mkdir(parents=True)
+    said = call("learngpt_teaching.building", "week2")
+    assert "translations/eo/week2.po: 0 of 4 entries are translated, 0 are fuzzy, 4 are missing." in said
+    assert not (course / "release" / "eo").exists()
+
+    sentence = "The output is 2 times the mean."
+    text = catalogue.read_text()
+    catalogue.write_text(text.replace(f'msgid "{sentence}"\nmsgstr ""', f'msgid "{sentence}"\nmsgstr "Duoblo."'))
+    english = {path: path.read_bytes() for path in (course / "release" / "week2").iterdir()}
+    call("learngpt_teaching.building", "week2")
+    for step in ("release", "notebooks"):
+        node = nbformat.read(course / step / "eo" / "week2" / "doubling.ipynb", 4)
+        assert node.metadata.learngpt.language == "eo"
+        assert 'speak("eo")' in node.cells[1].source
+        assert node.cells[3].metadata.learngpt.title == "Duoblo."
+    assert {path: path.read_bytes() for path in (course / "release" / "week2").iterdir()} == english
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        sources = [cell.source for each in gradebook.find_assignment("week2").notebooks for cell in each.source_cells]
+    assert not any('speak("eo")' in source for source in sources)
+
+    catalogue.write_text(catalogue.read_text().replace("Duoblo.", "Duoblo {n}."))
+    said = call("learngpt_teaching.building", "week2", good=False)
+    assert (
+        f"translations/eo/week2.po: the entry '{sentence}' of source/week2/doubling.ipynb#check: "
+        "the placeholder '{n}' is not in the English."
+    ) in said
+    shutil.rmtree(catalogue.parent)

@@ -68,7 +68,10 @@ def notebook(name, number, factor, carried):
         f"checks.multiplies({name}, {factor})\n### BEGIN HIDDEN TESTS\n"
         f"checks.multiplies({name}, {factor}, T=7, seed=1)\n### END HIDDEN TESTS\n\nchecks.passed(5)"
     )
-    given = f'from learngpt import carry\nfrom learngpt.week2 import checks\n\n{carried} = carry("{carried}")'
+    given = (
+        "from learngpt import carry, speak\nfrom learngpt.week2 import checks\n\n"
+        f'speak("en")\n{carried} = carry("{carried}")'
+    )
     cells = [
         new_markdown_cell(f"# TODO {number}", id="title"),
         new_code_cell(given, id="given", metadata=marked("given", locked=True)),
