@@ -8,6 +8,7 @@ formgrader alike; and a page of feedback has no script at all and tells the brow
 """
 
 import re
+from collections import Counter
 from html import escape
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 
 from learngpt.evidence import UNWRITTEN, message_of
-from learngpt.language import say, spoken
+from learngpt.language import ENGLISH, known, say, speaking, spoken
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).resolve().parent / "server_extensions" / "formgrader" / "templates"
@@ -207,6 +208,13 @@ class ShowReason(Preprocessor):
         return nb, resources
 
 
+def language(notebook):
+    """The language of an autograded notebook, which is that of its page."""
+    about = notebook.metadata.get("learngpt")
+    written = about.get("language") if isinstance(about, dict) else None
+    return written if written in known() else ENGLISH
+
+
 def check_title(cell):
     """What a graded cell is called: the sentence in its metadata, else its grade id."""
     about = cell.metadata.get("learngpt")
@@ -313,7 +321,9 @@ def overview(gradebook, assignment, student, autograded):
                 by_hand=grade.manual_score is not None,
                 waits=bool(grade.needs_manual_grade),
             )
-            checks.append((*points(cell.metadata.nbgrader), check_title(cell), words(cell, verdict(graded))))
+            with speaking(language(graded)):
+                said = words(cell, verdict(graded))
+            checks.append((*points(cell.metadata.nbgrader), check_title(cell), said))
         penalty = notebook.late_submission_penalty or 0
         notebooks.append(
             {
@@ -322,6 +332,7 @@ def overview(gradebook, assignment, student, autograded):
                 "possible": number(notebook.max_score),
                 "penalty": number(penalty) if penalty else "",
                 "checks": checks,
+                "language": language(graded),
                 "comments": [comment.comment for comment in notebook.comments if comment.comment],
             }
         )
@@ -342,11 +353,13 @@ def write_first_page(coursedir, assignment, student, folder):
     autograded = coursedir.format_path(coursedir.autograded_directory, student, assignment)
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         about = overview(gradebook, assignment, student, autograded)
+    languages = Counter(notebook["language"] for notebook in about["notebooks"])
     template = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True)
     template.globals |= {"say": say, "spoken": spoken}
     path = Path(folder) / "index.html"
     path.unlink(missing_ok=True)  # nbgrader copies files read-only, a student's index.html too
-    path.write_text(template.get_template("first.html.j2").render(about), encoding="utf-8")
+    with speaking(max(languages, key=languages.__getitem__, default=ENGLISH)):
+        path.write_text(template.get_template("first.html.j2").render(about), encoding="utf-8")
 
 
 class FeedbackExporter(HTMLExporter):
@@ -360,6 +373,10 @@ class FeedbackExporter(HTMLExporter):
         config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES), str(NBGRADERS)]
         config.FeedbackExporter.extra_template_paths = [str(NBGRADERS)]
         return config
+
+    def from_notebook_node(self, nb, resources=None, **options):
+        with speaking(language(nb)):
+            return super().from_notebook_node(nb, resources, **options)
 
     def _create_environment(self):
         environment = super()._create_environment()

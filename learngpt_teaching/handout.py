@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 
 from learngpt.carrying import PACKED
-from learngpt.language import ENGLISH, known
+from learngpt.language import ENGLISH, known, mark, say, speaking
 
 COURSE = Path(__file__).resolve().parent.parent
 PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "learngpt", "data"]  # what the wheel is built from
@@ -28,36 +28,10 @@ from learngpt.validating import set_up
 c = get_config()
 set_up(c)
 """
-STANDS_IN = "If you skip a TODO, go on all the same: the course's own class stands in for yours, and says so."
-NOTHING_STANDS_IN = (
+STANDS_IN = mark("If you skip a TODO, go on all the same: the course's own class stands in for yours, and says so.")
+NOTHING_STANDS_IN = mark(
     "The notebooks build on one another. `carry` needs your finished class, and says which one it misses."
 )
-README = """\
-# learnGPT, {assignment}
-
-You need Python 3.11 or newer. Install the course once, in this folder:
-
-```
-python3 -m venv .venv
-source .venv/bin/activate
-pip install --constraint constraints.txt {wheel}
-```
-
-On Windows the second line is `.venv\\Scripts\\activate`. On Linux the PyTorch of PyPI brings several gigabytes of \
-CUDA libraries; to avoid that, point `PIP_EXTRA_INDEX_URL` to PyTorch's CPU builds first.
-
-Then open JupyterLab from this folder, each time:
-
-```
-source .venv/bin/activate
-jupyter lab
-```
-
-Work in `{assignment}`, and begin with `{first}`. Run the checks below each TODO. **Validate**, the button above a \
-notebook, runs all checks of that notebook from the start; so does `nbgrader validate {assignment}/{first}`. {skipped}
-
-Hand in the notebooks of `{assignment}`.
-"""
 
 
 class HandoutError(Exception):
@@ -101,16 +75,39 @@ def make(assignment, folder, stand_in=True, languages=(ENGLISH,)):
         wheel = _wheel(made, packed(assignment) if stand_in else None)
         shutil.copy(COURSE / "constraints.txt", made)
         (made / "nbgrader_config.py").write_text(SETTINGS, encoding="utf-8")
-        text = README.format(
-            assignment=assignment,
-            first=released[languages[0]][0].name,
-            wheel=wheel.name,
-            skipped=STANDS_IN if stand_in else NOTHING_STANDS_IN,
-        )
-        (made / "README.md").write_text(text, encoding="utf-8")
+        for number, (language, paths) in enumerate(released.items()):
+            with speaking(language):
+                page = _readme(assignment, paths[0].name, wheel.name, stand_in)
+            (made / (f"README.{language}.md" if number else "README.md")).write_text(page, encoding="utf-8")
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(made, folder)
         return Path(shutil.make_archive(str(folder), "zip", temporary, folder.name))
+
+
+def _readme(assignment, first, wheel, stand_in):
+    """The page for students, in the language that is spoken."""
+    skipped = say(STANDS_IN if stand_in else NOTHING_STANDS_IN)
+    checks = say(
+        "Work in `{assignment}`, and begin with `{first}`. Run the checks below each TODO. **Validate**, the button "
+        "above a notebook, runs all checks of that notebook from the start; so does `nbgrader validate "
+        "{assignment}/{first}`.",
+        assignment=assignment,
+        first=first,
+    )
+    parts = [
+        f"# learnGPT, {assignment}",
+        say("You need Python 3.11 or newer. Install the course once, in this folder:"),
+        f"```\npython3 -m venv .venv\nsource .venv/bin/activate\npip install --constraint constraints.txt {wheel}\n```",
+        say(
+            "On Windows the second line is `.venv\\Scripts\\activate`. On Linux the PyTorch of PyPI brings several "
+            "gigabytes of CUDA libraries; to avoid that, point `PIP_EXTRA_INDEX_URL` to PyTorch's CPU builds first."
+        ),
+        say("Then open JupyterLab from this folder, each time:"),
+        "```\nsource .venv/bin/activate\njupyter lab\n```",
+        f"{checks} {skipped}",
+        say("Hand in the notebooks of `{assignment}`.", assignment=assignment),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def packed(assignment):

@@ -6,8 +6,10 @@ import torch
 
 from learngpt import Text, load_text, playing, plots, training
 from learngpt.instruments import looks_at
+from learngpt.language import speaking
 from learngpt.training import train
 from learngpt.week1.gpt import small_gpt
+from tests.support.foreign import FOREIGN, teach
 
 
 class Screen(list):
@@ -121,6 +123,22 @@ def test_scaling_and_positions_tell_their_numbers(person):
     assert "Base 10,000: positions 0 and 1 are most alike, 1.17 apart" in person[3].alt
     control(person[2], "base").value = 0
     assert "Base 1: positions 0 and 44 are most alike" in person[3].alt
+
+
+def test_pictures_controls_and_lines_speak_another_language(person, monkeypatch):
+    teach(monkeypatch)
+    with speaking(FOREIGN):
+        playing.scaling(2)
+        playing.scores([0.5, 0.5])
+        line = repr(training.History([2.0], 1.5))
+        floors = list(Text("tea for two").floors())
+        matrix = plots.heatmaps_picture({"": torch.eye(2)}, "Title").alt
+    control(person[0], "«other numbers»")
+    assert person[1].alt.startswith("««d = 2: where one query looks». «weight» by «position».» «undivided, variance ")
+    assert person[3].alt.startswith("««Exactly the wanted weights»")
+    assert line == "«1 steps: training loss 2.00, validation loss 1.50»"
+    assert floors == ["ln V", "«unigram»", "«bigram»"]
+    assert matrix.endswith("«Row 1 is largest in column 1, 1.0.»")
 
 
 def test_training_shows_a_line_and_a_picture_and_leaves_one_line(person, text, own, monkeypatch):
