@@ -121,16 +121,16 @@ def _find(name, folder, known):
             return _take(name, cells, folder, known), say("from {notebook}", notebook=file)
         except NotThere as reason:
             reasons.append(reason)
-    reason = reasons[0]
+    why = reasons[0]
     if solved is None:
-        raise CarryError(say("{name} can't be carried: {reason}. Write that class first.", name=name, reason=reason))
+        raise CarryError(say("{name} can't be carried: {reason}. Write that class first.", name=name, reason=why))
     try:
         # No traceback and no `GPTVer1??` shows what the learner has yet to write.
         cls = _take(name, solved, folder, known, quotable=False)
     except NotThere as broken:
-        said = say("{reason}, and the course's can't stand in: {broken}.", reason=reason, broken=broken)
+        said = say("{reason}, and the course's can't stand in: {broken}.", reason=why, broken=broken)
         raise CarryError(said) from None
-    return cls, say("the course's, because {reason}", reason=reason)
+    return cls, say("the course's, because {reason}", reason=why)
 
 
 def _solved(name, folder):
