@@ -178,6 +178,8 @@ def is_library(filename):
 # Functions and methods that change nothing: whoever calls one wants what it gives.
 PURE = {"masked_fill", "transpose", "permute", "view", "reshape", "squeeze", "unsqueeze", "expand", "expand_as", "cat"}
 PURE |= {"concat", "stack", "softmax", "log_softmax", "tril", "triu", "float", "long", "matmul", "bmm", "cumsum", "div"}
+# The same of functions of torch itself; as a method, such a name may be another object's, a set's `add` for instance.
+PURE_OF_TORCH = {"add", "sub", "mul", "pow", "exp", "log", "sin", "cos", "sqrt", "mm", "einsum", "where", "sum", "mean"}
 
 
 def thrown_away(owner):
@@ -197,7 +199,7 @@ def thrown_away(owner):
                 if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
                     continue
                 name = getattr(value.func, "attr", getattr(value.func, "id", ""))
-                if name in PURE:
+                if name in PURE or (name in PURE_OF_TORCH and ast.unparse(value.func).startswith("torch.")):
                     written = f"{ast.unparse(value.func)}(...)"
                     return say(
                         "the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is.",

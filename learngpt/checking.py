@@ -51,7 +51,7 @@ class CheckFailed(AssertionError):
 
     def __init__(self, said, cause=""):
         super().__init__(said + "\n" + say("Likely cause: {cause}", cause=cause) if cause else said)
-        self.said, self.cause = said, cause
+        self.said, self.cause = said, cause or ""
 
     def _render_traceback_(self):
         message = str(self)

@@ -511,6 +511,12 @@ def _oddities(x, lesson):
          _mean_of_past(x.reshape(1, B * T, C)).view_as(x)),
         (say("the past of each channel was mixed: x was given another shape without swapping its dimensions."),
          _mean_of_past(x.reshape(B, C, T).mT).mT.reshape(x.shape)),
+        *((say("x was cut anew, into rows of B × C numbers: reshape and view don't swap dimensions, so examples and "
+               "positions are mixed. weights @ x takes (B, T, C) as it is."),
+           (w @ x.reshape(T, B * C)).reshape(x.shape)) for w in (tril / count, tril)),
+        (say("the slice [: t + 1] stands at the channels, and one number was made of all. Of x[b], positions come "
+             "first: x[b, : t + 1], and the mean of each channel."),
+         torch.stack([x[:, :, : t + 1].mean((1, 2)) for t in range(T)], 1)[..., None].expand_as(x)),
     ]  # fmt: skip
 
 

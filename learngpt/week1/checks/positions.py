@@ -88,7 +88,8 @@ def _encodings(GPT, block_size, embed_size):
         value = table[~table.isfinite()][0].item()
         said = say("{what} has {value}, which is no number that can be added.", what=NAME, value=value)
         begins = where_nan_begins(GPT.pos_encodings, block_size, embed_size)
-        raise CheckFailed(f"{said}\n" + (begins or say("A number became too large, or 0 / 0.")))
+        cause = likely_cause(table.double(), _known_encodings(table), 1e-3)
+        raise CheckFailed(f"{said}\n" + (begins or say("A number became too large, or 0 / 0.")), cause)
     return table.double()
 
 
@@ -244,8 +245,10 @@ def _exponents(T, C):
         (say("the exponents run from 0 to 1 in equal steps; 2i/C stops before 1."), pairs / max(C // 2 - 1, 1)),
         (say("the exponent is divided by block_size; divide by embed_size."), 2 * pairs / T),
         (say("the exponent is divided by block_size; divide by embed_size."), pairs / T),
-        (say("the exponent isn't divided by C: it is 2i / C, a fraction."), 2 * pairs),
-        (say("the exponent isn't divided by C: it is 2i / C, a fraction."), pairs),
+        (say("the exponent isn't divided by C as a whole: it is 2i / C, a fraction. Put it in brackets: "
+             "10000 ** (2 * i / C)."), 2 * pairs),
+        (say("the exponent isn't divided by C as a whole: it is 2i / C, a fraction. Put it in brackets: "
+             "10000 ** (2 * i / C)."), pairs),
         (say("the exponent is 1 - 2i/C; it should be 2i/C, and the first one 0."), 1 - 2 * pairs / C),
         (say("the exponents begin at 2 / C; the first one should be 0."), 2 * (pairs + 1) / C),
         (say("the exponents begin at 1 / C; the first one should be 0."), (2 * pairs + 1) / C),
@@ -399,6 +402,10 @@ def _known_encodings(table):
         (
             say("brackets are missing: 10000 ** 2 is taken first, and multiplied with i / C. It is 10000 ** (2i / C)."),
             lambda place, base, power: place / base**2 * (power / 2),
+        ),
+        (
+            say("brackets are missing: 10000 ** 2 is taken first, and multiplied with i / C. It is 10000 ** (2i / C)."),
+            lambda place, base, power: place / (base**2 * (power / 2)),
         ),
         (
             say("10000 is multiplied with 2i / C; it should be raised to that power, with **."),

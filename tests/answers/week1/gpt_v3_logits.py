@@ -427,3 +427,10 @@ def late_codes(self, idx):
     x = self.token_embedding_table(idx)
     codes = self.pos_encodings(self.block_size + 2, x.shape[-1])[2:]
     return self.lm_head(self.head(x + codes[: idx.shape[1]]))
+
+
+@wrong("adds and drops the sum", APART, "the result of `torch.add(...)` isn't kept")
+def sum_is_lost(self, idx):
+    x = self.token_embedding_table(idx)
+    torch.add(x, self.pos_encodings(idx.shape[1], x.shape[-1]))
+    return self.lm_head(self.head(x))

@@ -471,3 +471,17 @@ def parameter(block_size, embed_size):
     encodings[:, 0::2] = torch.sin(angles)
     encodings[:, 1::2] = torch.cos(angles)
     return nn.Parameter(encodings)
+
+
+@wrong("no brackets around the exponent, and nothing is 0", VASWANI, "Put it in brackets: 10000 ** (2 * i / C)")
+def exponent_without_brackets(block_size, embed_size):
+    i = torch.arange(0, embed_size // 2)
+    angles = torch.arange(block_size)[:, None] / (10000**2 * i / embed_size + 1)
+    return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)
+
+
+@wrong("no brackets around the exponent, in a product below", DIFFER, "brackets are missing: 10000 ** 2 is taken first")
+def divisor_without_brackets(block_size, embed_size):
+    i = torch.arange(0, embed_size // 2)
+    angles = torch.arange(block_size)[:, None] / (10000**2 * i / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)

@@ -528,3 +528,12 @@ def shifted(x, B, T, C):
         for t in range(T):
             out[b, t] = x[b, : t + 1].mean(0) - 0.5
     return out
+
+
+@wrong("slices the channels", MEANS, "the slice [: t + 1] stands at the channels")
+def slices_channels(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, :, : t + 1].mean(dim=1).mean()
+    return out

@@ -394,3 +394,10 @@ def quotient_is_lost(x, B, T, C):
     weights = torch.tril(torch.ones(T, T))
     weights / weights.sum(1, keepdim=True)
     return weights @ x
+
+
+@wrong("another shape without swapping", EQUAL, "x was cut anew")
+def cut_anew(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    weights = weights / weights.sum(1, keepdim=True)
+    return (weights @ x.reshape(T, B * C)).reshape(B, T, C)
