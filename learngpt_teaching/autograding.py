@@ -108,7 +108,8 @@ class Grader:
 
     def _once(self, job: Job, budget: Budget) -> Result:
         where = warmed(self.contain, self._modules)
-        return grade_notebook(self.course, job.name, job.cells, job.missing, where, self.limits, budget, self.seed)
+        rest = where, self.limits, budget, self.seed, job.language
+        return grade_notebook(self.course, job.name, job.cells, job.missing, *rest)
 
     def _control(self, name: str) -> None:
         """Once for each notebook, before its first lost point counts: the course's own answers pass its exam here.

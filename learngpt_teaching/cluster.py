@@ -89,9 +89,11 @@ def _connect(scheduler: str, tls: Path | None) -> Client:
 def _grade_there(course: Course, job: Job, contain: bool, limits: dict[str, int], seed: int | None) -> Result:
     """What a worker does."""
     where = warmed(contain, (*course.modules, *PICTURES))
-    result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, Budget(limits), seed)
-    if not result.keep:  # the machine was at fault: once more
-        result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, Budget(limits), seed)
+    for _ in range(2):  # once more where the machine was at fault
+        budget = Budget(limits)
+        result = grade_notebook(course, job.name, job.cells, job.missing, where, limits, budget, seed, job.language)
+        if result.keep:
+            break
     if result.denied and course.key(job.name) not in _controlled:
         control(course, job.name, where, limits)
         _controlled.add(course.key(job.name))

@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from learngpt.language import known, mark, say
+from learngpt.language import ENGLISH, known, mark, say
 from learngpt_teaching import copies
 from learngpt_teaching.course import Course, digest, tree
 from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, Unreadable, grade_ids, language_of, read
@@ -25,6 +25,7 @@ class Job:
         missing: why there is none, for the student; None where there is one.
         file: what the submitted file is called, "" where there is none.
         left_out: a sentence for each other file of this notebook, which doesn't count.
+        language: of the file; where it can't be read, of most of the other ones.
         key: changes with all that the result depends on; jobs of the same key have the same result.
     """
 
@@ -33,6 +34,7 @@ class Job:
     missing: Later | None
     file: str
     left_out: tuple[str, ...]
+    language: str
     key: str
 
 
@@ -56,6 +58,7 @@ class _File:
 def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str, Job]:
     """One job for each notebook of the course, whatever the folder of a submission holds: {name: Job}."""
     chosen = _choose(course, _read_all(Path(folder)))
+    languages = [language_of(file.cells) for file, _ in chosen.values() if file.cells is not None]
     made = {}
     for name in course.notebooks:
         file, left_out = chosen.get(name, (None, ()))
@@ -63,9 +66,11 @@ def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str
         absent = Later(mark("There is no file {file} in the submission."), file=f"{name}.ipynb")
         missing = file.unreadable if file else absent
         said = [vars(cell) for cell in cells] if cells is not None else str(missing)
-        key = digest(course.key(name), said, limits)
-        course.node(name, language_of(cells))  # here, where the catalogues are; a cluster's worker has none
-        made[name] = Job(name, cells, missing, file.shown if file else "", left_out, key)
+        usual = max(languages, key=languages.count, default=ENGLISH)
+        language = language_of(cells) if cells is not None else usual
+        course.node(name, language)  # here, where the catalogues are; a cluster's worker has none
+        key = digest(course.key(name), said, limits, language)
+        made[name] = Job(name, cells, missing, file.shown if file else "", left_out, language, key)
     return made
 
 

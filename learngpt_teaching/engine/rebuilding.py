@@ -97,9 +97,9 @@ def grade_id_of(cell: Cell | NotebookNode) -> str | None:
     return grade_id
 
 
-def language_of(cells: list[Cell] | None) -> str:
+def language_of(cells: list[Cell]) -> str:
     """The language of a submitted notebook, by the line that its first cell was released with; else English."""
-    found = (SPEAKS.search(cell.source) for cell in cells or [] if cell.kind == "code")
+    found = (SPEAKS.search(cell.source) for cell in cells if cell.kind == "code")
     said = next((match[1] for match in found if match), ENGLISH)
     return said if said in known() else ENGLISH
 

@@ -24,9 +24,9 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
 
 from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
-from learngpt.language import mark, say, speaking
+from learngpt.language import ENGLISH, mark, say, speaking
 from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
-from learngpt_teaching.engine.rebuilding import Cell, is_own, language_of, rebuild
+from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
 from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Provisioner, Sandbox, Warmed, printable
 from learngpt_teaching.exam import asking
 from learngpt_teaching.later import Later
@@ -101,6 +101,7 @@ def grade_notebook(
     limits: dict[str, int],
     budget: Budget | None = None,
     seed: int | None = None,
+    language: str = ENGLISH,
 ) -> Result:
     """Grade one submitted notebook; nothing that a student submits makes this raise.
 
@@ -112,13 +113,13 @@ def grade_notebook(
         limits: like LIMITS.
         budget: shared with the other notebooks of the submission; a new one if left out.
         seed: of an exam that is to be repeated; drawn anew if left out.
+        language: that of the notebook, and of what the student is told.
 
     Returns:
         Result; its `keep` is False where the machine, or a fault of ours, is the reason for it.
     """
     start = time.monotonic()
     notebook = course.notebooks[name]
-    language = language_of(cells)
     whole = course.node(name, language)
     with speaking(language):
         if cells is None:

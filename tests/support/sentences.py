@@ -14,6 +14,13 @@ OTHERS = {
     "evidence.py": ("background-color:",),
     "language.py": ("There is no language",),  # in a terminal, before any is chosen
     "validating.py": ("from learngpt.checking import",),  # the source of a cell
+    "plots.py": ("Noto Sans", "Apple SD", "Arial Unicode", "outside ", "background: white"),  # fonts, places, a style
+    "models.py": ("into the head", "to be, or not to be"),  # the name of a stage, and a text
+    "positions.py": ("into the head",),
+    "ending.py": ("style=", " style=", "from learngpt.language import"),
+    "playing.py": ("\n",),  # a script of the page
+    "__init__.py": ("module ",),  # as Python says it
+    "running.py": ("The check says yes", "A cell ", ": exam no"),  # for the instructor
 }
 
 
@@ -76,6 +83,8 @@ def misnamed(path):
         except ValueError:
             fields = {""}
         given = {keyword.arg for keyword in node.keywords} | ({"n"} if _called(node) == "counted" else set())
+        if None in given:  # values that are named elsewhere
+            given = fields
         plain = all(isinstance(each, ast.Constant) for each in sentences) and all(map(str.isidentifier, fields))
         if not plain or (_called(node) != "mark" and not fields <= given <= fields | {"n"}):
             found.append(f"{path.name}:{node.lineno}")

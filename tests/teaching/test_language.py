@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from learngpt.language import speaking
+from learngpt_teaching import feedback
 from learngpt_teaching.course import Course
 from learngpt_teaching.engine.running import Budget, grade_notebook
 from learngpt_teaching.engine.sandbox import LIMITS
@@ -31,8 +32,7 @@ def job(tmp_path):
 
 def graded(job, cells, monkeypatch):
     teach(monkeypatch)
-    with speaking(FOREIGN):
-        return grade_notebook(COURSE, NAME, cells, job.missing, NoMachine(), LIMITS)
+    return grade_notebook(COURSE, NAME, cells, job.missing, NoMachine(), LIMITS, language=FOREIGN)
 
 
 def test_a_file_that_cannot_be_read_says_so_in_both(job, monkeypatch):
@@ -63,6 +63,8 @@ def test_what_ends_a_run_is_said_when_it_ends(monkeypatch):
 
 def test_pages_speak_it(job, tmp_path, monkeypatch):
     result = graded(job, None, monkeypatch)
+    result.notebook.metadata.learngpt.language = FOREIGN
+    monkeypatch.setattr(feedback, "known", lambda: [FOREIGN])
     with speaking(FOREIGN):
         first = write_pages([_graded(COURSE, job, result)], tmp_path / "pages")
     most = sum(outcome.possible for outcome in result.checks.values())
