@@ -21,7 +21,8 @@ from learngpt.checking import (
     tensor,
     times,
 )
-from learngpt.week1.checks.heads import _looks_ahead, _weak_mask, is_no_stage, kept_early, rows_sum_to_one, softmax_of
+from learngpt.language import mark, say
+from learngpt.week1.checks.heads import _weak_mask, is_no_stage, kept_early, looks_ahead, rows_sum_to_one, softmax_of
 from learngpt.week1.checks.models import made_anew
 
 
@@ -37,7 +38,8 @@ class _Run:
         self.head = run("HeadVer4(block_size, embed_size)", Head, block_size, C).train(training)
         for layer in ("key", "query", "value"):
             if not hasattr(self.head, layer):
-                raise CheckFailed(f"The head has no layer self.{layer}. Leave __init__ as it was given.")
+                said = say("The head has no layer self.{layer}. Leave __init__ as it was given.", layer=layer)
+                raise CheckFailed(said)
         self.x = 2 * torch.randn(B, T, C, generator=seeded(seed))
         self.what = "head(x, debug=True)" if debug else "head(x)"
         self.block_size, self.debug = block_size, debug
@@ -56,16 +58,25 @@ class _Run:
         T = x.shape[1]
         hint = ""
         if T < self.block_size:
-            hint = f"T is {T} and block_size {self.block_size}: take the part of the mask that fits, self.tril[:T, :T]."
+            hint = say(
+                "T is {T} and block_size {block_size}: take the part of the mask that fits, self.tril[:T, :T].",
+                T=T,
+                block_size=self.block_size,
+            )
         return self._output(run(self.what, self.head, x, hint=hint, **options), x)
 
     def _output(self, out, x):
         T = x.shape[1]
-        what = f"{self.what} of an x of shape {tuple(x.shape)}"
+        what = say("{call} of an x of shape {shape}", call=self.what, shape=tuple(x.shape))
         if isinstance(out, torch.Tensor) and tuple(out.shape) == (len(x), T, T) != tuple(x.shape):
             raise CheckFailed(
-                f"{what} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\n"
-                "Likely cause: these are weights or scores. Weigh v with the weights: self.wei @ v."
+                say(
+                    "{what} has shape {shape}, expected {expected}.",
+                    what=what,
+                    shape=tuple(out.shape),
+                    expected=tuple(x.shape),
+                ),
+                say("these are weights or scores. Weigh v with the weights: self.wei @ v."),
             )
         return tensor(out, what, x.shape)
 
@@ -74,23 +85,23 @@ class _Run:
         wei = kept(self.head, "wei", self.what)
         if isinstance(wei, torch.Tensor) and tuple(wei.shape) == (T, T):
             raise CheckFailed(
-                f"self.wei has shape {(T, T)}, expected {(B, T, T)}.\n"
-                "Likely cause: the weights of one example, or their mean over all, are kept. Each example has its own."
+                say("self.wei has shape {shape}, expected {expected}.", shape=(T, T), expected=(B, T, T)),
+                say("the weights of one example, or their mean over all, are kept. Each example has its own."),
             )
         stages = {
-            "the output. Keep the weights, and return their product with v": self.out,
-            "x. Keep what comes out of the softmax": self.x,
-            "the queries. Keep what comes out of the softmax": self.q,
-            "the keys. Keep what comes out of the softmax": self.k,
-            "the values. Keep what comes out of the softmax": self.v,
+            say("self.wei holds the output. Keep the weights, and return their product with v."): self.out,
+            say("self.wei holds x. Keep what comes out of the softmax."): self.x,
+            say("self.wei holds the queries. Keep what comes out of the softmax."): self.q,
+            say("self.wei holds the keys. Keep what comes out of the softmax."): self.k,
+            say("self.wei holds the values. Keep what comes out of the softmax."): self.v,
         }
         is_no_stage(wei, stages)
         wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
             begins = where_nan_begins(self.head, self.x)
             cause = self.cause() if not begins or "softmax" in begins.split("\n")[0] else None
-            said = f"Likely cause: {cause}" if cause else begins
-            raise CheckFailed(f"self.wei has nan, expected weights.\n{said}")
+            said = say("self.wei has nan, expected weights.")
+            raise CheckFailed(said if cause else f"{said}\n{begins}", cause)
         return wei
 
     def cause(self):
@@ -100,9 +111,10 @@ class _Run:
             return made
         tril = getattr(head, "tril", None)
         if isinstance(tril, torch.Tensor) and tril.shape != (self.block_size, self.block_size):
-            return (
-                f"self.tril has shape {tuple(tril.shape)} after a call with a shorter x. "
-                "Leave it as it is, and take self.tril[:T, :T] into a variable."
+            return say(
+                "self.tril has shape {shape} after a call with a shorter x. "
+                "Leave it as it is, and take self.tril[:T, :T] into a variable.",
+                shape=tuple(tril.shape),
             )
         try:
             # On sizes that are all different no two mistakes look the same.
@@ -115,7 +127,7 @@ class _Run:
                 return None
             wei = wei.detach()
         if not agree(again, other.out).all() or not agree(other.head.wei.detach(), wei).all():
-            return (
+            return say(
                 "something is drawn at random, by a dropout perhaps: the same x gave something else when asked again."
             )
         return _cause_of_run(other, wei)
@@ -132,7 +144,7 @@ def _cause_of_run(ran, wei):
     if agree(ran.out, right @ ran.v).all():
         return kept_early(known)
     close = nearly(wei, right) and not wei[:, ran.future].any()
-    return known or times(wei, right) or (NEARLY if close else _cause_of_scores(ran, wei))
+    return known or times(wei, right) or (say(NEARLY) if close else _cause_of_scores(ran, wei))
 
 
 def _cause_of_scores(ran, wei):
@@ -148,11 +160,15 @@ def _cause_of_scores(ran, wei):
     factor = (yours * raw).sum() / raw.square().sum()
     C = ran.x.shape[2]
     if agree(yours, factor * raw, 1e-3).all():
-        return (
-            f"q k^T was multiplied by {factor:.4g}, which is a division by {1 / factor:.4g}. For C = {C} it must be "
-            f"divided by sqrt(C) = {math.sqrt(C):.4g}."
+        return say(
+            "q k^T was multiplied by {factor:.4g}, which is a division by {inverse:.4g}. For C = {C} it must be "
+            "divided by sqrt(C) = {root:.4g}.",
+            factor=factor.item(),
+            inverse=1 / factor.item(),
+            C=C,
+            root=math.sqrt(C),
         )
-    return "mask and softmax are right, but the scores that they were given are not q k^T / sqrt(C)."
+    return say("mask and softmax are right, but the scores that they were given are not q k^T / sqrt(C).")
 
 
 @check
@@ -163,13 +179,11 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     ahead = wei.masked_fill(~ran.future, 0) != 0
     if ahead.any():
         b, t, s = ahead.nonzero()[0].tolist()
-        raise CheckFailed(_looks_ahead(t, s, wei[b, t, s].item(), ran.cause()))
+        raise looks_ahead(t, s, wei[b, t, s].item(), ran.cause())
     if not agree(ran.call(ran.x), ran.out).all():
         made = made_anew(ran.head, ran.call, ran.x)
-        raise CheckFailed(
-            "head(x) gave two different outputs for the same x; expected the same."
-            + (f"\nLikely cause: {made}" if made else " Is there a dropout?")
-        )
+        said = say("head(x) gave two different outputs for the same x; expected the same.")
+        raise CheckFailed(said if made else f"{said} {say('Is there a dropout?')}", made)
     for s in range(1, T):
         edited = ran.x.clone()
         edited[:, s] += 1.0
@@ -177,10 +191,15 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
         if not (change[:s] < 1e-5).all():
             t = (~(change[:s] < 1e-5)).nonzero()[0].item()
             cause = ran.cause()
-            raise CheckFailed(
-                f"The output at position {t} changed by {change[t]:.2g} when position {s} was edited; expected 0.\n"
-                + (f"Likely cause: {cause}" if cause else "Something of a position that comes later leaks in.")
+            said = say(
+                "The output at position {t} changed by {change:.2g} when position {s} was edited; expected 0.",
+                t=t,
+                change=change[t].item(),
+                s=s,
             )
+            if not cause:
+                said += "\n" + say("Something of a position that comes later leaks in.")
+            raise CheckFailed(said, cause)
 
 
 @check
@@ -202,44 +221,46 @@ def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
         return _depends_on_what_debug_draws(ran)
     own = ran.scores.var().item()
     known = [
-        (C, f"the scores were not divided by sqrt(C) = {math.sqrt(C):.4g}: the variance is C."),
-        (1 / C, "the scores were divided by C, not by its square root: the variance is 1 / C."),
-        (C * C, "the scores were multiplied by sqrt(C) instead of divided: the variance is C squared."),
-        (C / T, "the scores were divided by sqrt(T): the variance is C / T. The sum in q @ k runs over C."),
-        (C / B, "the scores were divided by sqrt(B): the variance is C / B. The sum in q @ k runs over C."),
-        (C / (B * T), "the scores were divided by sqrt(B T): the variance is C / (B T). The sum in q @ k runs over C."),
-        (1 / (4 * C), "`C ** 1/2` is half of C: the variance is 1 / (4 C). Write C ** 0.5."),
-        (4 / C, "`/ C ** 1/2` divides by C and by 2 in the wrong place: the variance is 4 / C. Write C ** 0.5."),
-        (C / T**2, "the scores were divided by T, not by sqrt(C): the variance is C / T²."),
-        (C / 32, "the scores were divided by sqrt(32), which fits C = 32 only: the variance is C / 32."),
-        (C / 32**2, "the scores were divided by 32, which fits C = 1024 only: the variance is C / 1024."),
-        (C / 8, "the scores were divided by sqrt(8), which fits C = 8 only: the variance is C / 8."),
-        (C / 16, "the scores were divided by sqrt(16), which fits C = 16 only: the variance is C / 16."),
-        (C / 64, "the scores were divided by sqrt(64), which fits C = 64 only: the variance is C / 64."),
-        (math.sqrt(C), "the scores were divided by the fourth root of C: the variance is sqrt(C)."),
+        (C, say("the scores were not divided by sqrt(C) = {root:.4g}: the variance is C.", root=math.sqrt(C))),
+        (1 / C, say("the scores were divided by C, not by its square root: the variance is 1 / C.")),
+        (C * C, say("the scores were multiplied by sqrt(C) instead of divided: the variance is C squared.")),
+        (C / T, say("the scores were divided by sqrt(T): the variance is C / T. The sum in q @ k runs over C.")),
+        (C / B, say("the scores were divided by sqrt(B): the variance is C / B. The sum in q @ k runs over C.")),
+        (
+            C / (B * T),
+            say("the scores were divided by sqrt(B T): the variance is C / (B T). The sum in q @ k runs over C."),
+        ),
+        (1 / (4 * C), say("`C ** 1/2` is half of C: the variance is 1 / (4 C). Write C ** 0.5.")),
+        (4 / C, say("`/ C ** 1/2` divides by C and by 2 in the wrong place: the variance is 4 / C. Write C ** 0.5.")),
+        (C / T**2, say("the scores were divided by T, not by sqrt(C): the variance is C / T².")),
+        (C / 1024, say("the scores were divided by 32, which fits C = 1024 only: the variance is C / 1024.")),
+        *(
+            (
+                C / n,
+                say("the scores were divided by sqrt({n}), which fits C = {n} only: the variance is C / {n}.", n=n),
+            )
+            for n in (8, 16, 32, 64)
+        ),
+        (math.sqrt(C), say("the scores were divided by the fourth root of C: the variance is sqrt(C).")),
     ]
     if _near(yours, own) or _near(yours, own * C):
-        cause = "query(x) and key(x) are used. With debug=True, use the q and k that `if debug:` drew."
+        cause = say("query(x) and key(x) are used. With debug=True, use the q and k that `if debug:` drew.")
     elif yours != yours or math.isinf(yours):
-        cause = "it was taken after the mask put -inf in. Take it right after scaling."
+        cause = say("it was taken after the mask put -inf in. Take it right after scaling.")
     else:
         cause = _stored_too_late(ran, yours) or ran.cause()
         cause = cause or _cause_of_variance(Head) or next((w for v, w in known if abs(yours - v) < 0.02 * v), None)
-    raise CheckFailed(
-        f"The variance of the scores is {yours:.4g}, expected 1.\n"
-        + (
-            f"Likely cause: {cause}"
-            if cause
-            else "The weights are right, so the scores are: what was stored isn't their variance."
-        )
-    )
+    said = say("The variance of the scores is {variance:.4g}, expected 1.", variance=yours)
+    if not cause:
+        said += "\n" + say("The weights are right, so the scores are: what was stored isn't their variance.")
+    raise CheckFailed(said, cause)
 
 
 def _stored_too_late(ran, yours):
     """That the variance of the weights was stored, in words, or None."""
     wei = ran.head.wei
     if isinstance(wei, torch.Tensor) and _near(yours, wei.var().item()):
-        return "it was taken after the softmax. Take it right after scaling."
+        return say("it was taken after the softmax. Take it right after scaling.")
     return None
 
 
@@ -248,7 +269,7 @@ def _cause_of_variance(Head):
     try:
         attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7)
     except CheckFailed as failed:
-        return str(failed).partition("Likely cause: ")[2] or None
+        return failed.cause
     return None
 
 
@@ -260,28 +281,43 @@ def _depends_on_what_debug_draws(ran):
         outputs.append(ran.call(x, debug=True))
     if not agree(*outputs).all():
         change = (outputs[0] - outputs[1]).abs().max().item()
-        cause = ran.cause() or "key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew."
         raise CheckFailed(
-            f"With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.\n"
-            f"Likely cause: {cause}"
+            say(
+                "With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.",
+                change=change,
+            ),
+            ran.cause() or say("key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew."),
         )
 
 
 def _variance(ran):
     value = getattr(ran.head, "var", None)
     if value is None:
-        raise CheckFailed(
-            f"self.var is not set after {ran.what}. Store it right after scaling: self.var = scores.var()."
+        said = say(
+            "self.var is not set after {call}. Store it right after scaling: self.var = scores.var().", call=ran.what
         )
+        raise CheckFailed(said)
     try:
         if isinstance(value, str):
             raise TypeError
         return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
-        shape = tuple(getattr(value, "shape", ()))
-        kind = f"a tensor of shape {shape}" if shape else f"a {type(value).__name__}"
-        kind = "a method, which is called with round brackets" if callable(value) else kind
-        raise CheckFailed(f"self.var is {kind}, expected one number: the variance of all scores together.") from None
+        if callable(value):
+            said = say(
+                "self.var is a method, which is called with round brackets, expected one number: the variance of all "
+                "scores together."
+            )
+        elif shape := tuple(getattr(value, "shape", ())):
+            said = say(
+                "self.var is a tensor of shape {shape}, expected one number: the variance of all scores together.",
+                shape=shape,
+            )
+        else:
+            said = say(
+                "self.var is a {kind}, expected one number: the variance of all scores together.",
+                kind=type(value).__name__,
+            )
+        raise CheckFailed(said) from None
 
 
 @check
@@ -292,77 +328,95 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     right = ran.scores.var().item()
     if _near(yours, right) or _near(yours, ran.scores.var(correction=0).item()):
         return
-    said = f"self.var is {yours:.4g}; the variance of the scaled scores is {right:.4g}."
-    if yours != yours or math.isinf(yours):
-        raise CheckFailed(f"{said}\nLikely cause: it was taken after the mask put -inf in.")
-    right_weights = agree(ran.wei(), softmax_of(ran.scores, ran.future)).all()
-    for words, value in _variance_suspects(ran, B, T, C):
-        if _near(yours, value.item(), 1e-5):
-            if right_weights and words.startswith("the scores were not divided"):
-                words = "it was taken before the division by sqrt(C). Take it right after."
-            elif right_weights and words.startswith("the scores were"):
-                words = f"it isn't that of the scores that the weights were made of. It would be right if {words}"
-            raise CheckFailed(f"{said}\nLikely cause: {words}")
-    if _near(yours, 1.0):
-        raise CheckFailed(
-            f"{said}\nLikely cause: a 1 is stored. Only for random q and k it is 1: store what you measure."
-        )
-    if any(_near(yours, round(right, digits)) for digits in range(5)):
-        raise CheckFailed(f"{said}\nLikely cause: it was rounded. Store it as it is.")
-    cause = ran.cause()
-    if cause:
-        raise CheckFailed(f"{said}\nLikely cause: {cause}")
-    raise CheckFailed(
-        f"{said}\nThe weights are right, so the scores are: what was stored isn't their variance, scores.var()."
+    said = say(
+        "self.var is {yours:.4g}; the variance of the scaled scores is {expected:.4g}.", yours=yours, expected=right
     )
+    if yours != yours or math.isinf(yours):
+        raise CheckFailed(said, say("it was taken after the mask put -inf in."))
+    right_weights = agree(ran.wei(), softmax_of(ran.scores, ran.future)).all()
+    for words, value in _variance_suspects(ran, right_weights):
+        if _near(yours, value.item(), 1e-5):
+            raise CheckFailed(said, words)
+    if _near(yours, 1.0):
+        raise CheckFailed(said, say("a 1 is stored. Only for random q and k it is 1: store what you measure."))
+    if any(_near(yours, round(right, digits)) for digits in range(5)):
+        raise CheckFailed(said, say("it was rounded. Store it as it is."))
+    cause = ran.cause()
+    if not cause:
+        said += "\n" + say(
+            "The weights are right, so the scores are: what was stored isn't their variance, scores.var()."
+        )
+    raise CheckFailed(said, cause)
 
 
-def _variance_suspects(ran, B, T, C):
+def _variance_suspects(ran, right_weights):
     """Pairs of a known mistake in words and the number that it stores, counted with n - 1 and with n."""
+    B, T, C = ran.x.shape
     root = math.sqrt(C)
     masked = ran.scores.masked_fill(ran.future, float("-inf"))
+    undivided = say("the scores were not divided by sqrt(C).")
+    if right_weights:
+        undivided = say("it was taken before the division by sqrt(C). Take it right after.")
     for words, suspect in (
-        ("the scores were not divided by sqrt(C).", ran.raw),
-        ("the scores were divided by C, not by sqrt(C).", ran.raw / C),
-        ("the scores were multiplied by sqrt(C).", ran.raw * root),
-        ("`C ** 1/2` is half of C. Write C ** 0.5.", ran.raw / C / 2),
-        ("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5.", ran.raw / C * 2),
-        ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", ran.raw / math.sqrt(T)),
-        ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", ran.raw / math.sqrt(B)),
-        ("the scores were divided by sqrt(block_size).", ran.raw / math.sqrt(ran.block_size)),
-        ("the scores were divided by sqrt(8), a d_k of some other model.", ran.raw / math.sqrt(8)),
-        ("the scores were divided by 32, which fits C = 1024 only.", ran.raw / 32),
-        ("the scores were divided by sqrt(32), which fits C = 32 only.", ran.raw / math.sqrt(32)),
-        ("only the visible half of the scores was taken; take all, before the mask.", ran.scores[:, ~ran.future]),
-        ("it was taken after the mask.", ran.scores.masked_fill(ran.future, 0)),
-        ("it was taken after the softmax.", masked.softmax(-1)),
-        ("only the first example was taken; take all.", ran.scores[0]),
-        ("only the last example was taken; take all.", ran.scores[-1]),
-        ("only the last row was taken; take all.", ran.scores[:, -1]),
-        ("only the diagonal was taken; take all.", ran.scores.diagonal(dim1=1, dim2=2)),
-        ("the queries asked the queries, not the keys.", ran.q @ ran.q.mT / root),
-        ("the keys asked the keys.", ran.k @ ran.k.mT / root),
-        ("the queries asked the values, not the keys.", ran.q @ ran.v.mT / root),
+        (undivided, ran.raw),
+        *((_of_others(words) if right_weights else words, scores) for words, scores in _scaled_otherwise(ran)),
+        (say("`C ** 1/2` is half of C. Write C ** 0.5."), ran.raw / C / 2),
+        (say("only the visible half of the scores was taken; take all, before the mask."), ran.scores[:, ~ran.future]),
+        (say("it was taken after the mask."), ran.scores.masked_fill(ran.future, 0)),
+        (say("it was taken after the softmax."), masked.softmax(-1)),
+        (say("only the first example was taken; take all."), ran.scores[0]),
+        (say("only the last example was taken; take all."), ran.scores[-1]),
+        (say("only the last row was taken; take all."), ran.scores[:, -1]),
+        (say("only the diagonal was taken; take all."), ran.scores.diagonal(dim1=1, dim2=2)),
+        (say("the queries asked the queries, not the keys."), ran.q @ ran.q.mT / root),
+        (say("the keys asked the keys."), ran.k @ ran.k.mT / root),
+        (say("the queries asked the values, not the keys."), ran.q @ ran.v.mT / root),
         (
-            "k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.",
+            say("k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does."),
             ran.q @ ran.k.reshape(B, C, T) / root,
         ),
-        ("it is the variance of the queries.", ran.q),
-        ("it is the variance of the keys.", ran.k),
-        ("it is the variance of the output.", ran.out),
-        ("it is the variance of the input.", ran.x),
+        (say("it is the variance of the queries."), ran.q),
+        (say("it is the variance of the keys."), ran.k),
+        (say("it is the variance of the output."), ran.out),
+        (say("it is the variance of the input."), ran.x),
     ):
         yield words, suspect.var()
         yield words, suspect.var(correction=0)
     yield from (
-        ("it is the standard deviation. Use .var().", ran.scores.std()),
-        ("it is the standard deviation. Use .var().", ran.scores.std(correction=0)),
-        ("it is the mean. Use .var().", ran.scores.mean()),
-        ("it is the mean of the squares; the mean isn't taken off.", ran.scores.square().mean()),
-        ("the squares were added up, not averaged.", ran.scores.var(correction=0) * ran.scores.numel()),
-        ("it is the mean of the variances of the rows. Take one of all scores.", ran.scores.var(-1).mean()),
-        ("it is the mean of the variances of the examples. Take one of all scores.", ran.scores.var((1, 2)).mean()),
-        ("it was kept from an earlier call. Set it in each.", torch.zeros(())),
+        (say("it is the standard deviation. Use .var()."), ran.scores.std()),
+        (say("it is the standard deviation. Use .var()."), ran.scores.std(correction=0)),
+        (say("it is the mean. Use .var()."), ran.scores.mean()),
+        (say("it is the mean of the squares; the mean isn't taken off."), ran.scores.square().mean()),
+        (say("the squares were added up, not averaged."), ran.scores.var(correction=0) * ran.scores.numel()),
+        (say("it is the mean of the variances of the rows. Take one of all scores."), ran.scores.var(-1).mean()),
+        (
+            say("it is the mean of the variances of the examples. Take one of all scores."),
+            ran.scores.var((1, 2)).mean(),
+        ),
+        (say("it was kept from an earlier call. Set it in each."), torch.zeros(())),
+    )
+
+
+def _scaled_otherwise(ran):
+    """Pairs of a known mistake in scaling, in words, and the scores (B, T, T) that it gives."""
+    B, T, C = ran.x.shape
+    return [
+        (say("the scores were divided by C, not by sqrt(C)."), ran.raw / C),
+        (say("the scores were multiplied by sqrt(C)."), ran.raw * math.sqrt(C)),
+        (say("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5."), ran.raw / C * 2),
+        (say("the scores were divided by sqrt(T); the sum in q @ k runs over C."), ran.raw / math.sqrt(T)),
+        (say("the scores were divided by sqrt(B); the sum in q @ k runs over C."), ran.raw / math.sqrt(B)),
+        (say("the scores were divided by sqrt(block_size)."), ran.raw / math.sqrt(ran.block_size)),
+        (say("the scores were divided by sqrt(8), a d_k of some other model."), ran.raw / math.sqrt(8)),
+        (say("the scores were divided by 32, which fits C = 1024 only."), ran.raw / 32),
+        (say("the scores were divided by sqrt(32), which fits C = 32 only."), ran.raw / math.sqrt(32)),
+    ]
+
+
+def _of_others(mistake):
+    return say(
+        "it isn't that of the scores that the weights were made of. It would be right in this case: {mistake}",
+        mistake=mistake,
     )
 
 
@@ -380,44 +434,53 @@ def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed
 def _weights_are_scaled_softmax(ran):
     for layer in ("key", "query", "value"):
         if getattr(ran.head, layer).bias is not None:
-            raise CheckFailed(f"self.{layer} has a bias; it is given with bias=False. Leave __init__ as it was given.")
+            said = say(
+                "self.{layer} has a bias; it is given with bias=False. Leave __init__ as it was given.", layer=layer
+            )
+            raise CheckFailed(said)
     wei = ran.wei()
     right = softmax_of(ran.scores, ran.future)
-    axes = ("example", "row", "column")
+    axes = (mark("example"), mark("row"), mark("column"))
     cause = None if agree(wei, right).all() else ran.cause()
-    compare("self.wei is not softmax(mask(q k^T / sqrt(C))).", wei, right, axes=axes, cause=cause)
+    compare(say("self.wei is not softmax(mask(q k^T / sqrt(C)))."), wei, right, axes=axes, cause=cause)
     cause = None if agree(ran.out, right @ ran.v).all() else ran.cause()
-    compare("The output is not self.wei @ v.", ran.out, right @ ran.v, cause=cause)
+    compare(say("The output is not self.wei @ v."), ran.out, right @ ran.v, cause=cause)
 
 
 def _value_suspects(ran, right):
     """Pairs of a known mistake in weighing v with the right weights, in words, and the output that it gives."""
     T = ran.x.shape[1]
     return [
-        ("x was weighed; weigh v, which is value(x).", right @ ran.x),
-        ("the queries were weighed; weigh v, which is value(x).", right @ ran.q),
-        ("the keys were weighed; weigh v, which is value(x).", right @ ran.k),
-        ("the weights were transposed before the product with v.", right.transpose(1, 2) @ ran.v),
-        ("v came back unweighed.", ran.v),
-        ("the input was added to the result; the head gives self.wei @ v alone.", right @ ran.v + ran.x),
-        ("the unmasked weights were used for the output.", ran.scores.softmax(-1) @ ran.v),
-        ("the unscaled weights were used for the output.", softmax_of(ran.raw, ran.future) @ ran.v),
-        ("the scores were used for the output, not their softmax.", ran.scores.tril() @ ran.v),
-        ("the output was divided by sqrt(C) too; the scores alone are.", right @ ran.v / math.sqrt(ran.x.shape[2])),
-        ("value was applied twice.", right @ ran.v @ ran.head.value.weight.T.detach()),
-        ("the weights are averaged over the examples; each has its own.", right.mean(0) @ ran.v),
+        (say("x was weighed; weigh v, which is value(x)."), right @ ran.x),
+        (say("the queries were weighed; weigh v, which is value(x)."), right @ ran.q),
+        (say("the keys were weighed; weigh v, which is value(x)."), right @ ran.k),
+        (say("the weights were transposed before the product with v."), right.transpose(1, 2) @ ran.v),
+        (say("v came back unweighed."), ran.v),
+        (say("the input was added to the result; the head gives self.wei @ v alone."), right @ ran.v + ran.x),
+        (say("the unmasked weights were used for the output."), ran.scores.softmax(-1) @ ran.v),
+        (say("the unscaled weights were used for the output."), softmax_of(ran.raw, ran.future) @ ran.v),
+        (say("the scores were used for the output, not their softmax."), ran.scores.tril() @ ran.v),
         (
-            "the output was reshaped: its numbers stand in other places.",
+            say("the output was divided by sqrt(C) too; the scores alone are."),
+            right @ ran.v / math.sqrt(ran.x.shape[2]),
+        ),
+        (say("value was applied twice."), right @ ran.v @ ran.head.value.weight.T.detach()),
+        (say("the weights are averaged over the examples; each has its own."), right.mean(0) @ ran.v),
+        (
+            say("the output was reshaped: its numbers stand in other places."),
             (right @ ran.v).transpose(1, 2).reshape(ran.x.shape),
         ),
-        ("the weights don't take part: all of the past of v was added up.", ran.v.cumsum(1)),
-        ("all of the past of v was averaged, whatever the weights.", ran.v.cumsum(1) / torch.arange(1, T + 1)[:, None]),
-        ("every position got the sum over all positions.", (right @ ran.v).sum(1, keepdim=True).expand_as(ran.x)),
-        ("v was added to the result; the head gives self.wei @ v alone.", right @ ran.v + ran.v),
-        ("the result was multiplied by sqrt(C).", right @ ran.v * math.sqrt(ran.x.shape[2])),
-        ("softmax was taken of the result.", (right @ ran.v).softmax(-1)),
-        ("negative numbers of the result were set to 0.", (right @ ran.v).relu()),
-        ("v was weighed twice.", right @ right @ ran.v),
+        (say("the weights don't take part: all of the past of v was added up."), ran.v.cumsum(1)),
+        (
+            say("all of the past of v was averaged, whatever the weights."),
+            ran.v.cumsum(1) / torch.arange(1, T + 1)[:, None],
+        ),
+        (say("every position got the sum over all positions."), (right @ ran.v).sum(1, keepdim=True).expand_as(ran.x)),
+        (say("v was added to the result; the head gives self.wei @ v alone."), right @ ran.v + ran.v),
+        (say("the result was multiplied by sqrt(C)."), right @ ran.v * math.sqrt(ran.x.shape[2])),
+        (say("softmax was taken of the result."), (right @ ran.v).softmax(-1)),
+        (say("negative numbers of the result were set to 0."), (right @ ran.v).relu()),
+        (say("v was weighed twice."), right @ right @ ran.v),
     ]
 
 
@@ -430,28 +493,31 @@ def _weight_suspects(ran, block_size):
     zeros = torch.zeros_like(scores)
     right, plain = minus_inf.softmax(-1), scores.softmax(-1)
     yield from [
-        ("self.wei is transposed: row t must hold what position t takes.", right.transpose(1, 2)),
-        ("the mask came after the softmax: the future was cut off after the softmax.", plain * ~future),
-        ("-inf was put in after the softmax; it belongs into the scores.", plain.masked_fill(future, float("-inf"))),
-        ("these are the masked scores, before the softmax.", minus_inf),
-        ("these are the masked scores, not divided, before the softmax.", raw.masked_fill(future, float("-inf"))),
-        ("these are the scores, before the mask and the softmax.", scores),
-        ("these are the undivided scores, before the mask and the softmax.", raw),
-        ("softmax came before the division by sqrt(C).", softmax_of(raw, future) / root),
-        ("the weights were divided by sqrt(C) once more, after the softmax.", right / root),
-        ("the weights were divided by C after the softmax.", right / C),
-        ("log_softmax was taken, not softmax.", minus_inf.log_softmax(-1)),
-        ("softmax was taken twice.", right.softmax(-1)),
-        ("sigmoid was used in place of softmax.", minus_inf.sigmoid()),
-        ("the exponentials aren't divided by their sum; softmax does that.", minus_inf.exp()),
+        (say("self.wei is transposed: row t must hold what position t takes."), right.transpose(1, 2)),
+        (say("the mask came after the softmax: the future was cut off after the softmax."), plain * ~future),
         (
-            "the scores were divided by their sum, without the exponential.",
+            say("-inf was put in after the softmax; it belongs into the scores."),
+            plain.masked_fill(future, float("-inf")),
+        ),
+        (say("these are the masked scores, before the softmax."), minus_inf),
+        (say("these are the masked scores, not divided, before the softmax."), raw.masked_fill(future, float("-inf"))),
+        (say("these are the scores, before the mask and the softmax."), scores),
+        (say("these are the undivided scores, before the mask and the softmax."), raw),
+        (say("softmax came before the division by sqrt(C)."), softmax_of(raw, future) / root),
+        (say("the weights were divided by sqrt(C) once more, after the softmax."), right / root),
+        (say("the weights were divided by C after the softmax."), right / C),
+        (say("log_softmax was taken, not softmax."), minus_inf.log_softmax(-1)),
+        (say("softmax was taken twice."), right.softmax(-1)),
+        (say("sigmoid was used in place of softmax."), minus_inf.sigmoid()),
+        (say("the exponentials aren't divided by their sum; softmax does that."), minus_inf.exp()),
+        (
+            say("the scores were divided by their sum, without the exponential."),
             scores.tril() / scores.tril().sum(-1, keepdim=True),
         ),
-        ("the future got inf. It should get -inf.", softmax_of(scores, future, float("inf"))),
-        ("all of the past weighs the same: q and k aren't used.", softmax_of(zeros, future)),
-        ("the weights are averaged over the examples; each has its own.", right.mean(0).expand_as(right)),
-        ("each example got the weights of the first one.", right[:1].expand_as(right)),
+        (say("the future got inf. It should get -inf."), softmax_of(scores, future, float("inf"))),
+        (say("all of the past weighs the same: q and k aren't used."), softmax_of(zeros, future)),
+        (say("the weights are averaged over the examples; each has its own."), right.mean(0).expand_as(right)),
+        (say("each example got the weights of the first one."), right[:1].expand_as(right)),
     ]
     yield from mistakes(
         lambda asked, scale, change, hide, dim: softmax_of(change(scale(asked)), *hide, dim=dim),
@@ -463,8 +529,8 @@ def _weight_suspects(ran, block_size):
             "dim": (
                 -1,
                 [
-                    ("softmax ran down the columns, dim=1. It should run along each row, dim=-1.", 1),
-                    ("softmax ran over the batch, dim=0. It must run along each row, dim=-1.", 0),
+                    (say("softmax ran down the columns, dim=1. It should run along each row, dim=-1."), 1),
+                    (say("softmax ran over the batch, dim=0. It must run along each row, dim=-1."), 0),
                 ],
             ),
         },
@@ -477,40 +543,40 @@ def _other_products(ran):
     B, T, C = x.shape
     cosine = torch.nn.functional.normalize(q, dim=-1) @ torch.nn.functional.normalize(k, dim=-1).mT * math.sqrt(C)
     return [
-        ("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T.", k @ q.mT),
-        ("the queries ask the queries; they must ask the keys.", q @ q.mT),
-        ("the keys ask the keys; the queries must ask.", k @ k.mT),
-        ("the queries ask the values; they must ask the keys.", q @ v.mT),
-        ("the values ask the keys; the queries must ask.", v @ k.mT),
-        ("the values ask the values; the queries must ask the keys.", v @ v.mT),
-        ("x asks x; use query(x) and key(x).", x @ x.mT),
-        ("the queries ask x; they must ask the keys.", q @ x.mT),
-        ("x asks the keys; the queries must ask.", x @ k.mT),
-        ("k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does.", q @ k.reshape(B, C, T)),
+        (say("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T."), k @ q.mT),
+        (say("the queries ask the queries; they must ask the keys."), q @ q.mT),
+        (say("the keys ask the keys; the queries must ask."), k @ k.mT),
+        (say("the queries ask the values; they must ask the keys."), q @ v.mT),
+        (say("the values ask the keys; the queries must ask."), v @ k.mT),
+        (say("the values ask the values; the queries must ask the keys."), v @ v.mT),
+        (say("x asks x; use query(x) and key(x)."), x @ x.mT),
+        (say("the queries ask x; they must ask the keys."), q @ x.mT),
+        (say("x asks the keys; the queries must ask."), x @ k.mT),
+        (say("k.view or k.reshape doesn't swap dimensions; k.transpose(-2, -1) does."), q @ k.reshape(B, C, T)),
         (
-            "the scores of the examples were added up; each example has its own.",
+            say("the scores of the examples were added up; each example has its own."),
             (q[:, None] @ k.mT[None]).sum(1),
         ),
         (
-            "the queries were added up over the examples; each example has its own.",
+            say("the queries were added up over the examples; each example has its own."),
             q.sum(0, keepdim=True) @ k.mT,
         ),
-        ("q and k were divided by their lengths; divide the scores by sqrt(C).", cosine),
-        ("the distance of q and k was taken; a score is their product, q @ k^T.", -torch.cdist(q, k)),
-        ("the distance of q and k was taken; a score is their product, q @ k^T.", -torch.cdist(q, k).square()),
-        ("each position asks its own key only; every query asks every key, q @ k^T.",
+        (say("q and k were divided by their lengths; divide the scores by sqrt(C)."), cosine),
+        (say("the distance of q and k was taken; a score is their product, q @ k^T."), -torch.cdist(q, k)),
+        (say("the distance of q and k was taken; a score is their product, q @ k^T."), -torch.cdist(q, k).square()),
+        (say("each position asks its own key only; every query asks every key, q @ k^T."),
          (q * k).sum(-1, keepdim=True).expand(B, T, T)),
-        ("each position asks its own key only; every query asks every key, q @ k^T.",
+        (say("each position asks its own key only; every query asks every key, q @ k^T."),
          (q * k).sum(-1)[:, None].expand(B, T, T)),
-        ("k was multiplied by a vector of its sums; every query asks every key, q @ k^T.",
+        (say("k was multiplied by a vector of its sums; every query asks every key, q @ k^T."),
          (q.sum(-1, keepdim=True) * k.sum(-1, keepdim=True).mT)),
-        ("q and k were added, not multiplied.", q.sum(-1, keepdim=True) + k.sum(-1, keepdim=True).mT),
+        (say("q and k were added, not multiplied."), q.sum(-1, keepdim=True) + k.sum(-1, keepdim=True).mT),
         *((words, _through(layer_norm, q, k, v, ran)) for words, layer_norm in (
-            ("a LayerNorm was laid over x; query and key take x as it is.", "x"),
-            ("a LayerNorm was laid over q and k; the scores take them as they are.", "qk"),
+            (say("a LayerNorm was laid over x; query and key take x as it is."), "x"),
+            (say("a LayerNorm was laid over q and k; the scores take them as they are."), "qk"),
         )),
-        ("q and k went through a softmax; the scores take them as they are.", q.softmax(-1) @ k.softmax(-1).mT),
-        ("negative numbers of q and k were set to 0; the scores take them as they are.", q.relu() @ k.relu().mT),
+        (say("q and k went through a softmax; the scores take them as they are."), q.softmax(-1) @ k.softmax(-1).mT),
+        (say("negative numbers of q and k were set to 0; the scores take them as they are."), q.relu() @ k.relu().mT),
     ]  # fmt: skip
 
 
@@ -530,44 +596,47 @@ def _other_scales(ran, block_size):
     B, T, C = ran.x.shape
     root = math.sqrt(C)
     return [
-        ("the scores were not divided by sqrt(C).", lambda raw: raw),
-        ("the scores were divided by C, not by sqrt(C).", lambda raw: raw / C),
-        ("the scores were multiplied by sqrt(C), not divided.", lambda raw: raw * root),
-        ("`C ** 1/2` is half of C. Write C ** 0.5.", lambda raw: raw / C / 2),
-        ("`C ** 1/2` is half of C. Write C ** 0.5.", lambda raw: raw / C * 2),
-        ("the scores were divided by the fourth root of C, not by sqrt(C).", lambda raw: raw / C**0.25),
-        ("the scores were divided by more than sqrt(C): by sqrt(C) and by C.", lambda raw: raw / C**1.5),
-        ("the scores were divided by C².", lambda raw: raw / C**2),
-        ("the scores were divided by sqrt(T); the sum in q @ k runs over C.", lambda raw: raw / math.sqrt(T)),
-        ("the scores were divided by sqrt(B); the sum in q @ k runs over C.", lambda raw: raw / math.sqrt(B)),
-        ("the scores were divided by T, not by sqrt(C).", lambda raw: raw / T),
-        ("the scores were divided by sqrt(block_size).", lambda raw: raw / math.sqrt(block_size)),
+        (say("the scores were not divided by sqrt(C)."), lambda raw: raw),
+        (say("the scores were divided by C, not by sqrt(C)."), lambda raw: raw / C),
+        (say("the scores were multiplied by sqrt(C), not divided."), lambda raw: raw * root),
+        (say("`C ** 1/2` is half of C. Write C ** 0.5."), lambda raw: raw / C / 2),
+        (say("`C ** 1/2` is half of C. Write C ** 0.5."), lambda raw: raw / C * 2),
+        (say("the scores were divided by the fourth root of C, not by sqrt(C)."), lambda raw: raw / C**0.25),
+        (say("the scores were divided by more than sqrt(C): by sqrt(C) and by C."), lambda raw: raw / C**1.5),
+        (say("the scores were divided by C²."), lambda raw: raw / C**2),
+        (say("the scores were divided by sqrt(T); the sum in q @ k runs over C."), lambda raw: raw / math.sqrt(T)),
+        (say("the scores were divided by sqrt(B); the sum in q @ k runs over C."), lambda raw: raw / math.sqrt(B)),
+        (say("the scores were divided by T, not by sqrt(C)."), lambda raw: raw / T),
+        (say("the scores were divided by sqrt(block_size)."), lambda raw: raw / math.sqrt(block_size)),
         (
-            "the scores were divided by sqrt(T C); the sum in q @ k runs over C alone.",
+            say("the scores were divided by sqrt(T C); the sum in q @ k runs over C alone."),
             lambda raw: raw / math.sqrt(T * C),
         ),
-        ("the scores were divided by sqrt(2 C), not by sqrt(C).", lambda raw: raw / math.sqrt(2 * C)),
+        (say("the scores were divided by sqrt(2 C), not by sqrt(C)."), lambda raw: raw / math.sqrt(2 * C)),
         *(
-            (f"the scores were divided by {number}, which fits C = {number**2} only.", lambda raw, n=number: raw / n)
+            (
+                say("the scores were divided by {n}, which fits C = {square} only.", n=number, square=number**2),
+                lambda raw, n=number: raw / n,
+            )
             for number in (2, 4, 8, 16, 32, 64)
         ),
         *(
             (
-                f"the scores were divided by sqrt({number}), which fits C = {number} only.",
+                say("the scores were divided by sqrt({n}), which fits C = {n} only.", n=number),
                 lambda raw, n=number: raw / n**0.5,
             )
             for number in (2, 8, 32, 128, 512)
         ),
-        ("the scores were divided by the logarithm of C, not by sqrt(C).", lambda raw: raw / math.log(C)),
-        ("the scores were divided by their own standard deviation, not by sqrt(C).", lambda raw: raw / raw.std()),
-        ("the scores were standardised; divide them by sqrt(C).", lambda raw: (raw - raw.mean()) / raw.std()),
-        ("the scores were divided by their largest; divide them by sqrt(C).", lambda raw: raw / raw.max()),
+        (say("the scores were divided by the logarithm of C, not by sqrt(C)."), lambda raw: raw / math.log(C)),
+        (say("the scores were divided by their own standard deviation, not by sqrt(C)."), lambda raw: raw / raw.std()),
+        (say("the scores were standardised; divide them by sqrt(C)."), lambda raw: (raw - raw.mean()) / raw.std()),
+        (say("the scores were divided by their largest; divide them by sqrt(C)."), lambda raw: raw / raw.max()),
         (
-            "each row of scores was divided by its standard deviation; divide by sqrt(C).",
+            say("each row of scores was divided by its standard deviation; divide by sqrt(C)."),
             lambda raw: raw / raw.std(-1, keepdim=True),
         ),
         (
-            "each row of scores was divided by its length; divide by sqrt(C).",
+            say("each row of scores was divided by its length; divide by sqrt(C)."),
             lambda raw: raw / raw.norm(dim=-1, keepdim=True),
         ),
     ]  # fmt: skip
@@ -576,22 +645,22 @@ def _other_scales(ran, block_size):
 def _other_scores():
     """What was done to the scaled scores and shouldn't have been: pairs of words and functions of the scores."""
     return [
-        ("negative scores were set to 0; leave them as they are.", lambda scores: scores.relu()),
-        ("the scores lost their sign; leave them as they are.", lambda scores: scores.abs()),
-        ("the scores are negative.", lambda scores: -scores),
-        ("the scores were squared; leave them as they are.", lambda scores: scores.square()),
+        (say("negative scores were set to 0; leave them as they are."), lambda scores: scores.relu()),
+        (say("the scores lost their sign; leave them as they are."), lambda scores: scores.abs()),
+        (say("the scores are negative."), lambda scores: -scores),
+        (say("the scores were squared; leave them as they are."), lambda scores: scores.square()),
         (
-            "the exponential of the scores was taken before the softmax, which takes it itself.",
+            say("the exponential of the scores was taken before the softmax, which takes it itself."),
             lambda scores: scores.exp(),
         ),
-        ("tanh was laid over the scores; leave them as they are.", lambda scores: scores.tanh()),
-        ("sigmoid was laid over the scores; leave them as they are.", lambda scores: scores.sigmoid()),
-        ("softmax was taken before the mask, and again after it.", lambda scores: scores.softmax(-1)),
+        (say("tanh was laid over the scores; leave them as they are."), lambda scores: scores.tanh()),
+        (say("sigmoid was laid over the scores; leave them as they are."), lambda scores: scores.sigmoid()),
+        (say("softmax was taken before the mask, and again after it."), lambda scores: scores.softmax(-1)),
         (
-            "the scores were averaged over the examples; each has its own.",
+            say("the scores were averaged over the examples; each has its own."),
             lambda scores: scores.mean(0).expand_as(scores),
         ),
-        ("each example got the scores of the first one.", lambda scores: scores[:1].expand_as(scores)),
+        (say("each example got the scores of the first one."), lambda scores: scores[:1].expand_as(scores)),
     ]  # fmt: skip
 
 
@@ -600,14 +669,14 @@ def _other_masks(T):
     ones = torch.ones(T, T)
     future = ones.triu(1).bool()
     return [
-        ("the future isn't masked.", (ones < 0,)),
-        ("the past was masked instead of the future.", (ones.tril(-1).bool(),)),
-        ("the past was masked instead of the future, position t with it.", (ones.tril().bool(),)),
-        ("position t itself is masked too; it must see itself.", (ones.triu().bool(),)),
-        ("position t + 1 is let in.", (ones.triu(2).bool(),)),
-        ("the future got the score 0 instead of -inf.", (future, 0.0)),
-        ("the future got the score -1 instead of -inf.", (future, -1.0)),
-        ("the future got the score 1 instead of -inf.", (future, 1.0)),
+        (say("the future isn't masked."), (ones < 0,)),
+        (say("the past was masked instead of the future."), (ones.tril(-1).bool(),)),
+        (say("the past was masked instead of the future, position t with it."), (ones.tril().bool(),)),
+        (say("position t itself is masked too; it must see itself."), (ones.triu().bool(),)),
+        (say("position t + 1 is let in."), (ones.triu(2).bool(),)),
+        (say("the future got the score 0 instead of -inf."), (future, 0.0)),
+        (say("the future got the score -1 instead of -inf."), (future, -1.0)),
+        (say("the future got the score 1 instead of -inf."), (future, 1.0)),
     ]
 
 
@@ -621,21 +690,21 @@ def attention_ignores_the_order_of_the_past(Head, B=2, T=6, C=8, block_size=6, s
     change = (shuffled[:, -1] - ran.out[:, -1]).abs().max().item()
     if not change < 1e-4:
         cause = ran.cause()
-        raise CheckFailed(
-            f"The last output changed by {change:.2g} when the past was put in another order; expected 0.\n"
-            f"It was {brief(ran.out[0, -1])} and became {brief(shuffled[0, -1])}.\n"
-            + (
-                f"Likely cause: {cause}"
-                if cause
-                else "Attention weighs contents, not places: the weights come from q and k."
-            )
+        said = say(
+            "The last output changed by {change:.2g} when the past was put in another order; expected 0.\n"
+            "It was {before} and became {after}.",
+            change=change,
+            before=brief(ran.out[0, -1]),
+            after=brief(shuffled[0, -1]),
         )
+        if not cause:
+            said += "\n" + say("Attention weighs contents, not places: the weights come from q and k.")
+        raise CheckFailed(said, cause)
     other = ran.x.clone()
     other[:, : T - 1] += torch.randn(B, T - 1, C, generator=seeded(seed + 1))
     changed = ran.call(other)
     if not (changed[:, -1] - ran.out[:, -1]).abs().max().item() > 1e-6:
-        cause = ran.cause()
-        raise CheckFailed(
+        said = say(
             "The last output didn't change when the contents of the past did: it doesn't look at its past at all."
-            + (f"\nLikely cause: {cause}" if cause else "")
         )
+        raise CheckFailed(said, ran.cause())

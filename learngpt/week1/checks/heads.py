@@ -24,8 +24,10 @@ from learngpt.checking import (
     seeded,
     tensor,
     times,
+    two_causes,
 )
 from learngpt.instruments import operations
+from learngpt.language import say
 
 
 @check
@@ -38,29 +40,34 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
     x = torch.as_tensor(x) if x is not None else torch.randn(B, T, C, generator=seeded(seed))
     x = x if x.dim() == 3 else x[None]
     name, head = Head.__name__, _make(Head)
-    out = run(f"{name}()(x)", head, x, hint=lambda: _as_cause(_sizes_it_takes(Head)))
+    out = run(f"{name}()(x)", head, x, cause=lambda: _sizes_it_takes(Head))
     _has_its_shape(Head, out, x)
-    out = tensor(out, f"The output of {name}", x.shape)
-    fact = f"Row t of {name}'s output is not the mean of rows 0 to t of the input."
+    out = tensor(out, say("The output of {name}", name=name), x.shape)
+    fact = say("Row t of {name}'s output is not the mean of rows 0 to t of the input.", name=name)
     if not agree(out, _mean_of_past(x)).all():
         compare(fact, out, _mean_of_past(x), **_explained(Head, x, out))
     if out.dtype != x.dtype:
-        raise CheckFailed(
-            f"The output of {name} is {out.dtype}, expected {x.dtype}: the layers after it take no other."
+        said = say(
+            "The output of {name} is {dtype}, expected {expected}: the layers after it take no other.",
+            name=name,
+            dtype=out.dtype,
+            expected=x.dtype,
         )
+        raise CheckFailed(said)
     # The same head again: on a shorter text, on a longer one, and on the first.
     for again in (x[:, : max(1, x.shape[1] - 1)], torch.cat((x, x), 1), x):
         out = run(
             f"{name}()(x)",
             head,
             again.clone(),
-            hint=lambda again=again: _as_cause(_remembers(Head, again) or _sizes_it_takes(Head)),
+            cause=lambda again=again: _remembers(Head, again) or _sizes_it_takes(Head),
         )
-        out = tensor(out, f"The output of {name}", again.shape)
+        out = tensor(out, say("The output of {name}", name=name), again.shape)
         if agree(out, _mean_of_past(again)).all():
             continue
         if words := _remembers(Head, again):
-            compare(f"{name} gives something else when it is called again.", out, _mean_of_past(again), cause=words)
+            said = say("{name} gives something else when it is called again.", name=name)
+            compare(said, out, _mean_of_past(again), cause=words)
         compare(fact, out, _mean_of_past(again), **_explained(Head, again, out))
 
 
@@ -78,31 +85,33 @@ def _has_its_shape(Head, out, x):
         probed = Head()(torch.randn(3, 5, 4, generator=seeded(99)))
         cause = cause_of_shape(tuple(probed.shape), (3, 5, 4))
         if probed.shape == (3, 5, 4) and out.shape == x.shape[1:]:
-            cause = "the dimension of the examples is gone where there is one example only. Was it squeezed away?"
+            cause = say("the dimension of the examples is gone where there is one example only. Was it squeezed away?")
         if tuple(probed.shape) == (4,):
-            cause = "only one row comes back, the last one. Fill a result of the shape of x, row by row."
+            cause = say("only one row comes back, the last one. Fill a result of the shape of x, row by row.")
         if probed.shape[-2:] == (5, 5):
-            cause = "these are the weights. Weigh x with them: weights @ x."
+            cause = say("these are the weights. Weigh x with them: weights @ x.")
     cause = cause or _sizes_it_takes(Head)
-    raise CheckFailed(
-        f"The output of {name} has shape {tuple(out.shape)}, expected {tuple(x.shape)}.\n"
-        + (f"Likely cause: {cause}" if cause else "Each position of each example has a row of C numbers, (B, T, C).")
+    said = say(
+        "The output of {name} has shape {shape}, expected {expected}.",
+        name=name,
+        shape=tuple(out.shape),
+        expected=tuple(x.shape),
     )
+    if not cause:
+        said += "\n" + say("Each position of each example has a row of C numbers, (B, T, C).")
+    raise CheckFailed(said, cause)
 
 
 def _remembers(Head, x):
     """That something of an earlier call is in the way, in words, if a new head takes this x; else an empty string."""
     with contextlib.suppress(Exception):
         if agree(Head()(x.clone()), _mean_of_past(x)).all():
-            return (
-                f"something is kept from the call before. A new {Head.__name__}() gives the right result for this x, "
-                "so make everything anew in each call, from x.shape."
+            return say(
+                "something is kept from the call before. A new {name}() gives the right result for this x, so make "
+                "everything anew in each call, from x.shape.",
+                name=Head.__name__,
             )
     return ""
-
-
-def _as_cause(words):
-    return f"Likely cause: {words}" if words else ""
 
 
 LENGTHS = (*range(2, 13), 16, 24, 32, 64, 100, 128)
@@ -122,15 +131,23 @@ def _sizes_it_takes(Head):
 
     lengths, wider, more = taken(2, 3), taken(2, 5), taken(4, 3)
     if lengths == {3} and wider == {5}:
-        return "it works only where T and C are equal. Does one stand for the other? T is x.shape[1], C is x.shape[2]."
+        return say(
+            "it works only where T and C are equal. Does one stand for the other? T is x.shape[1], C is x.shape[2]."
+        )
     if lengths == {2} and more == {4}:
-        return "it works only where T and B are equal. Does one stand for the other? T is x.shape[1], B is x.shape[0]."
+        return say(
+            "it works only where T and B are equal. Does one stand for the other? T is x.shape[1], B is x.shape[0]."
+        )
     if len(lengths) == 1 and lengths == wider:
-        return f"it takes x of T = {min(lengths)} only: a size is fixed. Take T from x.shape."
+        return say("it takes x of T = {T} only: a size is fixed. Take T from x.shape.", T=min(lengths))
     longest = max(lengths, default=0)
     if len(lengths) > 1 and longest < max(LENGTHS) and lengths == {T for T in LENGTHS if T <= longest}:
         more = min(T for T in LENGTHS if T > longest)
-        return f"it takes {longest} positions, but not {more}: a size is fixed. Take T from x.shape."
+        return say(
+            "it takes {longest} positions, but not {more}: a size is fixed. Take T from x.shape.",
+            longest=longest,
+            more=more,
+        )
     return ""
 
 
@@ -142,25 +159,26 @@ def _explained(Head, x, out):
         again = tensor(run("head(x)", Head(), x.clone()), "head(x)", x.shape)
         # On sizes that are all different no two mistakes look the same.
         probe = torch.randn(3, 5, 4, generator=seeded(99))
-        what, hint = f"{lesson}()(x)", (lambda: _as_cause(_sizes_it_takes(Head)))
-        probed = tensor(run(what, head, probe.clone(), hint=hint), "The output", probe.shape)
+        called = run(f"{lesson}()(x)", head, probe.clone(), cause=lambda: _sizes_it_takes(Head))
+        probed = tensor(called, say("The output"), probe.shape)
     except CheckFailed as failed:
-        return {"cause": likely_cause(out, _only_here(x)), "otherwise": f"And for B, T, C = 3, 5, 4: {failed}"}
+        said = say("And for B, T, C = 3, 5, 4: {said}", said=failed.said)
+        return {"cause": likely_cause(out, _only_here(x)), "otherwise": (said, failed.cause)}
     if not agree(again, out).all():
-        return {"cause": "something is drawn at random: the same x gave another output when asked again."}
+        return {"cause": say("something is drawn at random: the same x gave another output when asked again.")}
     wei = getattr(head, "wei", None)
     if probed.isnan().all() or (isinstance(wei, torch.Tensor) and wei.isnan().any()):
         return {"otherwise": where_nan_begins(Head(), probe)}
     if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
         return {"cause": cause}
     if agree(probed, _mean_of_past(probe)).all():
-        return {"suspects": _suspects(x, lesson), "otherwise": _as_cause(_sizes_it_takes(Head))}
+        return {"cause": likely_cause(out, _suspects(x, lesson)) or _sizes_it_takes(Head) or None}
     right = _mean_of_past(probe)
     cause = likely_cause(probed, _suspects(probe, lesson)) or times(probed, right) or _peeled(probed, probe, lesson)
     mixes = _mixes(Head)
     if mixes and _slices_examples(Head, probe):
-        cause = "the slice stands at the first place, which is that of the examples. It is x[b, : t + 1]."
-    cause = cause or (NEARLY if not mixes and nearly(probed, right) else None)
+        cause = say("the slice stands at the first place, which is that of the examples. It is x[b, : t + 1].")
+    cause = cause or (say(NEARLY) if not mixes and nearly(probed, right) else None)
     return {"cause": cause, "otherwise": where_nan_begins(Head(), probe) or mixes or _of_numbers(Head) or _recipe(Head)}
 
 
@@ -171,18 +189,29 @@ def _peeled(probed, probe, lesson):
     if empty.any() and not empty.all():
         rest = ~empty
         rows = ", ".join(str(row) for row in empty.nonzero().flatten().tolist())
-        said = f"row {rows} of each example was never filled: it is all 0. Where does the loop begin, and where end?"
+        said = say(
+            "row {rows} of each example was never filled: it is all 0. Where does the loop begin, and where end?",
+            rows=rows,
+        )
         cause = likely_cause(probed[:, rest], ((words, wrong[:, rest]) for words, wrong in _suspects(probe, lesson)))
-        return f"{said}\nA second cause: {cause}" if cause and not agree(probed, right)[:, rest].all() else said
+        return two_causes(said, cause) if cause and not agree(probed, right)[:, rest].all() else said
     if agree(probed, probed[:1].expand_as(probed)).all():
-        mean = ("the mean of all examples", probe.mean(0, keepdim=True))
-        for whose, one in [mean, *((f"example {number}", one) for number, one in enumerate(probe.split(1)))]:
-            said = f"every example got the result of {whose}. Each should have its own, made of its own rows."
+        whose = say(
+            "every example got the result of the mean of all examples. Each should have its own, made of its own rows."
+        )
+        sources = [(whose, probe.mean(0, keepdim=True))]
+        for number, one in enumerate(probe.split(1)):
+            whose = say(
+                "every example got the result of example {number}. Each should have its own, made of its own rows.",
+                number=number,
+            )
+            sources.append((whose, one))
+        for said, one in sources:
             if agree(probed[:1], _mean_of_past(one)).all():
                 return said
             if cause := likely_cause(probed[:1], _suspects(one, lesson)):
-                return f"{cause}\nA second cause: {said}"
-        return "every example got the same result. Each should have its own, made of its own rows."
+                return two_causes(cause, said)
+        return say("every example got the same result. Each should have its own, made of its own rows.")
     return None
 
 
@@ -207,7 +236,7 @@ def _slices_examples(Head, x):
 
 @torch.no_grad()
 def _of_numbers(Head, T=4, C=3):
-    """That the output isn't a sum of rows with weights that are the same for every x, in words, or ""."""
+    """That the output isn't a weighted sum of rows with the same weights for every x, as `compare` takes it, or ""."""
     one, two = torch.randn(2, 1, T, C, generator=seeded(7)).abs()
     edited = one.clone()
     edited[..., 1:] += 1
@@ -216,19 +245,23 @@ def _of_numbers(Head, T=4, C=3):
         if agree(twice, 2 * out).all() and agree(Head()(one + two), out + Head()(two.clone())).all():
             return ""
         if nothing.isfinite().all() and (nothing.abs() > 1e-4).any():
-            value = nothing[nothing.abs() > 1e-4][0]
-            return f"An x that is 0 everywhere gives {value:.3g}, and its mean is 0. Is something added to the mean?"
+            value = nothing[nothing.abs() > 1e-4][0].item()
+            return say(
+                "An x that is 0 everywhere gives {value:.3g}, and its mean is 0. Is something added to the mean?",
+                value=value,
+            )
         if agree(twice, out).all():
-            return (
+            return say(
                 "Twice the x gives the same output, and the mean would be twice as large: x is divided by something "
                 "that was made of x. Make the weights from its shape alone, (T, T)."
             )
         if not agree(Head()(edited)[..., 0], out[..., 0]).all():
-            return (
-                "Likely cause: the weights depend on the numbers in x. Here they are the same for every x: make them "
-                "from its shape alone, (T, T)."
+            cause = say(
+                "the weights depend on the numbers in x. Here they are the same for every x: make them from its shape "
+                "alone, (T, T)."
             )
-        return (
+            return "", cause
+        return say(
             "Twice the x doesn't give twice the output, as it does for a mean. Something else than a weighted sum is "
             "taken of the numbers in x."
         )
@@ -237,10 +270,9 @@ def _of_numbers(Head, T=4, C=3):
 
 def _mixes(Head, B=3):
     """What the next check says of a head that mixes examples, or an empty string."""
-    try:
-        keeps_examples_and_future_apart(Head, B=B, T=5, C=4)
-    except CheckFailed as failed:
-        return f"In another x, of {B} examples: {failed}" if str(failed).startswith("Example") else ""
+    with contextlib.suppress(CheckFailed):
+        if mixed := _of_other_examples(_changes(Head, B, T=5, C=4, seed=0)):
+            return say("In another x, of {B} examples: {mixed}", B=B, mixed=mixed)
     return ""
 
 
@@ -251,9 +283,12 @@ def _only_here(x):
         return []
     weights = torch.ones(T, T).tril() / torch.arange(1, T + 1)[:, None]
     return [
-        ("weights and x are multiplied number by number with *. A product of matrices is weights @ x.", weights * x),
-        ("the product stands the wrong way round: it is weights @ x, not x @ weights.", x @ weights),
-        ("the product stands the wrong way round: it is weights @ x, not x @ weights.", x @ weights.T),
+        (
+            say("weights and x are multiplied number by number with *. A product of matrices is weights @ x."),
+            weights * x,
+        ),
+        (say("the product stands the wrong way round: it is weights @ x, not x @ weights."), x @ weights),
+        (say("the product stands the wrong way round: it is weights @ x, not x @ weights."), x @ weights.T),
     ]
 
 
@@ -266,10 +301,20 @@ def _recipe(Head, T=4):
         return ""
     t = wrong.nonzero()[0].item()
     yours, expected = (
-        " + ".join(f"{part:.3g} × row {row}" for row, part in enumerate(parts[t].tolist()) if part or parts is weights)
+        " + ".join(
+            say("{part:.3g} × row {row}", part=part, row=row)
+            for row, part in enumerate(parts[t].tolist())
+            if part or parts is weights
+        )
         for parts in (weights, right)
     )
-    return f"For an x of {T} rows, row {t} of your output is {yours}; expected {expected}."
+    return say(
+        "For an x of {T} rows, row {t} of your output is {yours}; expected {expected}.",
+        T=T,
+        t=t,
+        yours=yours,
+        expected=expected,
+    )
 
 
 def _mean_of_past(x):
@@ -292,76 +337,80 @@ def _slots(x, lesson):
     tril, count = torch.ones(T, T).tril(), torch.arange(1, T + 1)[:, None]
     in_words = {
         "HeadVer1": {
-            "short": "position t itself is left out: `x[b, :t]` stops before t, `x[b, : t + 1]` includes it.",
-            "far": "position t + 1 is let in: `x[b, : t + 1]` ends at t.",
-            "future": "the rows from t to the end were averaged. The past of t is x[b, : t + 1].",
+            "short": say("position t itself is left out: `x[b, :t]` stops before t, `x[b, : t + 1]` includes it."),
+            "far": say("position t + 1 is let in: `x[b, : t + 1]` ends at t."),
+            "future": say("the rows from t to the end were averaged. The past of t is x[b, : t + 1]."),
         },
         "HeadVer2": {
-            "short": "position t itself is left out: the diagonal of the triangle must be 1, as torch.tril leaves it.",
-            "far": "position t + 1 is let in: the triangle goes one diagonal too far up.",
-            "future": "the rows from t to the end were averaged. Take the lower triangle, torch.tril.",
+            "short": say(
+                "position t itself is left out: the diagonal of the triangle must be 1, as torch.tril leaves it."
+            ),
+            "far": say("position t + 1 is let in: the triangle goes one diagonal too far up."),
+            "future": say("the rows from t to the end were averaged. Take the lower triangle, torch.tril."),
         },
         "HeadVer3": {
-            "short": "position t itself is masked too; it must see itself.",
-            "far": "position t + 1 is let in: the mask begins one diagonal too late.",
-            "future": "the past was masked instead of the future.",
+            "short": say("position t itself is masked too; it must see itself."),
+            "far": say("position t + 1 is let in: the mask begins one diagonal too late."),
+            "future": say("the past was masked instead of the future."),
         },
     }
     words = in_words.get(lesson, in_words["HeadVer3"])
     rows = [
-        ("every row is the mean of the whole line, the future included.", torch.ones(T, T)),
+        (say("every row is the mean of the whole line, the future included."), torch.ones(T, T)),
         (words["short"], tril.tril(-1)),
         (words["far"], torch.ones(T, T).tril(1)),
         (words["future"], tril.T),
     ]
     divide = [
-        ("the rows were added up but not divided by their number, t + 1.", lambda seen: seen),
-        ("the sum of the past was divided by T, not by t + 1.", lambda seen: seen / T),
-        ("the sum was divided by t. Rows 0 to t are t + 1 rows.", lambda seen: seen / (count - 1)),
-        ("the sum was divided by t. Rows 0 to t are t + 1 rows.", lambda seen: seen / (count - 1).clamp(min=1)),
-        ("the sum was divided by t + 2; rows 0 to t are t + 1.", lambda seen: seen / (count + 1)),
+        (say("the rows were added up but not divided by their number, t + 1."), lambda seen: seen),
+        (say("the sum of the past was divided by T, not by t + 1."), lambda seen: seen / T),
+        (say("the sum was divided by t. Rows 0 to t are t + 1 rows."), lambda seen: seen / (count - 1)),
+        (say("the sum was divided by t. Rows 0 to t are t + 1 rows."), lambda seen: seen / (count - 1).clamp(min=1)),
+        (say("the sum was divided by t + 2; rows 0 to t are t + 1."), lambda seen: seen / (count + 1)),
         (
-            "the rows were multiplied by their number, t + 1; divide by it.",
+            say("the rows were multiplied by their number, t + 1; divide by it."),
             lambda seen: seen * seen.sum(1, keepdim=True),
         ),
-        ("the sum was divided by B, the number of examples.", lambda seen: seen / B),
-        ("the sum was divided by C, the number of channels.", lambda seen: seen / C),
+        (say("the sum was divided by B, the number of examples."), lambda seen: seen / B),
+        (say("the sum was divided by C, the number of channels."), lambda seen: seen / C),
         (
-            "every row was divided by the sum of the whole matrix; divide each by its own.",
+            say("every row was divided by the sum of the whole matrix; divide each by its own."),
             lambda seen: seen / seen.sum(),
         ),
-        ("the rows were divided by their mean, not by their sum.", lambda seen: seen / seen.mean(1, keepdim=True)),
-        ("the columns of the weights sum to 1, not the rows.", lambda seen: seen / seen.sum(0)),
+        (say("the rows were divided by their mean, not by their sum."), lambda seen: seen / seen.mean(1, keepdim=True)),
+        (say("the columns of the weights sum to 1, not the rows."), lambda seen: seen / seen.sum(0)),
         (
-            "the columns were divided by the sums of the rows. Those must be a column, (T, 1), as keepdim=True leaves "
-            "them.",
+            say(
+                "the columns were divided by the sums of the rows. Those must be a column, (T, 1), as keepdim=True "
+                "leaves them."
+            ),
             lambda seen: seen / seen.sum(1),
         ),
         (
-            "the mean was divided by t + 1 a second time.",
+            say("the mean was divided by t + 1 a second time."),
             lambda seen: seen / seen.sum(1, keepdim=True) / seen.sum(1, keepdim=True),
         ),
         (
-            "softmax of 0 and 1 leaves the future a weight: here each row of the triangle is divided by its sum."
+            say("softmax of 0 and 1 leaves the future a weight: here each row of the triangle is divided by its sum.")
             if lesson == "HeadVer2"
-            else "softmax over 0 and 1 doesn't hide the future: put -inf there first.",
+            else say("softmax over 0 and 1 doesn't hide the future: put -inf there first."),
             lambda seen: seen.softmax(1),
         ),
         (
-            "softmax of 0 and 1 doesn't weigh the past alike: divide each row by its sum."
+            say("softmax of 0 and 1 doesn't weigh the past alike: divide each row by its sum.")
             if lesson == "HeadVer2"
-            else "softmax over 0 and 1 doesn't hide the future: put -inf there first.",
+            else say("softmax over 0 and 1 doesn't hide the future: put -inf there first."),
             lambda seen: seen.softmax(1) * seen,
         ),
     ]
     side = [
         (
-            "the weights are transposed: row t must weigh the inputs of position t.",
+            say("the weights are transposed: row t must weigh the inputs of position t."),
             lambda weights, x: weights.T @ x,
         ),
-        ("x itself was added to the mean.", lambda weights, x: x + weights @ x),
+        (say("x itself was added to the mean."), lambda weights, x: x + weights @ x),
         (
-            "the weighted rows were added over all positions; each position keeps its own sum.",
+            say("the weighted rows were added over all positions; each position keeps its own sum."),
             lambda weights, x: (weights @ x).sum(1, keepdim=True).expand_as(x),
         ),
     ]
@@ -380,87 +429,87 @@ def _oddities(x, lesson):
     mean = _mean_of_past(x)
     short = _slots(x, lesson)["rows"][1][1][0]
     first_only = (
-        "only the first row was filled. Does a `return` stand inside of the loop?"
+        say("only the first row was filled. Does a `return` stand inside of the loop?")
         if lesson == "HeadVer1"
-        else "only the first row has weights. Were the others cut to whole numbers, by // or by an integer type?"
+        else say("only the first row has weights. Were the others cut to whole numbers, by // or by an integer type?")
     )
+    cut_off = say("what lies above the diagonal of x itself was cut off; the triangle is for the weights.")
     windows = [tril.triu(1 - width) for width in range(2, T)]
     return [
-        ("the input came back unchanged, nothing was averaged.", x),
-        ("the output is all zeros: it was made, but never filled.", torch.zeros(B, T, C)),
+        (say("the input came back unchanged, nothing was averaged."), x),
+        (say("the output is all zeros: it was made, but never filled."), torch.zeros(B, T, C)),
         (short, before / before.sum(1, keepdim=True).clamp(min=1) @ x),
         (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
-        ("the sum was divided by t. Rows 0 to t are t + 1 rows.", x.cumsum(1) / (count - 1)),
-        ("each row was divided by t + 1 and nothing was added up.", x / count),
-        ("only the first position and position t were averaged.", (x + x[:, :1]) / 2),
-        ("the average runs over the examples of the batch too.", mean.mean(0).expand_as(x)),
-        ("the average runs over the examples of the batch, not over the past.", x.mean(0).expand_as(x)),
-        ("the average runs over the examples of the batch, not over the past.", _mean_over(x, 0)),
-        ("the average runs along the channels, not along the positions.", _mean_over(x, 2)),
-        ("the average runs over the channels.", x.mean(2, keepdim=True).expand_as(x)),
-        ("one mean of all rows and channels was taken. Take one for each channel, dim=0.",
+        (say("the sum was divided by t. Rows 0 to t are t + 1 rows."), x.cumsum(1) / (count - 1)),
+        (say("each row was divided by t + 1 and nothing was added up."), x / count),
+        (say("only the first position and position t were averaged."), (x + x[:, :1]) / 2),
+        (say("the average runs over the examples of the batch too."), mean.mean(0).expand_as(x)),
+        (say("the average runs over the examples of the batch, not over the past."), x.mean(0).expand_as(x)),
+        (say("the average runs over the examples of the batch, not over the past."), _mean_over(x, 0)),
+        (say("the average runs along the channels, not along the positions."), _mean_over(x, 2)),
+        (say("the average runs over the channels."), x.mean(2, keepdim=True).expand_as(x)),
+        (say("one mean of all rows and channels was taken. Take one for each channel, dim=0."),
          mean.mean(2, keepdim=True).expand_as(x)),
-        ("every row holds the sum of all. Does `+=` change a tensor that is kept already?",
+        (say("every row holds the sum of all. Does `+=` change a tensor that is kept already?"),
          x.sum(1, keepdim=True).expand_as(x)),
-        ("each channel was divided by its sum over the positions; divide row t by t + 1.",
+        (say("each channel was divided by its sum over the positions; divide row t by t + 1."),
          x.cumsum(1) / x.cumsum(1).sum(1, keepdim=True)),
-        ("the largest value of the past was taken, not the mean.", x.cummax(1).values),
-        ("the smallest value of the past was taken, not the mean.", x.cummin(1).values),
-        ("the middle value of the past was taken, not the mean.", _running_median(x)),
-        ("only position t and the one before it were averaged.", (x + torch.cat((x[:, :1], x[:, :-1]), 1)) / 2),
-        ("only position t and the one before it were averaged.", (x + torch.cat((0 * x[:, :1], x[:, :-1]), 1)) / 2),
-        *((f"only the last {2 + i} positions are averaged; all of the past counts.", w / w.sum(1, keepdim=True) @ x)
-          for i, w in enumerate(windows)),
-        *((f"only the first {n} positions are averaged; all of the past counts.",
+        (say("the largest value of the past was taken, not the mean."), x.cummax(1).values),
+        (say("the smallest value of the past was taken, not the mean."), x.cummin(1).values),
+        (say("the middle value of the past was taken, not the mean."), _running_median(x)),
+        (say("only position t and the one before it were averaged."), (x + torch.cat((x[:, :1], x[:, :-1]), 1)) / 2),
+        (say("only position t and the one before it were averaged."),
+         (x + torch.cat((0 * x[:, :1], x[:, :-1]), 1)) / 2),
+        *((say("only the last {n} positions are averaged; all of the past counts.", n=2 + i),
+           w / w.sum(1, keepdim=True) @ x) for i, w in enumerate(windows)),
+        *((say("only the first {n} positions are averaged; all of the past counts.", n=n),
            mean[:, torch.arange(T).clamp(max=n - 1)]) for n in range(2, T)),
-        *((f"only position {n} comes back, everywhere.", x[:, n : n + 1].expand_as(x)) for n in range(T)),
-        ("the weights are multiplied number by number. A product of matrices is weights @ x.", x * tril[:, -1:]),
+        *((say("only position {n} comes back, everywhere.", n=n), x[:, n : n + 1].expand_as(x)) for n in range(T)),
+        (say("the weights are multiplied number by number. A product of matrices is weights @ x."), x * tril[:, -1:]),
         (
-            "each row was divided by the square root of the sum of its squares, not by its sum.",
+            say("each row was divided by the square root of the sum of its squares, not by its sum."),
             tril / tril.norm(dim=1, keepdim=True) @ x,
         ),
-        ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril()),
-        ("what lies above the diagonal of x itself was cut off; the triangle is for the weights.", x.tril() / count),
-        (
-            "what lies above the diagonal of x itself was cut off; the triangle is for the weights.",
-            _mean_of_past(x.tril()),
-        ),
-        ("the rows before were averaged already when they were used: read from x, write to another tensor.",
+        (cut_off, x.tril()),
+        (cut_off, x.tril() / count),
+        (cut_off, _mean_of_past(x.tril())),
+        (say("the rows before were averaged already when they were used: read from x, write to another tensor."),
          _averages_of_averages(x)),
-        ("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1.", _halves(x)),
-        ("the sum goes on from one example to the next. Start again at 0 for each.",
+        (say("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1."),
+         _halves(x)),
+        (say("the sum goes on from one example to the next. Start again at 0 for each."),
          x.flatten(0, 1).cumsum(0).view_as(x) / count),
-        ("the sum, and the count, go on from one example to the next. Start again at 0 for each.",
+        (say("the sum, and the count, go on from one example to the next. Start again at 0 for each."),
          x.flatten(0, 1).cumsum(0).view_as(x) / torch.arange(1, B * T + 1).view(B, T, 1)),
-        ("every example got the mean of the first one.", mean[:1].expand_as(x)),
-        ("every example got the mean of the last one.", mean[-1:].expand_as(x)),
-        ("softmax was taken twice.", (tril / count).softmax(1) @ x),
-        ("the exponentials of 0 and 1 were left unsummed: softmax divides by their sum.", math.e * x.cumsum(1)),
-        ("the last row was never filled.", torch.cat((mean[:, :-1], 0 * x[:, :1]), 1)),
-        ("the first row was never filled.", torch.cat((0 * x[:, :1], mean[:, 1:]), 1)),
+        (say("every example got the mean of the first one."), mean[:1].expand_as(x)),
+        (say("every example got the mean of the last one."), mean[-1:].expand_as(x)),
+        (say("softmax was taken twice."), (tril / count).softmax(1) @ x),
+        (say("the exponentials of 0 and 1 were left unsummed: softmax divides by their sum."), math.e * x.cumsum(1)),
+        (say("the last row was never filled."), torch.cat((mean[:, :-1], 0 * x[:, :1]), 1)),
+        (say("the first row was never filled."), torch.cat((0 * x[:, :1], mean[:, 1:]), 1)),
         (first_only, torch.cat((x[:, :1], 0 * x[:, 1:]), 1)),
-        ("the mean begins at position 1; position 0 belongs to the past of all.",
+        (say("the mean begins at position 1; position 0 belongs to the past of all."),
          torch.cat((0 * x[:, :1] / 0, _mean_of_past(x[:, 1:])), 1)),
-        ("the rows of the past were multiplied; add them up, and divide by t + 1.", x.cumprod(1)),
-        ("the square root of the mean of the squares was taken.", _mean_of_past(x.square()).sqrt()),
-        ("only the first example was filled. Does a `return` stand inside of the loop?",
+        (say("the rows of the past were multiplied; add them up, and divide by t + 1."), x.cumprod(1)),
+        (say("the square root of the mean of the squares was taken."), _mean_of_past(x.square()).sqrt()),
+        (say("only the first example was filled. Does a `return` stand inside of the loop?"),
          torch.cat((mean[:1], 0 * x[1:]))),
-        ("only the first row of the first example was filled. Does a `return` stand inside of the loops?",
+        (say("only the first row of the first example was filled. Does a `return` stand inside of the loops?"),
          torch.cat((torch.cat((x[:1, :1], 0 * x[:1, 1:]), 1), 0 * x[1:]))),
-        ("only the last example was filled. Is its number used as an index that never changes?",
+        (say("only the last example was filled. Is its number used as an index that never changes?"),
          torch.cat((0 * x[:-1], mean[-1:]))),
-        ("only the last row was filled.", torch.cat((0 * x[:, 1:], mean[:, -1:]), 1)),
-        ("position 0 is left out of the rows after it.", torch.cat((x[:, :1], _mean_of_past(x[:, 1:])), 1)),
-        ("whole numbers were made of the means: start from floats, torch.zeros(B, T, C).", mean.trunc()),
-        *((f"the means were rounded, to {digits} decimals. Leave them as they are.", mean.round(decimals=digits))
-          for digits in range(4)),
-        ("each row was divided by its own sum over the channels; divide by t + 1.",
+        (say("only the last row was filled."), torch.cat((0 * x[:, 1:], mean[:, -1:]), 1)),
+        (say("position 0 is left out of the rows after it."), torch.cat((x[:, :1], _mean_of_past(x[:, 1:])), 1)),
+        (say("whole numbers were made of the means: start from floats, torch.zeros(B, T, C)."), mean.trunc()),
+        *((say("the means were rounded, to {n} decimals. Leave them as they are.", n=n), mean.round(decimals=n))
+          for n in range(4)),
+        (say("each row was divided by its own sum over the channels; divide by t + 1."),
          x.cumsum(1) / x.cumsum(1).sum(2, keepdim=True)),
-        *(("the product mixes the channels of a position. It is weights @ x, with (T, T) weights.", x @ w)
+        *((say("the product mixes the channels of a position. It is weights @ x, with (T, T) weights."), x @ w)
           for w in _channel_weights(C)),
-        ("the examples were laid one behind the other: the past of one isn't that of the next.",
+        (say("the examples were laid one behind the other: the past of one isn't that of the next."),
          _mean_of_past(x.reshape(1, B * T, C)).view_as(x)),
-        ("the past of each channel was mixed: x was given another shape without swapping its dimensions.",
+        (say("the past of each channel was mixed: x was given another shape without swapping its dimensions."),
          _mean_of_past(x.reshape(B, C, T).mT).mT.reshape(x.shape)),
     ]  # fmt: skip
 
@@ -498,42 +547,68 @@ def _running_median(x):
 @check
 def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
     """The output of an example at a position depends on that example up to that position, on nothing else."""
-    x = torch.randn(B, T, C, generator=seeded(seed))
-    what = f"{Head.__name__}()(x)"
-    out = tensor(run(what, _make(Head), x), f"The output of {Head.__name__}", x.shape)
-    if out[0].isnan().any():
-        raise CheckFailed(f"{what} has nan at example 0. Is there a division by 0?")
-    changes = []  # for each edited position s of example 0, how much each position of each example changed, (B, T)
-    for s in range(T):
-        edited = x.clone()
-        edited[0, s] += 1.0
-        changes.append((tensor(run(what, _make(Head), edited), what, x.shape) - out).abs().amax(-1))
-    changes = torch.stack(changes)  # (T, B, T)
-    if (changes[:, 1:] > 1e-6).any():
-        if not agree(tensor(run(what, _make(Head), x), what, x.shape), out).all():
-            raise CheckFailed(
-                f"{what} gave two different outputs for the same x; expected the same. Is there a dropout?"
-            )
-        s, b, t = (changes[:, 1:] > 1e-6).nonzero()[0].tolist()
-        raise CheckFailed(
-            f"Example {b + 1} changed by {changes[s, b + 1, t]:.2g} at position {t} when example 0 was edited; "
-            "expected 0.\nExamples of a batch are different texts. Average along the positions of each one only."
-        )
+    changes = _changes(Head, B, T, C, seed)
+    if mixed := _of_other_examples(changes):
+        raise CheckFailed(mixed)
     mine = changes[:, 0]  # (T, T), the edited position and the one that changed
     ahead = (mine > 1e-6).tril(-1)
     if ahead.any():
         s, t = ahead.nonzero()[0].tolist()
-        raise CheckFailed(
-            f"Position {t} changed by {mine[s, t]:.2g} when position {s} was edited; expected 0.\n"
-            "A position may look at itself and at what came before it, never ahead."
+        said = say(
+            "Position {t} changed by {change:.2g} when position {s} was edited; expected 0.\n"
+            "A position may look at itself and at what came before it, never ahead.",
+            t=t,
+            change=mine[s, t].item(),
+            s=s,
         )
+        raise CheckFailed(said)
     blind = (mine <= 1e-7).triu()
     if blind.any():
         s, t = blind.nonzero()[0].tolist()
-        raise CheckFailed(
-            f"Position {t} didn't change when position {s} was edited; every position depends on itself and on all "
-            "of its past."
+        said = say(
+            "Position {t} didn't change when position {s} was edited; every position depends on itself and on all "
+            "of its past.",
+            t=t,
+            s=s,
         )
+        raise CheckFailed(said)
+
+
+def _changes(Head, B, T, C, seed):
+    """How much each position of each example changes when position s of example 0 is edited, (T, B, T), s first."""
+    x = torch.randn(B, T, C, generator=seeded(seed))
+    name, what = Head.__name__, f"{Head.__name__}()(x)"
+    out = tensor(run(what, _make(Head), x), say("The output of {name}", name=name), x.shape)
+    if out[0].isnan().any():
+        raise CheckFailed(say("{call} has nan at example 0. Is there a division by 0?", call=what))
+    changes = []
+    for s in range(T):
+        edited = x.clone()
+        edited[0, s] += 1.0
+        changes.append((tensor(run(what, _make(Head), edited), what, x.shape) - out).abs().amax(-1))
+    changes = torch.stack(changes)
+    again = tensor(run(what, _make(Head), x), what, x.shape) if (changes[:, 1:] > 1e-6).any() else out
+    if not agree(again, out).all():
+        said = say(
+            "{call} gave two different outputs for the same x; expected the same. Is there a dropout?", call=what
+        )
+        raise CheckFailed(said)
+    return changes
+
+
+def _of_other_examples(changes):
+    """That another example than the edited one changed (T, B, T), in words, or an empty string."""
+    others = changes[:, 1:] > 1e-6
+    if not others.any():
+        return ""
+    s, b, t = others.nonzero()[0].tolist()
+    return say(
+        "Example {b} changed by {change:.2g} at position {t} when example 0 was edited; expected 0.\n"
+        "Examples of a batch are different texts. Average along the positions of each one only.",
+        b=b + 1,
+        change=changes[s, b + 1, t].item(),
+        t=t,
+    )
 
 
 @check
@@ -549,27 +624,40 @@ def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
         x = torch.randn(shape, generator=seeded(seed), requires_grad=True)
         head = _make(Head)
         with operations() as counted, _lines() as lines:
-            out = run(f"{name}()(x)", head, x, hint=lambda: _as_cause(_sizes_it_takes(Head)))
-        tensor(out, f"The output of {name}", shape)
+            out = run(f"{name}()(x)", head, x, cause=lambda: _sizes_it_takes(Head))
+        tensor(out, say("The output of {name}", name=name), shape)
         _gradient_reaches_input(name, x, out)
         counts.append(counted.count)
         steps.append(max(lines.values(), default=0))
     grows = min(big - little for little, big in zip(small, large) if big > little)
-    advice = (
-        "Somewhere a Python loop still runs over examples, positions or channels. "
-        "One product of a (T, T) matrix with x does them all."
-    )
+    said = ""
     # One operation a step is the least a loop can do.
     if counts[1] - counts[0] >= grows:
-        raise CheckFailed(
-            f"{name} took {counts[0]} tensor operations for B, T, C = {small} and {counts[1]} for {large}; "
-            f"expected about the same number.\n{advice}"
+        said = say(
+            "{name} took {few} tensor operations for B, T, C = {small} and {many} for {large}; expected about the same "
+            "number.",
+            name=name,
+            few=counts[0],
+            small=small,
+            many=counts[1],
+            large=large,
         )
-    if steps[1] - steps[0] >= grows:
-        raise CheckFailed(
-            f"One line of {name} ran {steps[0]} times for B, T, C = {small} and {steps[1]} times for {large}; "
-            f"expected the same number.\n{advice}"
+    elif steps[1] - steps[0] >= grows:
+        said = say(
+            "One line of {name} ran {few} times for B, T, C = {small} and {many} times for {large}; expected the same "
+            "number.",
+            name=name,
+            few=steps[0],
+            small=small,
+            many=steps[1],
+            large=large,
         )
+    if said:
+        advice = say(
+            "Somewhere a Python loop still runs over examples, positions or channels. "
+            "One product of a (T, T) matrix with x does them all."
+        )
+        raise CheckFailed(f"{said}\n{advice}")
 
 
 @contextlib.contextmanager
@@ -597,24 +685,31 @@ def lets_gradients_through(Head, B=2, T=4, C=3, seed=0):
     for number in range(2):
         x = torch.randn(B, T, C, generator=seeded(seed + number), requires_grad=True)
         out = run(f"{name}()(x)", head, x)
-        tensor(out, f"The output of {name}", x.shape)
+        tensor(out, say("The output of {name}", name=name), x.shape)
         _gradient_reaches_input(name, x, out)
 
 
 def _gradient_reaches_input(name, x, out):
     if not out.isfinite().all():
         value = out[~out.isfinite()][0].item()
-        raise CheckFailed(f"{name} gives {value}. Where does a division by 0, or 0 times infinity, come from?")
+        said = say(
+            "{name} gives {value}. Where does a division by 0, or 0 times infinity, come from?", name=name, value=value
+        )
+        raise CheckFailed(said)
     out = out.sum()
     if out.requires_grad:
-        hint = "Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one."
-        run(f"the gradient of {name}", out.backward, hint=hint)
-    if x.grad is None or not x.grad.abs().sum() > 0:
-        raise CheckFailed(
-            f"No gradient reaches the input of {name}: the embeddings before it could never learn.\n"
-            "Compute with tensors from x to the result, without numpy, .tolist(), .item(), .data, .detach(), "
-            "torch.no_grad() or torch.tensor(...)."
+        hint = say(
+            "Is a tensor of an earlier call kept on self, or changed in place after it was used? Make a new one."
         )
+        run(say("the gradient of {name}", name=name), out.backward, hint=hint)
+    if x.grad is None or not x.grad.abs().sum() > 0:
+        said = say(
+            "No gradient reaches the input of {name}: the embeddings before it could never learn.\n"
+            "Compute with tensors from x to the result, without numpy, .tolist(), .item(), .data, .detach(), "
+            "torch.no_grad() or torch.tensor(...).",
+            name=name,
+        )
+        raise CheckFailed(said)
 
 
 def _weights(Head, B, T, C, seed):
@@ -625,20 +720,24 @@ def _weights(Head, B, T, C, seed):
     name = Head.__name__
     x = torch.randn(B, T, C, generator=seeded(seed))
     head, other = _make(Head), _make(Head)
-    run(f"{name}()(x)", head, torch.ones(B, T + 1, C), hint=lambda: _as_cause(_sizes_it_takes(Head)))
-    out = tensor(run(f"{name}()(x)", head, x), f"The output of {name}", x.shape)
+    run(f"{name}()(x)", head, torch.ones(B, T + 1, C), cause=lambda: _sizes_it_takes(Head))
+    out = tensor(run(f"{name}()(x)", head, x), say("The output of {name}", name=name), x.shape)
     mine = kept(head, "wei", f"{name}()(x)")
-    is_no_stage(mine, {"the output. Keep the weights, and return their product with x": out, "x. Keep the weights": x})
+    stages = {
+        say("self.wei holds the output. Keep the weights, and return their product with x."): out,
+        say("self.wei holds x. Keep the weights."): x,
+    }
+    is_no_stage(mine, stages)
     run(f"{name}()(x)", other, torch.ones(B, T + 2, C))
     if head.wei is not mine:
         raise CheckFailed(
-            f"A call of one {name}() changed self.wei of another.\n"
-            f"Likely cause: it is kept on the class, {name}.wei. Write self.wei = ..., so that each head has its own."
+            say("A call of one {name}() changed self.wei of another.", name=name),
+            say("it is kept on the class, {name}.wei. Write self.wei = ..., so that each head has its own.", name=name),
         )
     if isinstance(mine, torch.Tensor) and tuple(mine.shape) == (B, T, T):
         raise CheckFailed(
-            f"self.wei has shape {(B, T, T)}, expected {(T, T)}.\n"
-            "Likely cause: the scores were made for each example. Here all share one matrix: start from (T, T) zeros."
+            say("self.wei has shape {shape}, expected {expected}.", shape=(B, T, T), expected=(T, T)),
+            say("the scores were made for each example. Here all share one matrix: start from (T, T) zeros."),
         )
     return out, tensor(mine, "self.wei", (T, T)), x
 
@@ -651,28 +750,24 @@ def future_weights_are_zero(Head, B=2, T=5, C=3, seed=0):
     cause = _cause_of_weights(wei, out, x)
     if ahead.any():
         t, s = ahead.nonzero()[0].tolist()
-        raise CheckFailed(_looks_ahead(t, s, wei[t, s].item(), cause))
-    fact = "The output is not self.wei @ x: self.wei doesn't hold the weights that made it."
+        raise looks_ahead(t, s, wei[t, s].item(), cause)
+    fact = say("The output is not self.wei @ x: self.wei doesn't hold the weights that made it.")
     compare(fact, out, wei.to(x.dtype) @ x, cause=cause)
 
 
 def is_no_stage(wei, stages):
-    """Fail if self.wei holds what belongs to another stage: {what it is, in words: the tensor}."""
+    """Fail if self.wei holds what belongs to another stage: {the cause, in words: the tensor}."""
     for words, stage in stages.items():
         if isinstance(wei, torch.Tensor) and wei.shape == stage.shape and agree(wei.detach(), stage.detach()).all():
-            raise CheckFailed(f"self.wei has shape {tuple(wei.shape)}.\nLikely cause: self.wei holds {words}.")
-
-
-KEPT_EARLY = (
-    "the output is right, so x was weighed with other weights than self.wei holds. Keep those, after the softmax."
-)
+            raise CheckFailed(say("self.wei has shape {shape}.", shape=tuple(wei.shape)), words)
 
 
 def kept_early(known):
     """What is wrong with kept weights where the output is right; `known` is what they are, in words, or None."""
-    if known and known.startswith("self.wei holds"):
-        return known
-    return f"{KEPT_EARLY}\nWhat self.wei holds: {known}" if known else KEPT_EARLY
+    said = say(
+        "the output is right, so x was weighed with other weights than self.wei holds. Keep those, after the softmax."
+    )
+    return f"{said}\n{say('What self.wei holds: {weights}', weights=known)}" if known else said
 
 
 def _cause_of_weights(wei, out, x):
@@ -686,40 +781,44 @@ def _cause_of_weights(wei, out, x):
         if agree(out, right @ x).all():
             return None
         return likely_cause(out, _weighed(right, x)) or times(out, right @ x)
+    if agree(wei, torch.zeros(T, T).masked_fill(future, -math.inf)).all():
+        return _holds_scores()
     known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
     if agree(out, right @ x).all():
         return kept_early(known)
     low, late = wei.tril(), wei[future]
     written_late = T > 1 and any(agree(low, seen).all() for seen in (right, torch.ones(T, T).tril() / T))
     if not known and written_late and agree(late, late[:1]).all():
-        known = f"the future got the weight {late[0]:.3g} after the softmax. It gets -inf before it."
+        known = say(
+            "the future got the weight {weight:.3g} after the softmax. It gets -inf before it.", weight=late[0].item()
+        )
     if known or wei[future].any():
         return known or times(wei, right)
     sums_to_one = agree(wei.sum(1), torch.ones(T)).all() and (wei[~future] > 0).all()
     if sums_to_one and not nearly(wei, right):
-        return (
+        return say(
             "the rows of self.wei sum to 1, but the past isn't weighed alike. All scores should be 0 before the mask."
         )
-    return times(wei, right) or (NEARLY if nearly(wei, right) else None)
+    return times(wei, right) or (say(NEARLY) if nearly(wei, right) else None)
 
 
 def _weighed(wei, x):
     """Pairs of a known mistake in weighing x with right weights, in words, and what it gives."""
     B, T, C = x.shape
     return [
-        ("the weights are right, but transposed in the product: it is self.wei @ x.", wei.T @ x),
-        ("the weights are right, but x came back unweighed. It is self.wei @ x.", x),
-        ("the weights are right, but x was added to what they give.", wei @ x + x),
-        ("the weights are right, but x was weighed twice.", wei @ wei @ x),
-        ("the weights are right, but the result was divided by T once more.", wei @ x / T),
+        (say("the weights are right, but transposed in the product: it is self.wei @ x."), wei.T @ x),
+        (say("the weights are right, but x came back unweighed. It is self.wei @ x."), x),
+        (say("the weights are right, but x was added to what they give."), wei @ x + x),
+        (say("the weights are right, but x was weighed twice."), wei @ wei @ x),
+        (say("the weights are right, but the result was divided by T once more."), wei @ x / T),
         (
-            "the weights are right, but the result was divided by t + 1 once more.",
+            say("the weights are right, but the result was divided by t + 1 once more."),
             wei @ x / torch.arange(1, T + 1)[:, None],
         ),
-        ("the weights are right, but a softmax was taken of the result.", (wei @ x).softmax(-1)),
-        ("the weights are right, but x went through a softmax first.", wei @ x.softmax(-1)),
-        ("the weights are right, but the triangle was multiplied with x, not they.", torch.ones(T, T).tril() @ x),
-        ("the weights are right, but the average runs over the examples too.", (wei @ x).mean(0).expand_as(x)),
+        (say("the weights are right, but a softmax was taken of the result."), (wei @ x).softmax(-1)),
+        (say("the weights are right, but x went through a softmax first."), wei @ x.softmax(-1)),
+        (say("the weights are right, but the triangle was multiplied with x, not they."), torch.ones(T, T).tril() @ x),
+        (say("the weights are right, but the average runs over the examples too."), (wei @ x).mean(0).expand_as(x)),
     ]  # fmt: skip
 
 
@@ -728,7 +827,10 @@ def _weak_mask(wei, scores, future):
     score = (wei[..., 0, 1] / wei[..., 0, 0]).log() + scores[..., 0, 0]
     score = score.flatten()[0].item()
     if math.isfinite(score) and agree(wei, softmax_of(scores, future, score), 1e-4).all():
-        return f"the future got the score {score:.3g} instead of -inf: softmax gives only -inf a weight of exactly 0."
+        return say(
+            "the future got the score {score:.3g} instead of -inf: softmax gives only -inf a weight of exactly 0.",
+            score=score,
+        )
     return None
 
 
@@ -739,50 +841,70 @@ def mean_weight_suspects(T):
     tril = torch.ones(T, T).tril()
     right = softmax_of(zeros, future)
     return [
-        ("self.wei holds the masked scores. Keep what comes out of the softmax.", zeros.masked_fill(future, -math.inf)),
-        ("each seen position weighs 1: this is the mask, or exponentials that weren't divided by their sum.", tril),
-        ("log_softmax was taken, not softmax.", right.log()),
-        ("the future isn't masked, or got the score 0 instead of -inf.", softmax_of(zeros, future, 0.0)),
-        ("the future isn't masked: these are the scores, all 0, before mask and softmax.", zeros),
-        ("the future got inf. It should get -inf.", nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
-        ("the past was masked instead of the future, position t with it.", softmax_of(zeros, ~future)),
-        ("the past was masked instead of the future.", softmax_of(zeros, ~future & ~eye)),
-        ("position t itself is masked too; it must see itself.", softmax_of(zeros, future | eye)),
-        ("position t + 1 is let in.", softmax_of(zeros, torch.ones(T, T).triu(2).bool())),
-        ("softmax ran down the columns. It should run along each row, dim=-1.", softmax_of(zeros, future, dim=0)),
-        ("self.wei is transposed: row t must hold what position t takes.", right.T),
-        ("the future was cut off after the softmax. Mask before it, with -inf.", tril / T),
-        ("the future was cut off after the softmax. Mask before it, with -inf.", tril.softmax(1) * tril),
-        ("softmax was taken twice.", right.softmax(1)),
-        ("the exponentials aren't divided by their sum; softmax does that.", math.e * tril),
-        ("sigmoid was used in place of softmax.", tril / 2),
-        ("the past is masked: it is torch.tril(...) == 0 that is the future, not == 1.", nan.masked_fill(future, 0)),
         (
-            "the score of the future is only 1 below that of the past, as 0 is below 1. Only -inf hides it.",
+            say("each seen position weighs 1: this is the mask, or exponentials that weren't divided by their sum."),
+            tril,
+        ),
+        (say("log_softmax was taken, not softmax."), right.log()),
+        (say("the future isn't masked, or got the score 0 instead of -inf."), softmax_of(zeros, future, 0.0)),
+        (say("the future isn't masked: these are the scores, all 0, before mask and softmax."), zeros),
+        (say("the future got inf. It should get -inf."), nan.masked_fill(torch.arange(T)[:, None] == T - 1, 1 / T)),
+        (say("the past was masked instead of the future, position t with it."), softmax_of(zeros, ~future)),
+        (say("the past was masked instead of the future."), softmax_of(zeros, ~future & ~eye)),
+        (say("position t itself is masked too; it must see itself."), softmax_of(zeros, future | eye)),
+        (say("position t + 1 is let in."), softmax_of(zeros, torch.ones(T, T).triu(2).bool())),
+        (say("softmax ran down the columns. It should run along each row, dim=-1."), softmax_of(zeros, future, dim=0)),
+        (say("self.wei is transposed: row t must hold what position t takes."), right.T),
+        (say("the future was cut off after the softmax. Mask before it, with -inf."), tril / T),
+        (say("the future was cut off after the softmax. Mask before it, with -inf."), tril.softmax(1) * tril),
+        (say("softmax was taken twice."), right.softmax(1)),
+        (say("the exponentials aren't divided by their sum; softmax does that."), math.e * tril),
+        (say("sigmoid was used in place of softmax."), tril / 2),
+        (
+            say("the past is masked: it is torch.tril(...) == 0 that is the future, not == 1."),
+            nan.masked_fill(future, 0),
+        ),
+        (
+            say("the score of the future is only 1 below that of the past, as 0 is below 1. Only -inf hides it."),
             tril.softmax(1),
         ),
         (
-            "the score of the past is 1 below that of the future. -inf is put where the triangle is 0.",
+            say("the score of the past is 1 below that of the future. -inf is put where the triangle is 0."),
             tril.T.softmax(1),
         ),
     ]
 
 
-def _looks_ahead(t, s, weight, cause=None):
-    said = f"Position {t} looks at position {s}, which comes after it (weight {weight:.2g}, expected exactly 0)."
+def _holds_scores():
+    return say("self.wei holds the masked scores. Keep what comes out of the softmax.")
+
+
+def looks_ahead(t, s, weight, cause=None):
+    """The failure where position t gives a later one, s, a weight; `cause` is the likely cause, where it is known."""
+    said = say(
+        "Position {t} looks at position {s}, which comes after it (weight {weight:.2g}, expected exactly 0).",
+        t=t,
+        s=s,
+        weight=weight,
+    )
     if not math.isfinite(weight):
-        said = (
-            f"self.wei has {weight} in row {t}, column {s}; expected 0, the weight of a position that comes after it."
+        said = say(
+            "self.wei has {weight} in row {t}, column {s}; expected 0, the weight of a position that comes after it.",
+            weight=weight,
+            t=t,
+            s=s,
         )
     if cause:
-        return f"{said}\nLikely cause: {cause}"
+        return CheckFailed(said, cause)
     if weight != weight:
-        return f"{said}\nLikely cause: nan comes from 0 times infinity, or from a softmax over a row that is all -inf."
-    if weight == float("-inf"):
-        return f"{said}\nLikely cause: self.wei holds the masked scores. Keep what comes out of the softmax."
-    if abs(weight) < 0.01:
-        return f"{said}\nLikely cause: the mask value isn't small enough. softmax gives only -inf a weight of 0."
-    return f"{said}\nLikely cause: the future isn't masked with -inf before the softmax."
+        cause = say("nan comes from 0 times infinity, or from a softmax over a row that is all -inf.")
+    elif weight == float("-inf"):
+        cause = _holds_scores()
+    elif abs(weight) < 0.01:
+        cause = say("the mask value isn't small enough. softmax gives only -inf a weight of 0.")
+    else:
+        cause = say("the future isn't masked with -inf before the softmax.")
+    return CheckFailed(said, cause)
 
 
 @check
@@ -802,28 +924,31 @@ def rows_sum_to_one(wei, known=None):
         if known:
             cause = known
         elif wei.isinf().any():
-            cause = "self.wei holds scores with -inf. Keep what comes out of the softmax."
+            cause = say("self.wei holds scores with -inf. Keep what comes out of the softmax.")
         elif value != value:
-            cause = "nan comes from a softmax over a row that is -inf everywhere: position t must see itself."
+            cause = say("nan comes from a softmax over a row that is -inf everywhere: position t must see itself.")
         elif ((wei.sum(-2) - 1).abs() < 1e-4).all():
-            cause = "the columns sum to 1. softmax should run along each row, dim=-1."
+            cause = say("the columns sum to 1. softmax should run along each row, dim=-1.")
         elif len(wei) > 1 and ((wei.sum(0) - 1).abs() < 1e-4).all():
-            cause = "softmax ran over the batch, dim=0. It should run along each row, dim=-1."
+            cause = say("softmax ran over the batch, dim=0. It should run along each row, dim=-1.")
         elif ((sums - 1).abs() < 1e-2).all():
-            cause = "the sums are nearly 1: something was rounded, or float16 for a while."
+            cause = say("the sums are nearly 1: something was rounded, or float16 for a while.")
         elif ((sums - value).abs() < 1e-4).all():
-            cause = "all rows sum to the same number: the weights were multiplied or divided after the softmax."
+            cause = say("all rows sum to the same number: the weights were multiplied or divided after the softmax.")
         elif value < 1:
-            cause = "something was taken away from the weights after the softmax. Mask before it, with -inf."
+            cause = say("something was taken away from the weights after the softmax. Mask before it, with -inf.")
         else:
-            cause = "no softmax was taken, or the weights were changed after it."
-        raise CheckFailed(f"Row {t} of self.wei sums to {value:.4g}, expected 1.\nLikely cause: {cause}")
+            cause = say("no softmax was taken, or the weights were changed after it.")
+        raise CheckFailed(say("Row {t} of self.wei sums to {value:.4g}, expected 1.", t=t, value=value), cause)
     if (wei < 0).any():
         b, t, s = (wei < 0).nonzero()[0].tolist()
-        raise CheckFailed(
-            f"Row {t} of self.wei has a negative weight, {wei[b, t, s]:.3g} at column {s}; expected none.\n"
-            "Likely cause: the weights don't come from a softmax."
+        said = say(
+            "Row {t} of self.wei has a negative weight, {weight:.3g} at column {s}; expected none.",
+            t=t,
+            weight=wei[b, t, s].item(),
+            s=s,
         )
+        raise CheckFailed(said, say("the weights don't come from a softmax."))
 
 
 def softmax_of(scores, mask, value=float("-inf"), dim=-1):
