@@ -355,11 +355,26 @@ def _variance_suspects(ran, right_weights):
     root = math.sqrt(C)
     masked = ran.scores.masked_fill(ran.future, float("-inf"))
     undivided = say("the scores were not divided by sqrt(C).")
+    scaled = [
+        (say("the scores were divided by C, not by sqrt(C)."), ran.raw / C),
+        (say("the scores were multiplied by sqrt(C)."), ran.raw * math.sqrt(C)),
+        (say("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5."), ran.raw / C * 2),
+        (say("the scores were divided by sqrt(T); the sum in q @ k runs over C."), ran.raw / math.sqrt(T)),
+        (say("the scores were divided by sqrt(B); the sum in q @ k runs over C."), ran.raw / math.sqrt(B)),
+        (say("the scores were divided by sqrt(block_size)."), ran.raw / math.sqrt(ran.block_size)),
+        (say("the scores were divided by sqrt(8), a d_k of some other model."), ran.raw / math.sqrt(8)),
+        (say("the scores were divided by 32, which fits C = 1024 only."), ran.raw / 32),
+        (say("the scores were divided by sqrt(32), which fits C = 32 only."), ran.raw / math.sqrt(32)),
+    ]
     if right_weights:
         undivided = say("it was taken before the division by sqrt(C). Take it right after.")
+        other = mark(
+            "it isn't that of the scores that the weights were made of. It would be right in this case: {mistake}"
+        )
+        scaled = [(say(other, mistake=words), scores) for words, scores in scaled]
     for words, suspect in (
         (undivided, ran.raw),
-        *((_of_others(words) if right_weights else words, scores) for words, scores in _scaled_otherwise(ran)),
+        *scaled,
         (say("`C ** 1/2` is half of C. Write C ** 0.5."), ran.raw / C / 2),
         (say("only the visible half of the scores was taken; take all, before the mask."), ran.scores[:, ~ran.future]),
         (say("it was taken after the mask."), ran.scores.masked_fill(ran.future, 0)),
@@ -394,29 +409,6 @@ def _variance_suspects(ran, right_weights):
             ran.scores.var((1, 2)).mean(),
         ),
         (say("it was kept from an earlier call. Set it in each."), torch.zeros(())),
-    )
-
-
-def _scaled_otherwise(ran):
-    """Pairs of a known mistake in scaling, in words, and the scores (B, T, T) that it gives."""
-    B, T, C = ran.x.shape
-    return [
-        (say("the scores were divided by C, not by sqrt(C)."), ran.raw / C),
-        (say("the scores were multiplied by sqrt(C)."), ran.raw * math.sqrt(C)),
-        (say("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5."), ran.raw / C * 2),
-        (say("the scores were divided by sqrt(T); the sum in q @ k runs over C."), ran.raw / math.sqrt(T)),
-        (say("the scores were divided by sqrt(B); the sum in q @ k runs over C."), ran.raw / math.sqrt(B)),
-        (say("the scores were divided by sqrt(block_size)."), ran.raw / math.sqrt(ran.block_size)),
-        (say("the scores were divided by sqrt(8), a d_k of some other model."), ran.raw / math.sqrt(8)),
-        (say("the scores were divided by 32, which fits C = 1024 only."), ran.raw / 32),
-        (say("the scores were divided by sqrt(32), which fits C = 32 only."), ran.raw / math.sqrt(32)),
-    ]
-
-
-def _of_others(mistake):
-    return say(
-        "it isn't that of the scores that the weights were made of. It would be right in this case: {mistake}",
-        mistake=mistake,
     )
 
 
