@@ -71,9 +71,9 @@ class _Run:
         if isinstance(out, torch.Tensor) and tuple(out.shape) == (len(x), T, T) != tuple(x.shape):
             raise CheckFailed(
                 say(
-                    "{what} has shape {shape}, expected {expected}.",
+                    "{what} has shape {yours}, expected {expected}.",
                     what=what,
-                    shape=tuple(out.shape),
+                    yours=tuple(out.shape),
                     expected=tuple(x.shape),
                 ),
                 say("these are weights or scores. Weigh v with the weights: self.wei @ v."),
@@ -85,7 +85,9 @@ class _Run:
         wei = kept(self.head, "wei", self.what)
         if isinstance(wei, torch.Tensor) and tuple(wei.shape) == (T, T):
             raise CheckFailed(
-                say("self.wei has shape {shape}, expected {expected}.", shape=(T, T), expected=(B, T, T)),
+                say(
+                    "{what} has shape {yours}, expected {expected}.", what="self.wei", yours=(T, T), expected=(B, T, T)
+                ),
                 say("the weights of one example, or their mean over all, are kept. Each example has its own."),
             )
         stages = {
@@ -357,7 +359,7 @@ def _variance_suspects(ran, right_weights):
     undivided = say("the scores were not divided by sqrt(C).")
     scaled = [
         (say("the scores were divided by C, not by sqrt(C)."), ran.raw / C),
-        (say("the scores were multiplied by sqrt(C)."), ran.raw * math.sqrt(C)),
+        (say("the scores were multiplied by sqrt(C)."), ran.raw * root),
         (say("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5."), ran.raw / C * 2),
         (say("the scores were divided by sqrt(T); the sum in q @ k runs over C."), ran.raw / math.sqrt(T)),
         (say("the scores were divided by sqrt(B); the sum in q @ k runs over C."), ran.raw / math.sqrt(B)),

@@ -92,9 +92,9 @@ def _has_its_shape(Head, out, x):
             cause = say("these are the weights. Weigh x with them: weights @ x.")
     cause = cause or _sizes_it_takes(Head)
     said = say(
-        "The output of {name} has shape {shape}, expected {expected}.",
-        name=name,
-        shape=tuple(out.shape),
+        "{what} has shape {yours}, expected {expected}.",
+        what=say("The output of {name}", name=name),
+        yours=tuple(out.shape),
         expected=tuple(x.shape),
     )
     if not cause:
@@ -736,7 +736,7 @@ def _weights(Head, B, T, C, seed):
         )
     if isinstance(mine, torch.Tensor) and tuple(mine.shape) == (B, T, T):
         raise CheckFailed(
-            say("self.wei has shape {shape}, expected {expected}.", shape=(B, T, T), expected=(T, T)),
+            say("{what} has shape {yours}, expected {expected}.", what="self.wei", yours=(B, T, T), expected=(T, T)),
             say("the scores were made for each example. Here all share one matrix: start from (T, T) zeros."),
         )
     return out, tensor(mine, "self.wei", (T, T)), x
