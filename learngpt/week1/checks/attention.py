@@ -370,10 +370,17 @@ def _variance_suspects(ran, right_weights):
     ]
     if right_weights:
         undivided = say("it was taken before the division by sqrt(C). Take it right after.")
-        other = mark(
-            "it isn't that of the scores that the weights were made of. It would be right in this case: {mistake}"
-        )
-        scaled = [(say(other, mistake=words), scores) for words, scores in scaled]
+        scaled = [
+            (
+                say(
+                    "it isn't that of the scores that the weights were made of. It would be right in this case: "
+                    "{mistake}",
+                    mistake=words,
+                ),
+                scores,
+            )
+            for words, scores in scaled
+        ]
     for words, suspect in (
         (undivided, ran.raw),
         *scaled,

@@ -102,6 +102,16 @@ def variance_before_scaling(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
+@wrong(
+    "variance of other scores", VARIANCE, "It would be right in this case: the scores were divided by C, not by sqrt(C)"
+)
+def measured_on_others(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = (scores / C**0.5).var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
 @wrong("variance after the mask", VARIANCE, "after the mask put -inf in")
 def variance_after_mask(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1) / C**0.5
