@@ -304,9 +304,15 @@ def _why_softmax_is_nan(scores, dim):
 
 def where_nan_begins(function, *arguments):
     """The line at which the first nan comes up when a function of the learner's is called, in words, or ""."""
+    line, why = first_nan(function, *arguments)
+    return say("The first nan comes up in this line: {line}", line=line) + "\n" + why if line else ""
+
+
+def first_nan(function, *arguments):
+    """The learner's own line at which the first nan comes up, and why, in words; empty strings where there is none."""
     with contextlib.suppress(Exception), _FirstNan() as first, torch.no_grad():
         function(*arguments)
-    return say("The first nan comes up in this line: {line}", line=first.line) + "\n" + first.why if first.line else ""
+    return first.line, first.why
 
 
 class _Met(TorchFunctionMode):

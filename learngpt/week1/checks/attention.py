@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from learngpt.advice import where_nan_begins
+from learngpt.advice import first_nan, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -100,10 +100,10 @@ class _Run:
         is_no_stage(wei, stages)
         wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
-            begins = where_nan_begins(self.head, self.x)
-            cause = self.cause() if not begins or "softmax" in begins.split("\n")[0] else None
+            line, _ = first_nan(self.head, self.x)
+            cause = self.cause() if not line or "softmax" in line else None
             said = say("self.wei has nan, expected weights.")
-            raise CheckFailed(said if cause else f"{said}\n{begins}", cause)
+            raise CheckFailed(said if cause else f"{said}\n{where_nan_begins(self.head, self.x)}", cause)
         return wei
 
     def cause(self):
