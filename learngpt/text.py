@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 PACKAGE = Path(__file__).resolve().parent
+KOREAN = ("korean.txt", "yujeong.txt")
 
 # Models this small lose more by waiting for a second thread than they gain from it.
 torch.set_num_threads(1)
@@ -33,8 +34,8 @@ def load_text(path=None):
     """Read a UTF-8 text file.
 
     Args:
-        path: the file; without it, the course's own corpus, plays by Shakespeare. "korean.txt" is a short text in
-            Korean that comes with the course.
+        path: the file; without it, the course's own corpus, plays by Shakespeare. "korean.txt" and "yujeong.txt",
+            a short text in Korean and a novel, come with the course.
 
     Returns:
         Text
@@ -44,8 +45,8 @@ def load_text(path=None):
         ValueError: the file is empty, or isn't UTF-8 text.
     """
     path = Path(path) if path is not None else shipped()
-    if path == Path("korean.txt") and not path.exists():
-        path = shipped("korean.txt")
+    if str(path) in KOREAN and not path.exists():
+        path = shipped(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Give the path of a text file inside it.")
     try:
@@ -93,7 +94,7 @@ class Text:
         self.training, self.validation = ids[:cut], ids[cut:]
 
     def __repr__(self):
-        return f"{self.name}: {len(self.content):,} characters, {self.vocab_size} different"
+        return f"{self.name}: {len(self.content):,} characters, {self.vocab_size:,} different"
 
     def encode(self, string):
         """Characters to numbers: str -> (len(string),) int64.
