@@ -9,6 +9,7 @@ import torch
 from learngpt.language import say
 
 PACKAGE = Path(__file__).resolve().parent
+KOREAN = ("korean.txt", "yujeong.txt")
 
 # Models this small lose more by waiting for a second thread than they gain from it.
 torch.set_num_threads(1)
@@ -38,8 +39,8 @@ def load_text(path=None):
     """Read a UTF-8 text file.
 
     Args:
-        path: the file; without it, the course's own corpus, plays by Shakespeare. "korean.txt" is a short text in
-            Korean that comes with the course.
+        path: the file; without it, the course's own corpus, plays by Shakespeare. "korean.txt" and "yujeong.txt",
+            a short text in Korean and a novel, come with the course.
 
     Returns:
         Text
@@ -49,8 +50,8 @@ def load_text(path=None):
         ValueError: the file is empty, or isn't UTF-8 text.
     """
     path = Path(path) if path is not None else shipped()
-    if path == Path("korean.txt") and not path.exists():
-        path = shipped("korean.txt")
+    if str(path) in KOREAN and not path.exists():
+        path = shipped(path)
     if path.is_dir():
         raise ValueError(say("{path} is a folder. Give the path of a text file inside it.", path=path))
     try:
@@ -113,7 +114,7 @@ class Text:
 
     def __repr__(self):
         about = {"text": self.name, "length": len(self.content), "different": self.vocab_size}
-        return say("{text}: {length:,} characters, {different} different", **about)
+        return say("{text}: {length:,} characters, {different:,} different", **about)
 
     def encode(self, string):
         """Characters to numbers: str -> (len(string),) int64.

@@ -93,11 +93,12 @@ def test_a_wheel_holds_what_a_notebook_imports_and_the_data_alone(tmp_path):
     files = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in files} == {"learngpt", f"learngpt-{project()['version']}.dist-info"}
     assert {"learngpt/fonts/hangul.ttf", "learngpt/fonts/OFL.txt", "learngpt/fonts/README.md"} <= set(files)
+    assert "learngpt/data/README.md" in files  # the licence of the texts asks for it
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
     subprocess.run(install, check=True)
     run = (
-        "import learngpt as l; from learngpt.text import shipped; l.load_text('korean.txt'); "
+        "import learngpt as l; from learngpt.text import KOREAN, shipped; [l.load_text(name) for name in KOREAN]; "
         "shipped('gpt.safetensors'); print(len(l.load_text().content), l.__file__)"
     )
     command, environment = [sys.executable, "-c", run], {"PYTHONPATH": str(site)}

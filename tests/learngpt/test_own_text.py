@@ -8,7 +8,7 @@ from tests.support.notebooks import run
 
 pytestmark = pytest.mark.slow
 
-TEXTS = {"korean": 'load_text("korean.txt")', "string": 'Text("tea for two, " * 100)'}
+TEXTS = {"korean": 'load_text("yujeong.txt")', "string": 'Text("tea for two, " * 100)'}
 
 
 @pytest.mark.parametrize(("which", "name"), [("string", NAMES[0]), *(("korean", name) for name in NAMES)])

@@ -2,11 +2,14 @@
 
 import hashlib
 import math
+import unicodedata
+from pathlib import Path
 
 import pytest
 import torch
 
 from learngpt import Text, load_text
+from learngpt.text import KOREAN
 from tests.support import ROOT
 
 
@@ -20,13 +23,24 @@ def test_the_corpus_is_the_one_that_its_readme_describes(text):
     assert 60 <= text.vocab_size <= 90
 
 
-def test_the_korean_text_is_the_one_that_its_readme_describes():
+@pytest.mark.parametrize("name", KOREAN)
+def test_a_korean_text_is_the_one_that_its_readme_describes(name):
     page = (ROOT / "data" / "README.md").read_text()
-    raw = (ROOT / "data" / "korean.txt").read_bytes()
-    korean = load_text("korean.txt")
+    raw = (ROOT / "data" / name).read_bytes()
+    korean = load_text(name)
     assert hashlib.sha256(raw).hexdigest() in page
-    assert f"{len(korean.content):,} characters, {korean.vocab_size} different, {len(raw):,} bytes" in page
+    assert f"{len(korean.content):,} characters, {korean.vocab_size:,} different, {len(raw):,} bytes" in page
+    assert unicodedata.is_normalized("NFC", korean.content)
     assert len(korean.validation) > 4 * 32
+    letters = [char for char in korean.content if char.isalpha()]
+    assert sum("가" <= char <= "힣" for char in letters) > 0.99 * len(letters)
+
+
+def test_a_file_of_ones_own_goes_before_the_course_s(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("yujeong.txt").write_text("mine")
+    assert load_text("yujeong.txt").content == "mine"
+    assert load_text("korean.txt").vocab_size > 100
 
 
 def test_encode_and_decode_are_inverse(text):
