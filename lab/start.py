@@ -11,11 +11,15 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from learngpt.language import say
+from learngpt_teaching.translating.spans import of_markdown, replaced
+
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "release"
 WORK = ROOT / "work"
 PRISTINE = ROOT / "work" / ".released"  # the release that each notebook of the learner's was made from
 CHANGES = ROOT / "work" / "changes"
+FILLED = ("news", "first", "work")  # in sentences of the welcome page
 WORKSPACES = ROOT / "work" / ".jupyterlab"  # which notebooks were open
 
 
@@ -88,6 +92,7 @@ def welcome(assignment, newer):
     ]
     news = "".join(f"> There is a newer [{name}](../changes/{name}.md): see what changed.\n\n" for name in newer)
     page = (ROOT / "lab" / "welcome.md").read_text("utf-8")
+    page = replaced(page, of_markdown(page), lambda words: say(words, **{name: f"{{{name}}}" for name in FILLED}))
     return page.format(news=news, ladder="\n".join(rows), work=f"work/{assignment}", first=min(names))
 
 
