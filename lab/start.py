@@ -15,12 +15,14 @@ import webbrowser
 from pathlib import Path
 
 from learngpt.language import CHOICE, ENGLISH, UnknownLanguage, chosen, known, say, speaking, spoken, use
+from learngpt_teaching.translating.spans import of_markdown, replaced
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "release"
 WORK = ROOT / "work"
 PRISTINE = ROOT / "work" / ".released"  # the release that each notebook of the learner's was made from
 CHANGES = ROOT / "work" / "changes"
+FILLED = ("news", "first", "work")  # in sentences of the welcome page
 WORKSPACES = ROOT / "work" / ".jupyterlab"  # which notebooks were open
 
 
@@ -119,7 +121,8 @@ def welcome(assignment, newer):
     news = "".join(
         "> " + say("There is a newer {notebook}: see what changed.", notebook=link) + "\n\n" for link in links
     )
-    page = (ROOT / "lab" / language / "welcome.md").read_text("utf-8")
+    page = (ROOT / "lab" / "welcome.md").read_text("utf-8")
+    page = replaced(page, of_markdown(page), lambda words: say(words, **{name: f"{{{name}}}" for name in FILLED}))
     work = Path("work", assignment, language)
     return page.format(news=news, ladder="\n".join([head, line, *rows]), work=work, first=names[0])
 

@@ -19,9 +19,13 @@ from babel.messages.pofile import PoFileError, PoFileParser, denormalize, write_
 from learngpt_teaching.course import CourseError
 from learngpt_teaching.translating import rules
 from learngpt_teaching.translating.notebooks import TITLE, pieces
+from learngpt_teaching.translating.spans import of_markdown, words_of
 
 FOLDER, PROGRAM = "translations", "program"
 PLACES = ("learngpt", "learngpt_teaching", "lab", "img")
+WELCOME = "lab/welcome.md"
+READERS = [("**.py", "python"), ("**.j2", "jinja2")]
+OPTIONS = {"**.j2": {"silent": "false"}}
 KEYWORDS = {"say": None, "counted": (1, 2), "mark": None}
 
 
@@ -67,11 +71,15 @@ def languages(root: Path) -> list[str]:
 
 
 def of_program(root: Path) -> Catalog:
-    """The sentences of the program: what is given to `say`, `counted` and `mark`."""
+    """The sentences of the program: what is given to `say`, `counted` and `mark`, and the welcome page."""
     found = Sentences()
     for place in PLACES:
-        for path, _line, words, *_ in extract_from_dir(root / place, [("**.py", "python")], keywords=KEYWORDS):
+        for path, _line, words, *_ in extract_from_dir(root / place, READERS, OPTIONS, KEYWORDS):
             found.add(words, locations=[(f"{place}/{path}", 0)])
+    for page in filter(Path.exists, [root / WELCOME]):
+        text = page.read_text(encoding="utf-8")
+        for span in of_markdown(text):
+            found.add(words_of(text, span), locations=[(WELCOME, 0)], auto_comments=[span.kind])
     return found
 
 

@@ -172,4 +172,6 @@ def _shifted(spans, by):
 
 def _trimmed(source, start, end, kind, indentation=""):
     text = source[start:end]
-    yield Span(start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip()), kind, indentation)
+    if EXPRESSION.sub("", text).strip():  # not where something is put in, and nothing else
+        begin, rest = len(text) - len(text.lstrip()), len(text) - len(text.rstrip())
+        yield Span(start + begin, end - rest, kind, indentation)

@@ -227,6 +227,16 @@ def test_the_words_in_the_pictures_are_those_of_the_catalogue(language, monkeypa
             assert picture.text["Description"] == words, f"img/{language}/{name}.png is old: run img/draw_pictures.py"
 
 
+def test_the_welcome_page_speaks_the_language(monkeypatch):
+    spec = importlib.util.spec_from_file_location("start", ROOT / "lab" / "start.py")
+    start = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(start)
+    monkeypatch.setattr(start, "say", lambda words, **values: f"«{words.format(**values)}»")
+    page = start.welcome("week1", [])
+    assert "\n\n«Start with **[1-bigram](1-bigram.ipynb)**. Run a cell" in page and "folder `work/week1`." in page
+    assert "«Work through these notebooks in this order:»\n\n| notebook |" in page
+
+
 @pytest.fixture
 def course(tmp_path):
     """A course with one notebook, one module, and the catalogues of its Korean."""
@@ -244,6 +254,7 @@ def course(tmp_path):
     (tmp_path / "learngpt" / "module.py").write_text(
         'say("The value {value:.1f} of `{name}` is wrong.", value=1, name="x")\ncounted("{n} line", "{n} lines", 2)\n'
     )
+    (tmp_path / "learngpt" / "page.html.j2").write_text("<h1>{{ say('{points} points', points=points) }}</h1>")
     (tmp_path / "translations" / "ko").mkdir(parents=True)
     catalogues.bring_up_to_date(tmp_path)
     return tmp_path
@@ -296,8 +307,9 @@ def test_a_right_entry_passes(course):
     translate(course, "week1", "Draw *one* character.", "*하나*를 뽑습니다.")
     translate(course, "program", "The value {value:.1f} of `{name}` is wrong.", "`{name}`의 값 {value:.1f} 값은 틀림.")
     translate(course, "program", ("{n} line", "{n} lines"), ("{n}줄",))
+    translate(course, "program", "{points} points", "{points}점")
     assert catalogues.bring_up_to_date(course) == [
-        "translations/ko/program.po: 2 of 2 entries are translated, 0 are fuzzy, 0 are missing.",
+        "translations/ko/program.po: 3 of 3 entries are translated, 0 are fuzzy, 0 are missing.",
         "translations/ko/week1.po: 3 of 7 entries are translated, 0 are fuzzy, 4 are missing.",
     ]
 
