@@ -9,7 +9,7 @@ from tests.support.answers import EDITS, answers, verdicts
 
 @pytest.mark.parametrize(("file", "answer"), answers("wrong"))
 def test_wrong_answers_fail_the_check_that_names_their_mistake(file, answer):
-    said = verdicts(file, answer, only=answer.check)[answer.check]
+    said = verdicts(file, answer, only={answer.check})[answer.check]
     assert said is not None, f"{answer.why}: passed"
     assert said.startswith("CheckFailed: "), said
     assert answer.phrase in said
@@ -32,7 +32,7 @@ def test_right_answers_get_full_marks(file, answer, capsys):
 
 @pytest.mark.parametrize(("file", "old", "new", "check", "phrase"), EDITS)
 def test_changes_of_given_parts_are_named(file, old, new, check, phrase):
-    said = verdicts(file, (old, new), only=check)[check]
+    said = verdicts(file, (old, new), only={check})[check]
     assert said.startswith("CheckFailed: "), said
     assert phrase in said
 
