@@ -72,7 +72,8 @@ def course(tmp_path_factory):
     nbformat.write(notebook, path)
     nbgrader(course, "generate_assignment", "week1")
     nbgrader(course, "autograde", "week1")
-    nbgrader(course, "generate_feedback", "week1")
+    for student in ("partly", "messy", "nothing"):
+        nbgrader(course, "generate_feedback", "week1", "--student", student)
     nbgrader(course, "export")
     return course
 
