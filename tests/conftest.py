@@ -1,5 +1,6 @@
 """`--notebooks FOLDER` runs tests/week1/test_todo_1.py to test_todo_6.py on the classes of that folder instead."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from tests.support import SOLVED
 # Files whose tests share nothing that takes long to make: each goes to whichever process has time.
 APART = {
     "tests/course/test_browser.py",
-    "tests/course/test_nbval.py",
     "tests/exam/test_bank.py",
     "tests/exam/test_odd_answers.py",
     "tests/learngpt/test_never_stuck.py",
@@ -21,6 +21,18 @@ APART = {
     "tests/week1/test_checks.py",
     "tests/week1/test_gpt.py",
 }
+# What takes longest in one piece begins first, and what comes in the smallest pieces last, so that the processes end
+# together.
+LONGEST = [
+    "tests/course/test_browser.py",
+    "tests/teaching/test_grading.py",
+    "tests/course/test_second_assignment.py",
+    "tests/teaching/test_grade.py",
+    "tests/week1/test_checks.py",
+    "tests/course/test_bad_input.py",
+    "tests/learngpt/test_own_text.py",
+    "tests/learngpt/test_never_stuck.py",
+]
 
 
 def pytest_addoption(parser):
@@ -28,9 +40,30 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest, so that the processes end together."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    def turn(item):
+        file = item.nodeid.partition("::")[0]
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST) + (file in APART)
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One process more than processors, because many a slow test waits."""
+    return (os.cpu_count() or 1) + ("not slow" not in config.option.markexpr)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """nbval starts the kernel of a notebook here: with the plainest of PyTorch's kernels, for any processor.
+
+    The outputs in notebooks/ were made with those for the processor of the build, so that one replay shows both that
+    they are what the code prints and that what they print is the same on another processor.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if item.path.suffix == ".ipynb" and "ATEN_CPU_CAPABILITY" not in os.environ:
+            patch.setenv("ATEN_CPU_CAPABILITY", "default")
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -376,7 +376,8 @@ class _Run:
             if channel is None:
                 return asking.Result(self.seed, ABSENT, dict.fromkeys(grade_ids))
             with channel:
-                return asking.take(channel, self.course.exams, grade_ids, self.seed, self.budget.left)
+                seconds = self.budget.left, self.limits["call"]
+                return asking.take(channel, self.course.exams, grade_ids, self.seed, *seconds)
 
         async with self._watched(manager):
             return await asyncio.get_running_loop().run_in_executor(None, take)

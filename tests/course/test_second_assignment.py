@@ -2,17 +2,15 @@
 
 import ast
 import csv
-import os
 import re
 import shutil
-import subprocess
-import sys
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
 from tests.support import ROOT, needs_program
+from tests.support.programs import run
 from tests.support.week2 import grade_id, make_course
 
 pytestmark = [needs_program("bwrap", "bubblewrap"), pytest.mark.slow]
@@ -24,9 +22,7 @@ def call(tmp_path_factory):
     course = make_course(tmp_path_factory.mktemp("course"))
 
     def call(*arguments, good=True):
-        command = [sys.executable, "-m", *arguments]
-        environment = os.environ | {"PYTHONPATH": str(course)}
-        done = subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True)
+        done = run(*arguments, cwd=course, packages=course)
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == good, said[-3000:]
         return said

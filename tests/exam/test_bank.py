@@ -6,7 +6,7 @@ import textwrap
 import pytest
 import torch
 
-from tests.exam.kernel import Notebook, examine
+from tests.exam.kernel import examine
 from tests.support import answers as bank
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,6 @@ BY_CHANCE = {
     ("gpt_v1_generate-softmax_over_time", LIKELIER),
     ("gpt_v1_generate-stops_early", CROPS),  # whether token 0 comes
 }
-NOTEBOOKS = {}
 
 
 def cell_with(file, answer):
@@ -68,26 +67,30 @@ def cell_with(file, answer):
     return lambda cell: bank.changed(cell.source, part, answer) if bank.grade_id(cell) == cell_id else cell.source
 
 
-def take_exam(file, answer, only=None, **options):
-    """grade id -> the exam's verdict, for all graded cells of the answer's notebook or for those of `only`."""
-    name = bank.PLACES[file][0]
-    notebook = NOTEBOOKS.setdefault(name, Notebook(name))
-    result = examine(notebook.namespace(cell_with(file, answer)), only or notebook.graded, **options)
+def take_exam(file, answer, **options):
+    """grade id -> the exam's verdict, for all graded cells of the answer's notebook."""
+    notebook = bank.notebook(bank.PLACES[file][0])
+    result = examine(notebook.namespace(cell_with(file, answer)), notebook.graded, **options)
     assert result.ending == "complete"
     return result.verdicts
 
 
-RIGHT = [case.values for case in bank.answers("right")]
-CASES = [pytest.param(case.id, *case.values, id=case.id) for kind in ("wrong", "right") for case in bank.answers(kind)]
-CASES += [pytest.param(f"edit-{n}", edit[0], edit[1:3], id=f"edit-{n}") for n, edit in enumerate(bank.EDITS)]
+CASES = [
+    pytest.param(case.id, *case.values, case.values[1].check, id=case.id)
+    for kind in ("wrong", "right")
+    for case in bank.answers(kind)
+]
+CASES += [pytest.param(f"edit-{n}", edit[0], edit[1:3], edit[3], id=f"edit-{n}") for n, edit in enumerate(bank.EDITS)]
 
 
-@pytest.mark.parametrize(("name", "file", "answer"), CASES)
-def test_check_and_exam_agree_on_every_grade_id(name, file, answer):
+@pytest.mark.parametrize(("name", "file", "answer", "caught"), CASES)
+def test_check_and_exam_agree_on_every_grade_id(name, file, answer, caught):
     exam = take_exam(file, answer, seed=1)
-    checks = dict.fromkeys(exam, True)
-    if (file, answer) not in RIGHT:  # that the checks pass those has a test already
-        checks = {grade_id: said is None for grade_id, said in bank.verdicts(file, answer).items()}
+    # That the check catches a wrong answer that must, and that all pass a right one, tests/week1/test_answers.py shows.
+    checks = {grade_id: grade_id != caught for grade_id in exam}
+    if caught:
+        said = bank.verdicts(file, answer, only=exam.keys() - {caught})
+        checks |= {grade_id: words is None for grade_id, words in said.items()}
     differ = {
         (name, grade_id): verdict
         for grade_id, verdict in exam.items()

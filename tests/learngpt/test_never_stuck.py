@@ -28,12 +28,9 @@ def test_an_untouched_notebook_runs_to_its_end_with_calm_marks(tmp_path, name):
         if cell.metadata.get("nbgrader", {}).get("grade"):
             assert said(outputs).startswith(f"○ Not yet: this needs TODO {name[0]}, ")
             assert len(outputs) == 1, "no points without work"
-
-
-def test_what_follows_from_a_cell_that_stopped_says_so(tmp_path):
-    cells = run(nbformat.read(RELEASE / "2-averaging.ipynb", 4), tmp_path)
-    [outputs] = [outputs for cell, outputs in cells if cell.source.startswith("plots.losses(")]
-    assert said(outputs).startswith("○ Not yet: history comes from a cell above that stopped at TODO 2.")
+    if name == "2-averaging":  # what follows from a cell that stopped says so
+        [outputs] = [outputs for cell, outputs in cells if cell.source.startswith("plots.losses(")]
+        assert said(outputs).startswith("○ Not yet: history comes from a cell above that stopped at TODO 2.")
 
 
 def test_one_part_of_a_todo_does_not_wait_for_the_other(tmp_path):

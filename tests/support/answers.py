@@ -86,33 +86,44 @@ def grade_id(cell, key="grade_id"):
     return cell.metadata.get("nbgrader", {}).get(key)
 
 
-@functools.cache
-def _cells(name):
-    """The names that the first cell of a notebook gives, and its cells that matter for marks."""
-    cells = nbformat.read(SOURCE / f"{name}.ipynb", 4).cells
-    names = {}
-    with contextlib.chdir(SOLVED):
-        exec(next(cell.source for cell in cells if grade_id(cell, "locked")), names)
-    return names, [cell for cell in cells if cell.cell_type == "code" and grade_id(cell)]
+class _Notebook:
+    """A notebook of the course: the names that its first cell gives, its cells that matter, and which are graded."""
+
+    def __init__(self, name):
+        cells = nbformat.read(SOURCE / f"{name}.ipynb", 4).cells
+        self.given = {}
+        with contextlib.chdir(SOLVED):
+            exec(next(cell.source for cell in cells if grade_id(cell, "locked")), self.given)
+        self.cells = [cell for cell in cells if cell.cell_type == "code" and grade_id(cell)]
+        self.graded = [grade_id(cell) for cell in self.cells if cell.metadata.nbgrader.grade]
+
+    def namespace(self, change=lambda cell: cell.source, run=exec):
+        """The names after all solution cells have run, each with the source that `change` gives it."""
+        namespace = {"__name__": "__main__"} | self.given
+        for cell in self.cells:
+            if cell.metadata.nbgrader.solution:
+                run(change(cell), namespace)
+        return namespace
+
+
+notebook = functools.cache(_Notebook)  # what it carries is read and run once in a process
 
 
 def verdicts(file, answer, only=None):
     """What each graded cell of a notebook says to an answer: {grade id: words, or None where it passes}.
 
     Args:
-        only: the grade id of the one cell to run.
+        only: the grade ids of the cells to run; all if left out.
     """
     name, cell_id, part = PLACES[file]
-    names, cells = _cells(name)
-    names = dict(names)
-    said = {}
-    for cell in cells:
+    names, said = dict(notebook(name).given), {}
+    for cell in notebook(name).cells:
         if cell.metadata.nbgrader.solution:
             source = changed(cell.source, part, answer) if grade_id(cell) == cell_id else cell.source
             place = f"<cell {grade_id(cell)}>"  # with its lines, which a notebook's cells have too
             linecache.cache[place] = len(source), None, source.splitlines(keepends=True), place
             exec(compile(source, place, "exec"), names)
-        elif cell.metadata.nbgrader.grade and only in (None, grade_id(cell)):
+        elif cell.metadata.nbgrader.grade and (only is None or grade_id(cell) in only):
             try:
                 exec(cell.source, names)
                 said[grade_id(cell)] = None

@@ -1,10 +1,13 @@
 """A course folder for tests of what stands around grading: its marks are written into the gradebook, nothing runs."""
 
 import contextlib
+import functools
 import io
 import json
 import shutil
+import tempfile
 import warnings
+from pathlib import Path
 
 import nbformat
 from jupyter_core.application import NoStart
@@ -42,7 +45,14 @@ def make_course(folder):
     folder.mkdir(exist_ok=True)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     shutil.copytree(ROOT / "release", folder / "release")
-    with open_gradebook(folder) as gradebook:
+    (folder / "gradebook.db").write_bytes(_gradebook())
+    return folder
+
+
+@functools.cache
+def _gradebook():
+    """The bytes of a gradebook; to make one takes seconds, because nbgrader starts Alembic for it."""
+    with tempfile.TemporaryDirectory() as folder, open_gradebook(Path(folder)) as gradebook:
         gradebook.add_assignment("week1")
         for path in sorted((ROOT / "source" / "week1").glob("*.ipynb")):
             gradebook.add_notebook(path.stem, "week1")
@@ -53,7 +63,7 @@ def make_course(folder):
                     gradebook.add_grade_cell(marks.grade_id, **where, max_score=marks.points, cell_type=cell.cell_type)
                 if marks.get("solution"):
                     gradebook.add_solution_cell(marks.grade_id, **where)
-    return folder
+        return Path(folder, "gradebook.db").read_bytes()
 
 
 def open_gradebook(folder):

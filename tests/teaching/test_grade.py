@@ -19,7 +19,9 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from tests.support import ROOT, needs_program
+from tests.support.programs import run
 
+GRADE = "learngpt_teaching.grade", "week1"
 NAMES = ("1-bigram", "2-averaging")  # enough of the course to see what a class does
 EDITS = {
     "forgets-to-divide": ("2-averaging", ".mean(dim=0)", ".sum(dim=0)", 30),
@@ -31,11 +33,11 @@ MARKS = {"right": 35, "right-too": 35, "right-as-well": 35} | {student: edit[3] 
 pytestmark = [needs_program("bwrap", "bubblewrap"), pytest.mark.slow]
 
 
-def make_course(folder):
-    """A course of two notebooks with six submissions, no two of them alike."""
+def make_course(folder, students=tuple(MARKS)):
+    """A course of two notebooks with submissions, no two of them alike."""
     (folder / "source" / "week1").mkdir(parents=True)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
-    for student in MARKS:
+    for student in students:
         submitted = folder / "submitted" / student / "week1"
         submitted.mkdir(parents=True)
         for name in NAMES:
@@ -51,19 +53,22 @@ def make_course(folder):
     return folder
 
 
-def command(course, *options):
-    return [sys.executable, "-m", "learngpt_teaching.grade", "week1", "--course-dir", str(course), *options]
+def all_marks(students):
+    return {student: MARKS[student] for student in students}
 
 
-def run(course, *options):
-    done = subprocess.run(command(course, *options), capture_output=True, text=True, cwd=course)
+def command(*options):
+    return [sys.executable, "-m", *GRADE, *options]
+
+
+def grade(course, *options):
+    done = run(*GRADE, *options, cwd=course)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
 def generate(course, *options):
-    generated = [sys.executable, "-m", "nbgrader", "generate_assignment", "week1", *options]
-    subprocess.run(generated, cwd=course, check=True, capture_output=True)
+    run("nbgrader", "generate_assignment", "week1", *options, cwd=course).check_returncode()
 
 
 def marks(db_url):
@@ -86,12 +91,13 @@ def wait_for_results(course, count, process):
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
-    course = make_course(tmp_path)
+    students = "right", "forgets-to-divide", "takes-the-best"
+    course = make_course(tmp_path, students)
     generate(course)
     # Once by Ctrl-C, once as if the power went.
-    for signum, count in ((signal.SIGINT, 2), (signal.SIGKILL, 5)):
+    for signum, count in ((signal.SIGINT, 1), (signal.SIGKILL, 3)):
         process = subprocess.Popen(
-            command(course, "--workers", "1", "--force"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command("--workers", "1", "--force"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             cwd=course, start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
         )  # fmt: skip
@@ -102,16 +108,16 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
             assert "Stopped. What was graded is kept" in said
             assert "Traceback" not in said
     before = results(course)
-    said = run(course, "--force")
+    said = grade(course, "--force")
     assert {path: results(course)[path] for path in before} == before
-    assert marks(sqlite(course)) == MARKS
-    assert "6 submissions" in said
+    assert marks(sqlite(course)) == all_marks(students)
+    assert "3 submissions" in said
     # What is graded is not graded again; what is changed is, and that alone.
-    assert "0 of them new or changed" in run(course)
+    assert "0 of them new or changed" in grade(course)
     path = course / "submitted" / "right" / "week1" / "1-bigram.ipynb"
     path.write_text(path.read_text().replace("num_samples=1)", "num_samples=1).clone()"))
-    assert "1 of them new or changed" in run(course)
-    assert marks(sqlite(course)) == MARKS
+    assert "1 of them new or changed" in grade(course)
+    assert marks(sqlite(course)) == all_marks(students)
 
 
 def test_a_killed_worker_costs_nothing(tmp_path):
@@ -127,7 +133,7 @@ def test_a_killed_worker_costs_nothing(tmp_path):
     with LocalCluster(**workers, protocol="tls", security=security) as cluster:
         address = cluster.scheduler_address
         process = subprocess.Popen(
-            command(course, "--scheduler", address, "--tls", str(certificates)), stdout=subprocess.PIPE, text=True,
+            command("--scheduler", address, "--tls", str(certificates)), stdout=subprocess.PIPE, text=True,
             cwd=course,
         )  # fmt: skip
         wait_for_results(course, 3, process)
@@ -143,11 +149,11 @@ def test_a_killed_worker_costs_nothing(tmp_path):
 
 
 def test_a_cluster_that_can_not_be_used_is_named(tmp_path):
-    course = make_course(tmp_path)
+    course = make_course(tmp_path, ["right"])
     generate(course)
 
     def fails(*options):
-        done = subprocess.run(command(course, *options), capture_output=True, text=True, cwd=course)
+        done = run(*GRADE, *options, cwd=course)
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         return done.stderr
@@ -157,9 +163,9 @@ def test_a_cluster_that_can_not_be_used_is_named(tmp_path):
 
 
 def test_grading_here_opens_no_port(tmp_path):
-    course = make_course(tmp_path)
+    course = make_course(tmp_path, ["right", "right-too"])
     generate(course)
-    process = subprocess.Popen(command(course), stdout=subprocess.DEVNULL, cwd=course)
+    process = subprocess.Popen(command(), stdout=subprocess.DEVNULL, cwd=course)
     wait_for_results(course, 1, process)
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     ports = []
@@ -198,22 +204,23 @@ def postgres():
 
 @needs_program("/usr/lib/postgresql/*/bin/postgres", "postgresql")
 def test_marks_go_to_postgresql(tmp_path, postgres):
-    course = make_course(tmp_path / "course")
+    students = "right", "forgets-to-divide"
+    course = make_course(tmp_path / "course", students)
     generate(course, "--db", postgres)
-    run(course, "--db", postgres)
-    assert marks(postgres) == MARKS
+    grade(course, "--db", postgres)
+    assert marks(postgres) == all_marks(students)
     assert not (course / "gradebook.db").exists()
 
 
 def test_what_is_missing_is_said_at_once(tmp_path):
     def fails(*options):
-        done = subprocess.run(command(tmp_path, *options), capture_output=True, text=True, cwd=tmp_path)
+        done = run(*GRADE, *options, cwd=tmp_path)
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         return done.stderr
 
     assert "There are no notebooks in" in fails()
-    course = make_course(tmp_path)
+    course = make_course(tmp_path, ["right"])
     assert "The gradebook does not know week1. Run `nbgrader generate_assignment week1` first." in fails()
     generate(course)
     shutil.rmtree(course / "submitted")

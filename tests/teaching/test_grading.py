@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +17,7 @@ from nbgrader.api import Gradebook
 from learngpt_teaching import own_work
 from learngpt_teaching.own_work import grade, write_pages
 from tests.support import ROOT
+from tests.support.programs import run
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +26,7 @@ RELEASE = ROOT / "release" / "week1"
 
 
 def nbgrader(course, *arguments):
-    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, capture_output=True, text=True)
+    done = run("nbgrader", *arguments, cwd=course)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -73,7 +72,8 @@ def course(tmp_path_factory):
     nbformat.write(notebook, path)
     nbgrader(course, "generate_assignment", "week1")
     nbgrader(course, "autograde", "week1")
-    nbgrader(course, "generate_feedback", "week1")
+    for student in ("partly", "messy", "nothing"):
+        nbgrader(course, "generate_feedback", "week1", "--student", student)
     nbgrader(course, "export")
     return course
 
@@ -129,8 +129,8 @@ def test_feedback_tells_why(course):
 def test_who_hands_in_no_notebook_gets_no_points_and_feedback_and_that_once(course):
     page = (course / "feedback" / "nothing" / "week1" / "index.html").read_text()
     assert "0 of 100" in page and "There is no file 4-masking.ipynb in the submission." in page
-    command = [sys.executable, "-m", "learngpt_teaching.grade", "week1", "--student", "nothing"]
-    said = [subprocess.run(command, cwd=course, capture_output=True, text=True).stdout for _ in range(2)]
+    command = ["learngpt_teaching.grade", "week1", "--student", "nothing"]
+    said = [run(*command, cwd=course).stdout for _ in range(2)]
     assert "1 submissions, 1 of them new or changed." in said[0] and "Graded 1 submissions" in said[0]
     assert said[1] == "1 submissions, 0 of them new or changed.\n"
     assert said[0].count("nothing, ") == 6
@@ -169,8 +169,7 @@ def test_the_copy_that_is_left_out_is_in_the_report(course):
     folder = course / "submitted" / "solved" / "week1"
     shutil.copy(RELEASE / "4-masking.ipynb", folder / "4-masking (1).ipynb")
     left_out = "4-masking (1).ipynb is the notebook as it was released; 4-masking.ipynb was taken."
-    command = [sys.executable, "-m", "learngpt_teaching.grade", "week1", "--student", "solved", "--force"]
-    said = subprocess.run(command, cwd=course, capture_output=True, text=True).stdout
+    said = run("learngpt_teaching.grade", "week1", "--student", "solved", "--force", cwd=course).stdout
     assert f"  solved: {left_out}" in said.split("To look at:")[1]
     assert left_out in (course / "report" / "week1" / "index.html").read_text()
 

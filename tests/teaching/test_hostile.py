@@ -24,7 +24,7 @@ from tests.hostile import Submission
 from tests.support import ROOT, needs_program
 
 NAME = "4-masking"
-SHORT = LIMITS | {"cell_cpu": 4, "idle": 4, "wall": 60, "cpu": 40}  # than in earnest
+SHORT = LIMITS | {"cell_cpu": 2, "idle": 4, "call": 5, "wall": 60, "cpu": 40}  # than in earnest
 TABLE = [
     each
     for file in ("damaged", "attacks", "honest")

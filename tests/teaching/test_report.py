@@ -2,8 +2,6 @@
 
 import csv
 import re
-import subprocess
-import sys
 
 import nbformat
 import pytest
@@ -16,6 +14,7 @@ from learngpt_teaching.report import Check, Class, Student, histogram, likely_ca
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, open_gradebook
 from tests.support.pages import Dangers
+from tests.support.programs import run
 
 NAMES = ("1-bigram", "4-masking")
 EQUAL, ROWS = "head_v3_equals_the_loops", "head_v3_rows_sum_to_one"
@@ -99,8 +98,7 @@ def course(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(course):
-    command = [sys.executable, "-m", "learngpt_teaching.report", "week1", "--course-dir", str(course)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run("learngpt_teaching.report", "week1", "--course-dir", course, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     folder = course / "report" / "week1"
     assert f"The report is in {folder / 'index.html'}" in done.stdout
@@ -209,8 +207,7 @@ def test_a_class_of_nobody_has_a_report_too(tmp_path):
 
 
 def test_an_unknown_assignment_is_named(course):
-    command = [sys.executable, "-m", "learngpt_teaching.report", "week9", "--course-dir", str(course)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run("learngpt_teaching.report", "week9", "--course-dir", course, cwd=ROOT)
     assert done.returncode == 1 and "The gradebook does not know week9." in done.stderr
     assert "Traceback" not in done.stderr
 

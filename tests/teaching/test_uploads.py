@@ -8,8 +8,6 @@ import os
 import shutil
 import stat
 import struct
-import subprocess
-import sys
 import zipfile
 from datetime import datetime
 
@@ -18,6 +16,7 @@ from nbgrader.apps import ZipCollectApp
 
 from tests.support import RELEASE
 from tests.support.classroom import make_course, notebook_bytes, open_gradebook
+from tests.support.programs import run
 
 NAMES = ["1-bigram", "2-averaging", "3-vectorizing", "4-masking", "5-self-attention", "6-positions"]
 
@@ -118,8 +117,7 @@ HOSTILE = {
 
 def collect(course, *options):
     """Run the command in a process of its own, because it says at the end of its process what it set aside."""
-    command = [sys.executable, "-m", "nbgrader", "zip_collect", "week1", *options]
-    done = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    done = run("nbgrader", "zip_collect", "week1", *options, cwd=course)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout + done.stderr
 
