@@ -235,7 +235,7 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
         for language in self.languages:
             if language not in there:
                 self.fail(
-                    "%s is not there in %r. There are: %s.", self.coursedir.assignment_id, language, ", ".join(there)
+                    f"{self.coursedir.assignment_id} is not there in {language!r}. There are: {', '.join(there)}."
                 )
         self.src_path = self._release(self.languages[0])
 

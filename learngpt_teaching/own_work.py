@@ -141,7 +141,7 @@ def _next(graded: list[Graded]) -> str:
         for sign, words, _ in each.rows:
             if sign == "✗":
                 about = {"notebook": each.job.name, "check": words}
-                return say("Next: {notebook}, “{check}” The message above says what was seen.", **about)
+                return say("Next: {notebook}, “{check}” Its message says what was seen.", **about)
             if sign == "○":
                 return say("Next: {notebook}. Its TODO isn't written yet.", notebook=each.job.name)
     if len(graded) == 1:

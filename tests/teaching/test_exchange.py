@@ -32,7 +32,7 @@ def test_a_student_fetches_submits_and_gets_feedback(tmp_path):
 
     nbgrader(student, "fetch_assignment", "week1")
     fetched = student / "week1"
-    released = {path.name: path.read_bytes() for path in (ROOT / "release" / "week1").iterdir()}
+    released = {path.name: path.read_bytes() for path in (ROOT / "release" / "week1").glob("*.ipynb")}
     assert {path.name: path.read_bytes() for path in fetched.iterdir()} == released
 
     shutil.copy(ROOT / "notebooks" / "week1" / "1-bigram.ipynb", fetched)
@@ -254,6 +254,25 @@ def test_feedback_is_released_for_the_others(course, inbound, caplog):
     released = [path.name for path in (inbound.parent / "feedback").iterdir()]
     assert released == [f"{notebook_hash(secret='s3cret', notebook_id='1-bigram')}.html"]
     assert "hand out feedback/STUDENT/week1 yourself: nina" in caplog.text
+
+
+def test_a_course_is_released_in_the_languages_that_are_asked_for(course, tmp_path):
+    english, korean = ({path.name: path.read_bytes() for path in (ROOT / "release" / place).glob("*.ipynb")}
+                       for place in ("week1", "ko/week1"))  # fmt: skip
+
+    def release(*languages):
+        options = [f"--ReleaseAssignment.languages={language}" for language in languages]
+        options += [f"--Exchange.root={tmp_path / 'exchange'}", "--force"]
+        nbgrader(course, "release_assignment", "week1", *options)
+        there = tmp_path / "exchange" / "learngpt" / "outbound" / "week1"
+        return {str(path.relative_to(there)): path.read_bytes() for path in there.rglob("*.ipynb")}
+
+    (tmp_path / "exchange").mkdir()
+    assert release() == english != korean
+    assert release("ko") == korean
+    assert release("en", "ko") == english | {f"ko/{name}": content for name, content in korean.items()}
+    with pytest.raises(AssertionError, match="week1 is not there in 'de'. There are: en, ko."):
+        release("de")
 
 
 def test_it_is_said_what_everybody_can_read(course, monkeypatch):

@@ -91,13 +91,20 @@ def test_without_the_classes_it_says_so(tmp_path, monkeypatch):
     handout.make("week1", tmp_path / "with")
     handout.make("week1", tmp_path / "without", stand_in=False)
     assert isinstance(built[0], bytes) and built[1] is None
+    handout.make("week1", tmp_path / "both", languages=("ko", "en"))
+    korean = {path.name: path.read_bytes() for path in (RELEASE.parent / "ko" / "week1").glob("*.ipynb")}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "both" / "week1").glob("*.ipynb")} == korean
+    assert {path.name for path in (tmp_path / "both" / "week1" / "en").iterdir()} == korean.keys()
+    assert {"README.md", "README.en.md"} <= {path.name for path in (tmp_path / "both").iterdir()}
     said = (tmp_path / "without" / "README.md").read_text()
     assert handout.NOTHING_STANDS_IN in said and handout.STANDS_IN not in said
 
 
 def test_what_keeps_it_from_being_made_is_named(tmp_path):
-    with pytest.raises(handout.HandoutError, match="Run `make build` first"):
+    with pytest.raises(handout.HandoutError, match="There is no .*week9 to hand out"):
         handout.make("week9", tmp_path / "out")
     with pytest.raises(handout.HandoutError, match="is there already"):
         handout.make("week1", tmp_path)
+    with pytest.raises(handout.HandoutError, match="The languages are en, ko"):
+        handout.make("week1", tmp_path / "out", languages=("de",))
     assert list(tmp_path.iterdir()) == []

@@ -232,8 +232,8 @@ def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
             C / (B * T),
             say("the scores were divided by sqrt(B T): the variance is C / (B T). The sum in q @ k runs over C."),
         ),
-        (1 / (4 * C), say("`C ** 1/2` is half of C: the variance is 1 / (4 C). Write C ** 0.5.")),
-        (4 / C, say("`/ C ** 1/2` divides by C and by 2 in the wrong place: the variance is 4 / C. Write C ** 0.5.")),
+        (1 / (4 * C), say("`/ C ** 1/2` divides by C, and then by 2: the variance is 1 / (4 C). Write C ** 0.5.")),
+        (4 / C, say("`C ** 1/2` is half of C: the variance is 4 / C. Write C ** 0.5.")),
         (C / T**2, say("the scores were divided by T, not by sqrt(C): the variance is C / T².")),
         (C / 1024, say("the scores were divided by 32, which fits C = 1024 only: the variance is C / 1024.")),
         *(
@@ -384,7 +384,7 @@ def _variance_suspects(ran, right_weights):
     for words, suspect in (
         (undivided, ran.raw),
         *scaled,
-        (say("`C ** 1/2` is half of C. Write C ** 0.5."), ran.raw / C / 2),
+        (say("`/ C ** 1/2` divides by C, and then by 2. Write C ** 0.5."), ran.raw / C / 2),
         (say("only the visible half of the scores was taken; take all, before the mask."), ran.scores[:, ~ran.future]),
         (say("it was taken after the mask."), ran.scores.masked_fill(ran.future, 0)),
         (say("it was taken after the softmax."), masked.softmax(-1)),
@@ -600,7 +600,7 @@ def _other_scales(ran, block_size):
         (say("the scores were not divided by sqrt(C)."), lambda raw: raw),
         (say("the scores were divided by C, not by sqrt(C)."), lambda raw: raw / C),
         (say("the scores were multiplied by sqrt(C), not divided."), lambda raw: raw * root),
-        (say("`C ** 1/2` is half of C. Write C ** 0.5."), lambda raw: raw / C / 2),
+        (say("`/ C ** 1/2` divides by C, and then by 2. Write C ** 0.5."), lambda raw: raw / C / 2),
         (say("`C ** 1/2` is half of C. Write C ** 0.5."), lambda raw: raw / C * 2),
         (say("the scores were divided by the fourth root of C, not by sqrt(C)."), lambda raw: raw / C**0.25),
         (say("the scores were divided by more than sqrt(C): by sqrt(C) and by C."), lambda raw: raw / C**1.5),
