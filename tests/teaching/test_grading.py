@@ -45,8 +45,13 @@ def course(tmp_path_factory):
     course = tmp_path_factory.mktemp("course")
     shutil.copy(ROOT / "nbgrader_config.py", course)
     shutil.copytree(ROOT / "source", course / "source")
-    submit(course, "solved", SOLVED)
-    submit(course, "untouched", RELEASE)
+    shutil.copytree(ROOT / "translations", course / "translations")
+    solved = submit(course, "solved", SOLVED)
+    (solved / "ko").mkdir()
+    for name in ("4-masking", "5-self-attention", "6-positions"):  # three notebooks in each language
+        (solved / f"{name}.ipynb").unlink()
+        shutil.copy(SOLVED.parent / "ko" / "week1" / f"{name}.ipynb", solved / "ko")
+    submit(course, "untouched", RELEASE.parent / "ko" / "week1")
     partly = submit(course, "partly", RELEASE)
     for name in ("1-bigram", "3-vectorizing", "5-self-attention"):
         shutil.copy(SOLVED / f"{name}.ipynb", partly)
@@ -72,7 +77,7 @@ def course(tmp_path_factory):
     nbformat.write(notebook, path)
     nbgrader(course, "generate_assignment", "week1")
     nbgrader(course, "autograde", "week1")
-    for student in ("partly", "messy", "nothing"):
+    for student in ("partly", "messy", "nothing", "untouched"):
         nbgrader(course, "generate_feedback", "week1", "--student", student)
     nbgrader(course, "export")
     return course
@@ -124,6 +129,16 @@ def test_feedback_tells_why(course):
     # The picture of expected and yours, which the check has drawn, with its words.
     assert re.search(r'<img[^>]+alt="[^"]*Expected and yours', page)
     assert "data:image/png;base64," in page
+
+
+def test_feedback_is_in_the_language_of_the_notebook(course):
+    said = autograded(course, "untouched", "4-masking")
+    assert said and all(re.search("[가-힣]", each) and "isn't written" not in each for each in said)
+    page = (course / "feedback" / "untouched" / "week1" / "4-masking.html").read_text()
+    assert '<html lang="ko">' in page and said & {line for line in said if line.split("\n")[0][:20] in page}
+    assert '<html lang="ko">' in (course / "feedback" / "untouched" / "week1" / "index.html").read_text()
+    graded = nbformat.read(course / "autograded" / "solved" / "week1" / "4-masking.ipynb", 4)
+    assert graded.metadata.learngpt.language == "ko" and graded.metadata.learngpt.file == "ko/4-masking.ipynb"
 
 
 def test_who_hands_in_no_notebook_gets_no_points_and_feedback_and_that_once(course):
