@@ -253,7 +253,7 @@ def losses_picture(losses, title, floors=None, steps=None):
             [line] = ax.plot(torch.arange(len(smooth)) + (width - 1) / 2, smooth, label=name)
             ax.plot(values, color=line.get_color(), alpha=0.25, linewidth=0.8)
             said = {"name": name, "first": values[0], "last": smooth[-1], "steps": len(values)}
-            words.append(say("{name} falls from {first:.1f} to {last:.1f} in {steps} steps.", **said))
+            words.append(say("{name} goes from {first:.1f} to {last:.1f} in {steps} steps.", **said))
         _draw_floors(ax.axhline, floors)
         words += [say("{name} lies at {value:.2f}.", name=name, value=value) for name, value in (floors or {}).items()]
         ax.set(xlabel=say("step"), ylabel=say("loss (nats per character)"), title=title)

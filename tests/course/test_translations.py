@@ -336,6 +336,8 @@ def test_a_changed_sentence_is_a_fuzzy_entry_that_shows_what_it_was(course):
     assert catalogues.bring_up_to_date(course)[1] == said
     assert (course / "translations" / "ko" / "week1.po").read_text() == text
     assert catalogues.translations(course, "ko", "week1") == {}
+    path.write_text(path.read_text().replace("Draw *two* characters.", "Draw *two* `characters`."))
+    assert catalogues.bring_up_to_date(course)[1] == said  # what a new sentence must keep, an old translation need not
 
 
 def test_catalogues_have_no_dates(course):

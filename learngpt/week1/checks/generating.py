@@ -162,7 +162,7 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
     _draws_apart(out, again, table, T)
     if torch.equal(out, again) and not torch.equal(out[:, T], table[out[:, T - 1]].argmax(1)):
         raise CheckFailed(
-            say("Two calls drew the same {number} tokens; expected new draws.", number=len(out)),
+            say("Two calls drew the same {number} tokens; expected new draws.", number=out[:, T:].numel()),
             say("a seed is set inside of generate. Whoever calls it sets the seed, if anybody does."),
         )
     _compare_all_draws(GPT, out, table, T, contexts)
@@ -478,13 +478,16 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
                 block_size=block_size,
             )
         )
-    if any(seen.shape[-1] > T + turn for turn, seen in enumerate(shown[:new])):
+    ahead = [(turn, length) for turn, length in enumerate(lengths[:new]) if length > T + turn]
+    if ahead:
+        turn, length = ahead[0]
         raise CheckFailed(
             say(
-                "The first step was shown {length} tokens; the context has {T}.\n"
+                "Step {step} was shown {length} tokens; {there} were there.\n"
                 "It saw tokens that aren't there yet. Show what is there, without padding.",
-                length=lengths[0],
-                T=T,
+                step=turn + 1,
+                length=length,
+                there=T + turn,
             )
         )
     for step in range(T, T + new):
