@@ -240,9 +240,9 @@ def _take(name, cells, folder, known, quotable=True):
         raise NotThere(f"yours in {cells.file} isn't finished")
 
     needed = _needed(name, defined)
-    for missing in sorted(shown - kept):
-        if any(missing in names_read([statement]) for statement, _, _ in needed):
-            raise NotThere(f"yours in {cells.file} uses {missing} from a cell that only demonstrates. {REMEDY}")
+    read = names_read([statement for statement, _, _ in needed])
+    for missing in sorted((shown - kept).intersection(read)):
+        raise NotThere(f"yours in {cells.file} uses {missing} from a cell that only demonstrates. {REMEDY}")
 
     module = types.ModuleType(Path(cells.file).stem)
     parts = []
