@@ -272,15 +272,15 @@ def _take(name, cells, folder, known, quotable=True):
         raise NotThere(say("yours in {notebook} isn't finished", notebook=cells.file))
 
     needed = _needed(name, defined)
-    for missing in sorted(shown - kept):
-        if any(missing in names_read([statement]) for statement, _, _ in needed):
-            said = say(
-                "yours in {notebook} uses {missing} from a cell that only demonstrates. Such cells don't run when the "
-                "notebook is graded. Put what you need of it into the cell of your class",
-                notebook=cells.file,
-                missing=missing,
-            )
-            raise NotThere(said)
+    read = names_read([statement for statement, _, _ in needed])
+    for missing in sorted((shown - kept).intersection(read)):
+        said = say(
+            "yours in {notebook} uses {missing} from a cell that only demonstrates. Such cells don't run when the "
+            "notebook is graded. Put what you need of it into the cell of your class",
+            notebook=cells.file,
+            missing=missing,
+        )
+        raise NotThere(said)
 
     module = types.ModuleType(Path(cells.file).stem)
     parts = []

@@ -11,7 +11,7 @@ import pytest
 from nbgrader.preprocessors import ClearHiddenTests
 
 from tests.support import NAMES, ROOT
-from tests.support.programs import run
+from tests.support.classroom import nbgrader
 
 
 def read(step, name):
@@ -30,7 +30,7 @@ def test_each_step_has_the_six_notebooks():
 def test_release_is_what_generate_assignment_makes_of_source(tmp_path):
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     shutil.copytree(ROOT / "source", tmp_path / "source")
-    run("nbgrader", "generate_assignment", "week1", cwd=tmp_path).check_returncode()
+    nbgrader(tmp_path, "generate_assignment", "week1")
     for name in NAMES:
         path = f"release/week1/{name}.ipynb"
         assert (tmp_path / path).read_text() == (ROOT / path).read_text(), f"{path} is old: run `make build`"

@@ -190,7 +190,7 @@ def test_the_copy_that_is_left_out_is_in_the_report(course):
 
 
 def test_validate_accepts_the_solved_and_names_what_is_missing():
-    solved = nbgrader(SOLVED, "validate", "1-bigram.ipynb")
+    solved = nbgrader(SOLVED, "validate", "4-masking.ipynb")
     assert "Success! Your notebook passes all the tests." in solved.stdout
     untouched = nbgrader(RELEASE, "validate", "3-vectorizing.ipynb")
     assert "VALIDATION FAILED ON 2 CELL(S)!" in untouched.stdout

@@ -26,6 +26,7 @@ def small(own):
     return gpt.load(WEIGHTS, own("HeadVer4"), own("GPTVer3"))
 
 
+@pytest.mark.slow
 def test_the_weights_in_the_solved_classes_reach_the_promised_loss(own, text):
     model, chars, promised = small(own)
     assert chars == text.chars
