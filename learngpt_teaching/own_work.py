@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, stop_at_once
+
+if __name__ == "__main__" and hasattr(os, "fork"):
+    begin_warming(contain=False)  # PyTorch takes as long to import as all that follows here
+
 import jinja2
 from jupyter_server.serverapp import list_running_servers
 from nbformat.notebooknode import NotebookNode
@@ -23,7 +28,6 @@ from learngpt.language import chosen, known, say, spoken, use
 from learngpt_teaching.autograding import Grader
 from learngpt_teaching.course import Course, CourseError, marks, title
 from learngpt_teaching.engine.running import Budget
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, stop_at_once
 from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
 from learngpt_teaching.results import Outcome, Result
 from learngpt_teaching.settings import StudentCode
