@@ -381,6 +381,7 @@ class FeedbackExporter(HTMLExporter):
     def _create_environment(self):
         environment = super()._create_environment()
         environment.globals |= {"say": say, "spoken": spoken}
+        environment.bytecode_cache = jinja2.FileSystemBytecodeCache()  # else a second to compile nbgrader's templates
         return environment
 
     def default_filters(self):

@@ -10,6 +10,7 @@ import os
 import sys
 import urllib.request
 import webbrowser
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,12 +61,15 @@ class Graded:
         return sum(outcome.possible for outcome in self.result.checks.values())
 
 
-def grade(folder: Path | str, which: str = "*") -> list[Graded]:
+def grade(folder: Path | str, which: str = "*") -> Iterator[Graded]:
     """Grade the notebooks of a folder with the hidden tests. Nothing in the folder is changed.
 
     Args:
         folder: where the notebooks lie; its name is that of the assignment.
         which: the number or the name of a notebook; all of them if left out.
+
+    Yields:
+        each notebook, in their order, while the next ones are graded.
 
     Raises:
         FileNotFoundError: there is no notebook in the folder, or none of that name, or no course around this package.
@@ -92,7 +96,8 @@ def grade(folder: Path | str, which: str = "*") -> list[Graded]:
     try:
         budget, found = Budget(settings.all_limits), jobs(course, folder, settings.all_limits)
         running = {name: grader.begin(found[name], budget) for name in names}
-        return [_graded(course, found[name], future.result()) for name, future in running.items()]
+        for name, future in running.items():
+            yield _graded(course, found[name], future.result())
     finally:
         grader.close()
 
@@ -112,23 +117,32 @@ def _graded(course: Course, job: Job, result: Result) -> Graded:
     return Graded(job, result, rows)
 
 
-def write_pages(graded: list[Graded], folder: Path) -> Path:
-    """Write a page for each notebook, and a first one with all points and all messages; the path of that one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    exporter = FeedbackExporter(config=_config())
-    for each in graded:
+class Pages:
+    """A page for each notebook, and a first one with all points and all messages."""
+
+    def __init__(self, folder: Path):
+        self.folder, self._exporter = folder, FeedbackExporter(config=_config())
+
+    def write(self, each: Graded) -> None:
+        """Write the page of a notebook."""
         notebook = each.result.notebook
         for cell in notebook.cells:
             if outcome := each.result.checks.get(marks(cell).get("grade_id", "")):
                 cell.metadata.nbgrader.score = outcome.points
-        about = {"notebook": each.job.name, "score": each.points, "max_score": each.possible, "late_penalty": 0}
-        page, _ = exporter.from_notebook_node(notebook, {"nbgrader": NotebookNode(about), "unique_key": each.job.name})
-        (folder / f"{each.job.name}.html").write_text(page, encoding="utf-8")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    environment.globals |= {"say": say, "spoken": spoken}
-    page = environment.get_template("own_work.html.j2").render(graded=graded, next=_next(graded))
-    (folder / "index.html").write_text(page, encoding="utf-8")
-    return folder / "index.html"
+        name = each.job.name
+        about = {"notebook": name, "score": each.points, "max_score": each.possible, "late_penalty": 0}
+        resources = {"nbgrader": NotebookNode(about), "unique_key": name}
+        page, _ = self._exporter.from_notebook_node(notebook, resources)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{name}.html").write_text(page, encoding="utf-8")
+
+    def write_first(self, graded: list[Graded]) -> Path:
+        """Write the first page, and give its path."""
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+        environment.globals |= {"say": say, "spoken": spoken}
+        page = environment.get_template("own_work.html.j2").render(graded=graded, next=_next(graded))
+        (self.folder / "index.html").write_text(page, encoding="utf-8")
+        return self.folder / "index.html"
 
 
 def _config() -> Config:
@@ -181,21 +195,18 @@ def unsaved(folder):
     return found
 
 
-def _print(graded: list[Graded]) -> None:
+def _print(each: Graded) -> None:
     coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    for each in graded:
-        about = {"file": each.job.file or each.job.name, "points": each.points, "possible": each.possible}
-        print("\n" + say("{file}: {points:g} of {possible:g} points", **about))
-        for line in each.job.left_out:
-            print("  " + say("Left out: {why}", why=line))
-        for sign, words, outcome in each.rows:
-            shown = f"\x1b[{COLOURS[sign]}m{sign}\x1b[0m" if coloured else sign
-            print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {words}")
-            if sign != "✓":
-                print("\n".join(f"            {line}" for line in outcome.message.strip().split("\n")))
-    points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
-    print("\n" + say("In all: {points:g} of {possible:g} points", points=points, possible=possible))
-    print(_next(graded))
+    about = {"file": each.job.file or each.job.name, "points": each.points, "possible": each.possible}
+    print("\n" + say("{file}: {points:g} of {possible:g} points", **about))
+    for line in each.job.left_out:
+        print("  " + say("Left out: {why}", why=line))
+    for sign, words, outcome in each.rows:
+        shown = f"\x1b[{COLOURS[sign]}m{sign}\x1b[0m" if coloured else sign
+        print(f"  {shown} {outcome.points:2g} / {outcome.possible:g}  {words}")
+        if sign != "✓":
+            print("\n".join(f"            {line}" for line in outcome.message.strip().split("\n")))
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -211,16 +222,22 @@ def main() -> None:
         about = {"notebook": notebook, "saved": f"{saved:%H:%M:%S}", "ran": f"{ran:%H:%M:%S}"}
         print(say("{notebook} was saved at {saved}, and its kernel was at work until {ran}.", **about))
         print("  " + say("What counts is the file. If you changed it since, save it with Ctrl + S and run this again."))
+    graded, pages = [], Pages(folder.with_name(f"{folder.name}-feedback"))
     try:
-        graded = grade(folder, asked.notebook or "*")
+        for each in grade(folder, asked.notebook or "*"):
+            _print(each)
+            pages.write(each)
+            graded.append(each)
     except (FileNotFoundError, CourseError, NoContainment) as error:
         sys.exit(str(error))
     except Broken as error:
         sys.exit(error.said())
     except KeyboardInterrupt:
         stop_at_once(say("Stopped. Your notebooks are as they were."))
-    _print(graded)
-    page = write_pages(graded, folder.with_name(f"{folder.name}-feedback"))
+    points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
+    print("\n" + say("In all: {points:g} of {possible:g} points", points=points, possible=possible))
+    print(_next(graded))
+    page = pages.write_first(graded)
     print(say("The same as a page, with your notebooks as they were graded: {page}", page=page))
     if sys.stdout.isatty():
         webbrowser.open(page.as_uri())

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from learngpt_teaching import own_work
-from learngpt_teaching.own_work import grade, write_pages
+from learngpt_teaching.own_work import Pages, grade
 from tests.support import ROOT
 from tests.support.programs import run
 
@@ -205,7 +205,7 @@ def test_make_check_grades_and_changes_nothing(tmp_path):
         shutil.copy(SOLVED / f"{name}.ipynb", tmp_path)
     (tmp_path / "6-positions.ipynb").unlink()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    results = grade(tmp_path)
+    results = list(grade(tmp_path))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert {each.job.name: each.points for each in results} == {
         "1-bigram": 0, "2-averaging": 20, "3-vectorizing": 0, "4-masking": 15, "5-self-attention": 0, "6-positions": 0
@@ -213,7 +213,10 @@ def test_make_check_grades_and_changes_nothing(tmp_path):
     assert sum(each.possible for each in results) == 100
     signs = {each.job.name: {sign for sign, _, _ in each.rows} for each in results}
     assert (signs["1-bigram"], signs["2-averaging"], signs["6-positions"]) == ({"○"}, {"✓"}, {"✗"})
-    page = write_pages(results, feedback).read_text()
+    pages = Pages(feedback)
+    for each in results:
+        pages.write(each)
+    page = pages.write_first(results).read_text()
     assert "<h1>35 of 100 points</h1>" in page
     for name in signs:
         assert f'<a href="{name}.html">' in page and (feedback / f"{name}.html").is_file()
@@ -232,14 +235,14 @@ def test_make_check_takes_one_notebook_and_names_the_copy_it_leaves_out(tmp_path
         "4-masking.ipynb is the notebook as it was released; 4-masking (1).ipynb was taken.",
     )
     with pytest.raises(FileNotFoundError, match="There is no notebook 9. There are 1-bigram, 2-averaging"):
-        grade(folder, "9")
+        list(grade(folder, "9"))
 
 
 def test_make_check_of_an_empty_folder_says_what_to_do(tmp_path):
     tmp_path = tmp_path / "week1"
     tmp_path.mkdir()
     with pytest.raises(FileNotFoundError, match="There is no notebook in .* `make lab`"):
-        grade(tmp_path)
+        list(grade(tmp_path))
 
 
 def test_a_kernel_at_work_after_the_last_save_is_told(tmp_path, monkeypatch):

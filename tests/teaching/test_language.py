@@ -9,7 +9,7 @@ from learngpt_teaching.course import Course
 from learngpt_teaching.engine.running import Budget, grade_notebook
 from learngpt_teaching.engine.sandbox import LIMITS
 from learngpt_teaching.feedback import points, words
-from learngpt_teaching.own_work import _graded, write_pages
+from learngpt_teaching.own_work import Pages, _graded
 from learngpt_teaching.results import SET_ASIDE, UNREADABLE
 from learngpt_teaching.submissions import jobs
 from tests.support import SOURCE
@@ -66,7 +66,9 @@ def test_pages_speak_it(job, tmp_path, monkeypatch):
     result.notebook.metadata.learngpt.language = FOREIGN
     monkeypatch.setattr(feedback, "known", lambda: [FOREIGN])
     with speaking(FOREIGN):
-        first = write_pages([_graded(COURSE, job, result)], tmp_path / "pages")
+        each, pages = _graded(COURSE, job, result), Pages(tmp_path / "pages")
+        pages.write(each)
+        first = pages.write_first([each])
     most = sum(outcome.possible for outcome in result.checks.values())
     page = first.read_text()
     assert '<html lang="xx">' in page and f"«{NAME}: 0 of {most:g}»" in page and "«Graded: 1-bigram.ipynb»" in page
