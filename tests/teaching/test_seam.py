@@ -123,7 +123,7 @@ def test_what_an_empty_budget_left_undone_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(autograding, "control", lambda *arguments: None)
     monkeypatch.setattr(autograding, "grade_notebook", lambda *arguments: spent)
     grader = autograding.Grader(course, Kept(tmp_path), StudentCode())
-    job = Job(name, None, "", "", (), "key")
+    job = Job(name, None, None, "", (), "en", "key")
     assert grader.begin(job, Budget(LIMITS)).result() is spent
     grader.close()
     assert not list(tmp_path.iterdir())
@@ -149,7 +149,7 @@ def test_no_point_is_lost_where_the_courses_own_answers_fail(tmp_path, monkeypat
         result = Result(course.notebooks[name].node, checks=checks)
         monkeypatch.setattr(autograding, "grade_notebook", lambda *arguments, result=result: result)
         grader = autograding.Grader(course, Kept(tmp_path), StudentCode())
-        future = grader.begin(Job(name, [], "", "", (), f"key{lost}"), Budget(LIMITS))
+        future = grader.begin(Job(name, [], None, "", (), "en", f"key{lost}"), Budget(LIMITS))
         if lost:
             with pytest.raises(Broken, match="own answers fail"):
                 future.result()
