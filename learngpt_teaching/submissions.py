@@ -112,7 +112,12 @@ def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[
         releases = course.source.parent.parent / "release"
         released = copies.released(releases, course.assignment, name) if len(found) > 1 else set()
         takes, leaves = copies.choose([_copy(course, name, file, released) for file in found])
-        left_out = (say(copies.LEFT_OUT[why], file=left.shown, taken=takes.shown) for left, why in leaves)
+        left_out = (
+            say(copies.LEFT_OUT[why], file=left.shown, taken=takes.shown)
+            for left, why in leaves
+            # The released notebook of another language lies there by itself.
+            if left.state != copies.UNTOUCHED or Path(left.shown).parent == Path(takes.shown).parent
+        )
         chosen[name] = by_name[takes.shown], tuple(left_out)
     return chosen
 

@@ -182,10 +182,12 @@ def test_points_and_a_comment_given_by_hand_stay_and_are_asked_for_again_when_th
 
 def test_the_copy_that_is_left_out_is_in_the_report(course):
     folder = course / "submitted" / "solved" / "week1"
-    shutil.copy(RELEASE / "4-masking.ipynb", folder / "4-masking (1).ipynb")
-    left_out = "4-masking (1).ipynb is the notebook as it was released; ko/4-masking.ipynb was taken."
+    shutil.copy(RELEASE / "1-bigram.ipynb", folder / "1-bigram (1).ipynb")
+    shutil.copy(RELEASE / "4-masking.ipynb", folder)  # of the other language than the one that was worked in
+    left_out = "1-bigram (1).ipynb is the notebook as it was released; 1-bigram.ipynb was taken."
     said = run("learngpt_teaching.grade", "week1", "--student", "solved", "--force", cwd=course).stdout
-    assert f"  solved: {left_out}" in said.split("To look at:")[1]
+    look = said.split("To look at:")[1]
+    assert f"  solved: {left_out}" in look and "4-masking" not in look
     assert left_out in (course / "report" / "week1" / "index.html").read_text()
 
 
