@@ -74,6 +74,7 @@ def test_pages_speak_it(job, tmp_path, monkeypatch):
     assert '<html lang="xx">' in page and f"«{NAME}: 0 of {most:g}»" in page and "«Graded: 1-bigram.ipynb»" in page
     page = (tmp_path / "pages" / f"{NAME}.html").read_text()
     assert '<html lang="xx">' in page and f"«{NAME}: 0 of {most:g} points»" in page and "«✗ 0 of " in page
+    assert "all notebooks" not in page  # whose sum only a gradebook knows
 
 
 def test_words_and_points_speak_it(monkeypatch):
