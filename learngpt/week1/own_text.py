@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from learngpt import carry, evaluate, load_text
 from learngpt.carrying import CarryError
-from learngpt.language import say
+from learngpt.language import CHOICE, ENGLISH, chosen, say, spoken, use
 from learngpt.showing import in_terminal
 from learngpt.week1.gpt import small_gpt
 
@@ -89,6 +89,9 @@ def train(text, classes, target, steps=3000):
 
 
 def main():
+    here = Path.cwd()  # the course, or a folder of notebooks in its work/
+    places = [place for place in (here / "work", here.parent, here.parent.parent) if (place / CHOICE).is_file()]
+    use(chosen(places[0]) if places else ENGLISH)
     parser = argparse.ArgumentParser(description=say("Train the small GPT of your classes on a text of your own."))
     parser.add_argument("text", help=say("a UTF-8 text file; a million characters are plenty, 100,000 are few"))
     parser.add_argument("--steps", type=int, default=3000, help=say("how many batches to learn from (3000)"))
@@ -96,6 +99,7 @@ def main():
     parser.add_argument("--notebooks", default=".", help=where)
     options = parser.parse_args()
     folder = Path(options.notebooks)
+    folder = folder / spoken() if (folder / spoken()).is_dir() else folder
     if not folder.is_dir():
         said = say("There is no folder {folder}. `make lab` makes it; or name yours with --notebooks.", folder=folder)
         sys.exit(f"✗ {said}")

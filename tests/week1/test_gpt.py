@@ -294,3 +294,13 @@ def test_the_best_of_a_training_is_kept(own, monkeypatch):
     model = gpt.small_gpt(own("HeadVer4"), own("GPTVer3"), text.vocab_size, 1, 2, 16, 16)
     own_text.fit(model, text, steps=3)
     assert all(torch.equal(one, other) for one, other in zip(seen[-1], seen[1]))
+
+
+def test_training_on_a_text_speaks_the_language_that_was_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "_own", language.ENGLISH)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work" / "week1" / "ko").mkdir(parents=True)
+    (tmp_path / "work" / language.CHOICE).write_text("ko")
+    monkeypatch.setattr(sys, "argv", ["own_text", "my.txt", "--notebooks", "nowhere"])
+    with pytest.raises(SystemExit, match="nowhere 폴더"):
+        own_text.main()
