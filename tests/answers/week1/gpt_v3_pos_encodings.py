@@ -30,7 +30,7 @@ def blocked(block_size, embed_size):
     return torch.cat((torch.sin(angles), torch.cos(angles)), dim=1)
 
 
-@wrong("base 100", VASWANI, "base 100 was taken in place of 10000")
+@wrong("base 100", VASWANI, "Or base 100 was taken in place of 10000")
 def base_100(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 100 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
