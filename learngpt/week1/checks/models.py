@@ -199,8 +199,8 @@ def another_head(model, stages):
     if not made:
         return None
     return say(
-        "self.head was never called: logits makes another one, {name}(...). Call the head that the model was made "
-        "with, x = self.head(x).",
+        "self.head was never called: another one is made in its place, {name}(...). Call the head that the model was "
+        "made with, x = self.head(x).",
         name=made[0],
     )
 

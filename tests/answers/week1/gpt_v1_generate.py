@@ -778,7 +778,7 @@ def in_front_and_one_too_few(self, idx, max_new_tokens):
 
 
 @wrong("one token too many", KEEPS, "one token too many")
-def one_too_many(self, idx, max_new_tokens):
+def one_token_too_many(self, idx, max_new_tokens):
     for _ in range(max_new_tokens + 1):
         logits, _ = self(idx[:, -self.block_size :])
         idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)

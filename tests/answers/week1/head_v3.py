@@ -441,7 +441,7 @@ def minus_nine(self, x, B, T, C):
 
 
 @wrong("plus infinity, and x in front", EQUAL, "the product stands the wrong way round")
-def infinity_and_x_in_front(x, self, T):
+def infinity_and_x_in_front(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), float("inf"))
     self.wei = scores.softmax(-1)
     return x @ self.wei
