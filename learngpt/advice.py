@@ -35,6 +35,13 @@ MEANINGS = [
         "prob_dist must be 1 or 2 dim",
         mark("torch.multinomial takes (B, V): pick the last position first, logits[:, -1, :]."),
     ),
+    (
+        "Expected parameter probs",
+        mark(
+            "The first argument of a distribution are probabilities, and these aren't any. Logits are given by name: "
+            "Categorical(logits=...)."
+        ),
+    ),
     ("sample n_sample > prob_dist", mark("Draw one token at a time: torch.multinomial(probabilities, num_samples=1).")),
     (
         "stack expects each tensor",
@@ -184,28 +191,61 @@ PURE_OF_TORCH = {"add", "sub", "mul", "pow", "exp", "log", "sin", "cos", "sqrt",
 
 def thrown_away(owner):
     """Which result a method of the learner's class computes and doesn't keep, in words; else an empty string."""
-    for method in vars(owner).values():
-        code = getattr(getattr(method, "__func__", method), "__code__", None)
-        if code is None or is_library(code.co_filename):
+    for node in (node for method in vars(owner).values() for node in _syntax(method)):
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.BinOp):
+            return say(
+                "`{written}` is computed and not kept. Give it a name: ... = {written}.",
+                written=ast.unparse(value),
+            )
+        if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
             continue
-        with contextlib.suppress(OSError, SyntaxError):
-            for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))):
-                value = node.value if isinstance(node, ast.Expr) else None
-                if isinstance(value, ast.BinOp):
-                    return say(
-                        "`{written}` is computed and not kept. Give it a name: ... = {written}.",
-                        written=ast.unparse(value),
-                    )
-                if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
-                    continue
-                name = getattr(value.func, "attr", getattr(value.func, "id", ""))
-                if name in PURE or (name in PURE_OF_TORCH and ast.unparse(value.func).startswith("torch.")):
-                    written = f"{ast.unparse(value.func)}(...)"
-                    return say(
-                        "the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is.",
-                        written=written,
-                    )
+        name = getattr(value.func, "attr", getattr(value.func, "id", ""))
+        if name in PURE or (name in PURE_OF_TORCH and ast.unparse(value.func).startswith("torch.")):
+            written = f"{ast.unparse(value.func)}(...)"
+            return say(
+                "the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is.",
+                written=written,
+            )
     return ""
+
+
+def _syntax(method):
+    """The parts of a method that the learner wrote, as syntax; none where it isn't theirs."""
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    if code is not None and not is_library(code.co_filename):
+        with contextlib.suppress(OSError, SyntaxError):
+            yield from ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code))))
+
+
+def brackets_missing(owner):
+    """Where a method of the learner's class divides and then adds 1, in words; else an empty string."""
+    for node in (node for method in vars(owner).values() for node in _syntax(method)):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+            continue
+        # Of a + b / c + 1, too, the part before the 1.
+        adds = isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Add | ast.Sub)
+        quotient = node.left.right if adds else node.left
+        if not isinstance(quotient, ast.BinOp) or not isinstance(quotient.op, ast.Div | ast.FloorDiv):
+            continue
+        if "1" in (ast.unparse(quotient.right), ast.unparse(node.right)):
+            sign = "//" if isinstance(quotient.op, ast.FloorDiv) else "/"
+            divisor, added = ast.unparse(quotient.right), ast.unparse(node.right)
+            return say(
+                "brackets are missing: `{written}` divides first and adds {added} to the result. Write {better}.",
+                written=f"... {sign} {divisor} + {added}",
+                added=added,
+                better=f"... {sign} ({divisor} + {added})",
+            )
+    return ""
+
+
+def classes_made(method):
+    """The names of classes, other than torch's, that a method of the learner's makes objects of."""
+    known = method.__func__.__globals__
+    names = {node.func.id for node in _syntax(method) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    classes = {name: known[name] for name in names if isinstance(known.get(name), type)}
+    return sorted(name for name, made in classes.items() if not made.__module__.startswith("torch"))
 
 
 class _FirstNan(TorchFunctionMode):
@@ -253,7 +293,10 @@ def _why_nan(name, given, kwargs):
         bottom = first if name.strip("_").startswith("r") else second
         return say("0 is divided by 0 there.") if (bottom == 0).any() else say("Infinity is divided by infinity there.")
     if second is not None and "mul" in name and not (first.isnan().any() or second.isnan().any()):
-        return say("0 is multiplied by infinity there.")
+        said = say("0 is multiplied by infinity there.")
+        if any((torch.as_tensor(part) == -math.inf).any() for part in (first, second)):
+            said += " " + say("masked_fill writes -inf without a product.")
+        return said
     if second is not None and name.strip("_") in ("add", "sub", "rsub", "radd"):
         return say("Infinity is subtracted from infinity there.")
     return say("nan comes from 0 / 0, infinity minus infinity, 0 times infinity, or a root of what is negative.")
@@ -339,13 +382,17 @@ def what_met(function, *arguments, **options):
     return met.name, met.tensors
 
 
-def of_what_met(name, tensors):
-    """What is wrong with two tensors that didn't fit, if they alone show it, in words; else ""."""
+def of_what_met(name, tensors, method=""):
+    """What is wrong with two tensors that didn't fit, if they alone show it, in words; else "".
+
+    Args:
+        method: the name of the learner's method that was called.
+    """
     if len(tensors) < 2:
         return ""
     one, two = (tuple(part.shape) for part in tensors[:2])
     if name == "embedding":
-        return _of_tokens(*tensors[:2])
+        return _of_tokens(*tensors[:2], method)
     said = say("Here {one} meets {two}.", one=one, two=two) + " "
     if name.strip("_").lstrip("r") not in ("add", "sub", "mul", "div", "truediv", "where"):
         return ""
@@ -372,12 +419,23 @@ def of_what_met(name, tensors):
     return ""
 
 
-def _of_tokens(given, table):
+def _of_tokens(given, table, method):
     """What is wrong with the numbers that an embedding was asked for, in words, or ""."""
-    asked = say("Was something added to idx? First embed idx as it is, then add to the embeddings.")
+    asked = ""
+    if method != "generate":  # where nothing is there that could be added
+        asked = say("Was something added to idx? First embed idx as it is, then add to the embeddings.")
+    if given.is_floating_point() and (given == given.round()).all():
+        return say(
+            "An embedding takes token numbers of an integer type; these are whole, but kept as {dtype}, as "
+            "torch.zeros(...) and .float() make them. Make the tensor like idx: idx.new_zeros(...), or "
+            "dtype=torch.long.",
+            dtype=given.dtype,
+        )
     if given.is_floating_point():
         said = say("An embedding takes the numbers of tokens, as idx has them; fractions were given to it.")
-        return f"{said} {asked}"
+        if method == "generate":
+            asked = say("Append the number that torch.multinomial drew, not logits or probabilities.")
+        return f"{said} {asked}".strip()
     wrong = given[(given < 0) | (given >= len(table))]
     if not len(wrong):
         return ""
@@ -386,7 +444,7 @@ def _of_tokens(given, table):
         number=wrong[0].item(),
         last=len(table) - 1,
     )
-    return f"{said} {asked}"
+    return f"{said} {asked}".strip()
 
 
 def _fits(one, two):
@@ -429,6 +487,18 @@ def _close(name, names, cutoff=0.6):
     return next(iter(difflib.get_close_matches(name, names, 1, cutoff)), None)
 
 
+# What other GPTs, and other notebooks, call parts that a class of this course may not have. Such a name isn't misspelt.
+ELSEWHERE = {"position_embedding_table", "position_embedding", "position_embeddings", "pos_embedding_table", "pos_emb"}
+ELSEWHERE |= {"pos_embedding", "positional_embedding", "positional_encoding", "wpe", "block", "blocks"}
+ELSEWHERE |= {"layers", "ln", "ln_1", "ln_2", "ln1", "ln2", "ln_f", "norm", "layer_norm", "dropout", "drop", "proj"}
+ELSEWHERE |= {"c_proj", "c_attn", "attn_dropout", "resid_dropout", "ffwd", "mlp", "transformer"}
+
+
+def _close_own(name, owner):
+    """The name on an object that was meant by another one, or None."""
+    return None if name in ELSEWHERE else _close(name, _own(owner))
+
+
 def _sizes_of_init(owner):
     return inspect.signature(type(owner).__init__).parameters if owner is not None else {}
 
@@ -468,7 +538,7 @@ def _name(error, place):
     close = _close(name, [*place.local, *place.known])
     if close:
         return say("Did you mean {name}?", name=close)
-    if owner is not None and (close := _close(name, _own(owner))):
+    if owner is not None and (close := _close_own(name, owner)):
         return say("Did you mean {name}?", name=f"self.{close}")
     return say("The names that are known in this method are {names}.", names=", ".join(place.local))
 
@@ -528,9 +598,17 @@ def _attribute(error, place):
         return say("{name} is a name of this method: write it without self.", name=name)
     if name in _sizes_of_init(obj):
         return say("__init__ doesn't keep {name}. Take the size from a shape, as in x.shape[-1].", name=name)
-    if close := _close(name, _own(obj)):
+    if close := _close_own(name, obj):
         return say("Did you mean {name}?", name=f"self.{close}")
     names = [own for own in _own(obj) if own not in vars(type(obj))]
+    if names and name in ELSEWHERE and name.startswith("pos") and hasattr(obj, "pos_encodings"):
+        return say("The codes of the positions come from self.pos_encodings(...) here.")
+    if names and name in ELSEWHERE:
+        return say(
+            "The object has {names}. Other GPTs have a {name}, and this one needs none: leave that line out.",
+            names=", ".join(names),
+            name=name,
+        )
     if names:
         return say("The object has {names}.", names=", ".join(names))
     return say("Nothing was stored on self under any name before.")
@@ -875,6 +953,11 @@ def _runtime(error, place):
         return _written(text)
     if "same dtype" in text or "expected scalar type" in text:
         whole = [name for name, value in place.named(torch.Tensor).items() if not value.is_floating_point()]
+        if place.node is not None and "one_hot(" in ast.unparse(place.node):
+            return say(
+                "F.one_hot gives whole numbers. Make them floats, F.one_hot(...).float(); or take the same rows from "
+                "the table at once, self.token_embedding_table(idx)."
+            )
         if whole and place.method == "logits" and whole[0] == "idx":
             return say(
                 "idx are the numbers of tokens: token_embedding_table makes embeddings of them, and those go on."

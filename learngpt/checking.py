@@ -367,7 +367,7 @@ def _met(error, function, arguments, before, options):
         name, tensors = what_met(function, *again, **options)
     differ = re.search("size of tensor|cannot be multiplied|batch[12]|not broadcastable", str(error))
     shapes = [tuple(part.shape) for part in tensors[:2]] if differ and name != "linear" else []
-    return of_what_met(name, tensors), shapes if len(shapes) == 2 else []
+    return of_what_met(name, tensors, getattr(function, "__name__", "")), shapes if len(shapes) == 2 else []
 
 
 def _changed(what, before, after):
@@ -454,7 +454,9 @@ def cause_of_shape(yours, expected):
     positions = 1 if len(expected) == 3 else None
     others = [axis for axis in range(len(expected)) if axis != positions]
     if yours == expected[1:] and len(expected) == 3:
-        return say("the first dimension is missing. Keep one result for each example, without squeeze or [0].")
+        return say(
+            "the first dimension is missing. Keep one result for each example: no squeeze, no [0], and room for B."
+        )
     if yours[1:] == expected:
         return say("there is a dimension too many in front. One result serves all examples.")
     if (

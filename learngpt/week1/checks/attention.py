@@ -20,6 +20,7 @@ from learngpt.checking import (
     seeded,
     tensor,
     times,
+    two_causes,
 )
 from learngpt.language import mark, say
 from learngpt.week1.checks.heads import _weak_mask, is_no_stage, kept_early, looks_ahead, rows_sum_to_one, softmax_of
@@ -88,7 +89,7 @@ class _Run:
                 say(
                     "{what} has shape {yours}, expected {expected}.", what="self.wei", yours=(T, T), expected=(B, T, T)
                 ),
-                say("the weights of one example, or their mean over all, are kept. Each example has its own."),
+                self._cause_without_batch(wei.detach()),
             )
         stages = {
             say("self.wei holds the output. Keep the weights, and return their product with v."): self.out,
@@ -105,6 +106,23 @@ class _Run:
             said = say("self.wei has nan, expected weights.")
             raise CheckFailed(said if cause else f"{said}\n{where_nan_begins(self.head, self.x)}", cause)
         return wei
+
+    def _cause_without_batch(self, wei):
+        """What became of the examples in kept weights (T, T), in words."""
+        right = softmax_of(self.scores, self.future)
+        suspects = [(say("the weights of one example are kept. Each example has its own."), one) for one in right]
+        suspects += [
+            (say("the mean of the weights over the examples is kept. Each example has its own."), right.mean(0))
+        ]
+        for scores in (self.scores, self.raw, self.raw / self.x.shape[2]):
+            added = say(
+                "the scores were added up over the examples. Each has its own, (B, T, T): in einsum, b must stand in "
+                "the result, 'btd,bsd->bts'."
+            )
+            averaged = say("the scores were averaged over the examples. Each has its own, (B, T, T).")
+            suspects += [(added, softmax_of(scores.sum(0), self.future)), (added, scores.sum(0))]
+            suspects += [(averaged, softmax_of(scores.mean(0), self.future)), (averaged, scores.mean(0))]
+        return likely_cause(wei, suspects) or say("the dimension of the examples is gone. Each has weights of its own.")
 
     def cause(self):
         """What is wrong with weights or output, in words, or None. All checks ask this, so the first one says it."""
@@ -142,6 +160,8 @@ def _cause_of_run(ran, wei):
         if agree(ran.out, right @ ran.v).all():
             return None
         return likely_cause(ran.out, _value_suspects(ran, right)) or times(ran.out, right @ ran.v)
+    if agree(wei, softmax_of(ran.raw, ran.future)).all() and _is_variance(ran.head, ran.scores):
+        return say("self.var is that of the divided scores, but the softmax got them before the division by sqrt(C).")
     known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
     if agree(ran.out, right @ ran.v).all():
         return kept_early(known)
@@ -250,8 +270,9 @@ def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
     elif yours != yours or math.isinf(yours):
         cause = say("it was taken after the mask put -inf in. Take it right after scaling.")
     else:
-        cause = _stored_too_late(ran, yours) or ran.cause()
-        cause = cause or _cause_of_variance(Head) or next((w for v, w in known if abs(yours - v) < 0.02 * v), None)
+        cause = _stored_too_late(ran, yours) or _cause_of_stage(Head)
+        cause = cause or ran.cause() or _cause_of_variance(Head)
+        cause = cause or next((w for v, w in known if abs(yours - v) < 0.02 * v), None)
     said = say("The variance of the scores is {variance:.4g}, expected 1.", variance=yours)
     if not cause:
         said += "\n" + say("The weights are right, so the scores are: what was stored isn't their variance.")
@@ -264,6 +285,44 @@ def _stored_too_late(ran, yours):
     if isinstance(wei, torch.Tensor) and _near(yours, wei.var().item()):
         return say("it was taken after the softmax. Take it right after scaling.")
     return None
+
+
+def _cause_of_stage(Head):
+    """That self.var is the variance of another stage, where the weights come from the right scores, in words, or None.
+
+    Another mistake in what comes after the scores is the second cause: it doesn't explain the variance.
+    """
+    try:
+        ran = _Run(Head, B=3, T=7, C=20, block_size=7, seed=0)
+        yours, wei = _variance(ran), ran.wei()
+    except CheckFailed:
+        return None
+    right = agree(wei, softmax_of(ran.scores, ran.future)).all()
+    if not _from_scores(wei, ran.scores, ran.future) or (right and agree(ran.out, wei @ ran.v).all()):
+        return None
+    stages = _variance_suspects(ran, True)
+    stage = next((words for words, value in stages if _near(yours, value.item(), 1e-5)), None)
+    other = ran.cause() if stage else None
+    return two_causes(stage, other) if stage and other else stage
+
+
+def _from_scores(wei, scores, future):
+    """Whether weights (B, T, T) are proportional to the exponentials of these scores, row by row, where not masked."""
+    shift = wei.log() - scores
+    for region in (~future, future):
+        seen = region & (wei > 1e-9)
+        highest = shift.masked_fill(~seen, -math.inf).amax(-1)
+        lowest = shift.masked_fill(~seen, math.inf).amin(-1)
+        rows = seen.sum(-1) > 1
+        if rows.any():
+            return bool(((highest - lowest)[rows] < 1e-3).all())
+    return False
+
+
+def _is_variance(head, scores):
+    """Whether a head keeps the variance of these scores."""
+    kept_one = getattr(head, "var", None)
+    return isinstance(kept_one, torch.Tensor) and kept_one.numel() == 1 and _near(kept_one.item(), scores.var().item())
 
 
 def _cause_of_variance(Head):
@@ -335,8 +394,7 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     )
     if yours != yours or math.isinf(yours):
         raise CheckFailed(said, say("it was taken after the mask put -inf in."))
-    right_weights = agree(ran.wei(), softmax_of(ran.scores, ran.future)).all()
-    for words, value in _variance_suspects(ran, right_weights):
+    for words, value in _variance_suspects(ran, _from_scores(ran.wei(), ran.scores, ran.future)):
         if _near(yours, value.item(), 1e-5):
             raise CheckFailed(said, words)
     if _near(yours, 1.0):
@@ -351,8 +409,12 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     raise CheckFailed(said, cause)
 
 
-def _variance_suspects(ran, right_weights):
-    """Pairs of a known mistake in words and the number that it stores, counted with n - 1 and with n."""
+def _variance_suspects(ran, right_scores):
+    """Pairs of a known mistake in words and the number that it stores, counted with n - 1 and with n.
+
+    Args:
+        right_scores: whether the weights were made of the scaled scores.
+    """
     B, T, C = ran.x.shape
     root = math.sqrt(C)
     masked = ran.scores.masked_fill(ran.future, float("-inf"))
@@ -368,7 +430,7 @@ def _variance_suspects(ran, right_weights):
         (say("the scores were divided by 32, which fits C = 1024 only."), ran.raw / 32),
         (say("the scores were divided by sqrt(32), which fits C = 32 only."), ran.raw / math.sqrt(32)),
     ]
-    if right_weights:
+    if right_scores:
         undivided = say("it was taken before the division by sqrt(C). Take it right after.")
         scaled = [
             (
@@ -460,6 +522,13 @@ def _value_suspects(ran, right):
         (say("the input was added to the result; the head gives self.wei @ v alone."), right @ ran.v + ran.x),
         (say("the unmasked weights were used for the output."), ran.scores.softmax(-1) @ ran.v),
         (say("the unscaled weights were used for the output."), softmax_of(ran.raw, ran.future) @ ran.v),
+        (
+            say(
+                "the output was made of scores divided by C, so by sqrt(C) twice. F.scaled_dot_product_attention "
+                "divides by it as well: give it q as it is, or return self.wei @ v."
+            ),
+            softmax_of(ran.scores / math.sqrt(ran.x.shape[2]), ran.future) @ ran.v,
+        ),
         (say("the scores were used for the output, not their softmax."), ran.scores.tril() @ ran.v),
         (
             say("the output was divided by sqrt(C) too; the scores alone are."),
@@ -542,7 +611,7 @@ def _other_products(ran):
     """Who asks whom, wrongly: pairs of words and the products (B, T, T)."""
     q, k, v, x = ran.q, ran.k, ran.v, ran.x
     B, T, C = x.shape
-    cosine = torch.nn.functional.normalize(q, dim=-1) @ torch.nn.functional.normalize(k, dim=-1).mT * math.sqrt(C)
+    one_q, one_k = torch.nn.functional.normalize(q, dim=-1), torch.nn.functional.normalize(k, dim=-1)
     return [
         (say("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T."), k @ q.mT),
         (say("the queries ask the queries; they must ask the keys."), q @ q.mT),
@@ -562,7 +631,11 @@ def _other_products(ran):
             say("the queries were added up over the examples; each example has its own."),
             q.sum(0, keepdim=True) @ k.mT,
         ),
-        (say("q and k were divided by their lengths; divide the scores by sqrt(C)."), cosine),
+        (say("q and k were divided by their lengths; divide the scores by sqrt(C)."), one_q @ one_k.mT * math.sqrt(C)),
+        (say("q and k were made vectors of length 1. Take them as they are: only the scores are divided."),
+         one_q @ one_k.mT),
+        (say("q was made vectors of length 1. Take it as it is: only the scores are divided."), one_q @ k.mT),
+        (say("k was made vectors of length 1. Take it as it is: only the scores are divided."), q @ one_k.mT),
         (say("the distance of q and k was taken; a score is their product, q @ k^T."), -torch.cdist(q, k)),
         (say("the distance of q and k was taken; a score is their product, q @ k^T."), -torch.cdist(q, k).square()),
         (say("each position asks its own key only; every query asks every key, q @ k^T."),
@@ -598,7 +671,7 @@ def _other_scales(ran, block_size):
     root = math.sqrt(C)
     return [
         (say("the scores were not divided by sqrt(C)."), lambda raw: raw),
-        (say("the scores were divided by C, not by sqrt(C)."), lambda raw: raw / C),
+        (say("the scores were divided by C, not by sqrt(C). Twice by sqrt(C) is by C, too."), lambda raw: raw / C),
         (say("the scores were multiplied by sqrt(C), not divided."), lambda raw: raw * root),
         (say("`/ C ** 1/2` divides by C, and then by 2. Write C ** 0.5."), lambda raw: raw / C / 2),
         (say("`C ** 1/2` is half of C. Write C ** 0.5."), lambda raw: raw / C * 2),

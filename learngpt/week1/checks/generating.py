@@ -4,11 +4,12 @@ import math
 
 import torch
 
-from learngpt.checking import CheckFailed, brief, check, run, seeded
-from learngpt.language import say
+from learngpt.checking import CheckFailed, brief, check, run, seeded, two_causes
+from learngpt.language import mark, say
 from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
+IN_FRONT = mark("the new tokens stand in front. Append them: (idx, token), not (token, idx).")
 
 
 def _generated(model, idx, new):
@@ -30,7 +31,7 @@ def _generated(model, idx, new):
         )
         raise CheckFailed(said)
     if tuple(out.shape) != (B, T + new):
-        raise _wrong_shape(out, idx, new)
+        raise _wrong_shape(out, idx, new, getattr(model, "block_size", None))
     if out.dtype not in (torch.int32, torch.int64):
         raise CheckFailed(
             say(
@@ -48,13 +49,13 @@ def _generated(model, idx, new):
             yours=brief(out[0, :T]),
         )
         if torch.equal(out[:, new:], idx.to(out.dtype)):
-            raise CheckFailed(said, say("the new tokens stand in front. Append them: (idx, token), not (token, idx)."))
+            raise CheckFailed(said, say(IN_FRONT))
         append = say("Append each new token behind the context, along dim=1, and leave the rest as it is.")
         raise CheckFailed(f"{said}\n{append}")
     return out
 
 
-def _wrong_shape(out, idx, new):
+def _wrong_shape(out, idx, new, block_size):
     B, T = idx.shape
     said = say(
         "{what} gave shape {yours} for idx {given} and {new} new tokens; expected {expected}.",
@@ -64,13 +65,13 @@ def _wrong_shape(out, idx, new):
         new=new,
         expected=(B, T + new),
     )
-    cause = _cause_of_shape(out, idx, new)
+    cause = _cause_of_shape(out, idx, new, block_size)
     if not cause:
         said = f"{said}\n" + say("Each step appends one token of shape (B, 1) along dim=1.")
     return CheckFailed(said, cause)
 
 
-def _cause_of_shape(out, idx, new):
+def _cause_of_shape(out, idx, new, block_size):
     B, T = idx.shape
     if out.dim() == 3:
         return say("these are logits or probabilities, or stacked tokens. What comes back are token numbers, (B, T).")
@@ -101,17 +102,27 @@ def _cause_of_shape(out, idx, new):
         return say("the context was appended once more. Append the new token alone.")
     if begins and length == T + 1:
         return say("the loop ends too early, after one token. Does the `return` stand inside of it?")
-    if begins and length in (T + new - 1, T + new + 1):
-        return say("the loop runs once too often or once too few.")
+    if length in (T + new - 1, T + new + 1) and not (_in_front(out, idx) and begins):
+        cause = (
+            say("one token is missing. The loop must run max_new_tokens times: range(max_new_tokens).")
+            if length < T + new
+            else say("there is one token too many. The loop must run max_new_tokens times: range(max_new_tokens).")
+        )
+        return cause if begins or not _in_front(out, idx) else two_causes(cause, say(IN_FRONT))
     if begins and length == T + 2 * new:
         return say("each step appends two tokens, or the loop runs twice as often.")
     if begins and length < T + new:
         return say("the loop ends too early.")
     if begins and length > T + new:
         return say("more than one token is appended in each step. It is the one behind the last position.")
-    if length < T + new:
+    if not begins and block_size and length in (block_size, block_size + 1):
         return say("the cropped context was kept. Crop only what the model is shown.")
-    return ""
+    return say(IN_FRONT) if not begins and _in_front(out, idx) else ""
+
+
+def _in_front(out, idx):
+    """Whether tokens (B, L) end with the context (B, T)."""
+    return torch.equal(out[:, -idx.shape[1] :], idx.to(out.dtype))
 
 
 @check
@@ -220,8 +231,8 @@ def _compare_all_draws(GPT, out, table, T, contexts):
     wrong = _wrong_draws(out, table, T)
     if not wrong:
         return _compare_scale(out, table, T)
-    before, drawn, _, draws = wrong[0]
-    cause = _cause_of_window(GPT, contexts) or _cause_of_draws(wrong, table, contexts)
+    before, drawn, past, draws = wrong[0]
+    cause = _cause_of_window(GPT, contexts, len(past) - T) or _cause_of_draws(wrong, table, contexts)
     if not cause and (out[:, T:] == out[:1, T : 1 + T]).all():
         cause = say("the same number is appended everywhere. Append what torch.multinomial drew, not its probability.")
     said = say(
@@ -251,10 +262,16 @@ def _wrong_draws(out, table, T):
     return wrong
 
 
-def _cause_of_window(GPT, contexts):
-    """What is wrong with what the model is shown, where nothing has to be cropped yet, in words, or None."""
+def _cause_of_window(GPT, contexts, step):
+    """What is wrong with what the model is shown, where nothing has to be cropped yet, in words, or None.
+
+    Args:
+        step: the first step, from 0, whose draws are wrong.
+    """
     shown, model = _watched(GPT, len(contexts) + int(contexts.max()), 8)
     _generated(model, contexts, 2)
+    if len(shown) == 1 and step:
+        return say("all new tokens are drawn from one set of logits. Draw one, append it, and ask the model again.")
     if not shown or torch.equal(shown[0], contexts):
         return None
     T = contexts.shape[1]

@@ -8,7 +8,7 @@ import sys
 import torch
 from torch.overrides import TorchFunctionMode
 
-from learngpt.advice import is_library, where_nan_begins
+from learngpt.advice import brackets_missing, is_library, what_met, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -27,7 +27,7 @@ from learngpt.checking import (
     two_causes,
 )
 from learngpt.instruments import operations
-from learngpt.language import say
+from learngpt.language import mark, say
 
 
 @check
@@ -114,6 +114,7 @@ def _remembers(Head, x):
     return ""
 
 
+CUT_OFF = mark("what lies above the diagonal of x itself was cut off; the triangle is for the weights.")
 LENGTHS = (*range(2, 13), 16, 24, 32, 64, 100, 128)
 
 
@@ -130,6 +131,8 @@ def _sizes_it_takes(Head):
         return lengths
 
     lengths, wider, more = taken(2, 3), taken(2, 5), taken(4, 3)
+    if lengths == {3} and wider == {5} and (words := _sides_swapped(Head)):
+        return words
     if lengths == {3} and wider == {5}:
         return say(
             "it works only where T and C are equal. Does one stand for the other? T is x.shape[1], C is x.shape[2]."
@@ -151,6 +154,20 @@ def _sizes_it_takes(Head):
     return ""
 
 
+def _sides_swapped(Head):
+    """That x stands before the weights in a product where the sizes show it, in words; else an empty string."""
+    name, tensors = what_met(Head(), torch.randn(3, 5, 4, generator=seeded(99)))
+    shapes = [tuple(part.shape) for part in tensors[:2]]
+    if "matmul" not in name or len(shapes) < 2 or shapes[0] != (3, 5, 4) or shapes[1] not in ((5, 5), (3, 5, 5)):
+        return ""
+    return say(
+        "the product stands the wrong way round: it is weights @ x, not x @ weights. {weights} @ {x} fits, whatever T "
+        "and C are.",
+        weights=shapes[1],
+        x=shapes[0],
+    )
+
+
 def _explained(Head, x, out):
     """What is known of a wrong output: its cause, or the mistakes to look for, or what to say instead."""
     lesson = Head.__name__
@@ -163,6 +180,8 @@ def _explained(Head, x, out):
         probed = tensor(called, say("The output"), probe.shape)
     except CheckFailed as failed:
         said = say("And for B, T, C = 3, 5, 4: {said}", said=failed.said)
+        if nan := where_nan_begins(Head(), x.clone()):
+            said = f"{nan}\n{said}"
         return {"cause": likely_cause(out, _only_here(x)), "otherwise": (said, failed.cause)}
     if not agree(again, out).all():
         return {"cause": say("something is drawn at random: the same x gave another output when asked again.")}
@@ -174,12 +193,51 @@ def _explained(Head, x, out):
     if agree(probed, _mean_of_past(probe)).all():
         return {"cause": likely_cause(out, _suspects(x, lesson)) or _sizes_it_takes(Head) or None}
     right = _mean_of_past(probe)
-    cause = likely_cause(probed, _suspects(probe, lesson)) or times(probed, right) or _peeled(probed, probe, lesson)
+    cause = _divided_first(Head, probed, probe) or likely_cause(probed, _suspects(probe, lesson))
+    cause = cause or times(probed, right) or _adds_one(Head, probe) or _peeled(probed, probe, lesson)
+    at_first = (probed[:, 0] == probe[:, 0] * math.inf).all() and probed[:, 1:].isfinite().all()
+    cause = cause or (say("position 0 was divided by 0. Rows 0 to t are t + 1 rows.") if at_first else None)
     mixes = _mixes(Head)
     if mixes and _slices_examples(Head, probe):
         cause = say("the slice stands at the first place, which is that of the examples. It is x[b, : t + 1].")
     cause = cause or (say(NEARLY) if not mixes and nearly(probed, right) else None)
     return {"cause": cause, "otherwise": where_nan_begins(Head(), probe) or mixes or _of_numbers(Head) or _recipe(Head)}
+
+
+def _adds_one(Head, probe):
+    """That brackets are missing in a division by t + 1, where an x of zeros doesn't give zeros, in words, or None."""
+    with contextlib.suppress(Exception):
+        if not (Head()(0 * probe) == 0).all():
+            return brackets_missing(Head) or None
+    return None
+
+
+class _Sums(TorchFunctionMode):
+    """Remembers whether a full matrix of equal numbers was added up, or shared out, along a dimension."""
+
+    seen = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        first = args[0] if args else None
+        if getattr(func, "__name__", "") in ("sum", "mean", "softmax", "normalize") and isinstance(first, torch.Tensor):
+            square = first.dim() == 2 and first.shape[0] == first.shape[1]
+            self.seen |= bool(square and (first == first[0, 0]).all())
+        return func(*args, **(kwargs or {}))
+
+
+def _divided_first(Head, probed, probe):
+    """That rows were divided by the sums of the full matrix, before the triangle was taken, in words, or None."""
+    T = probe.shape[1]
+    if not agree(probed, torch.ones(T, T).tril() / T @ probe).all():
+        return None
+    with _Sums() as sums:
+        Head()(probe.clone())
+    if not sums.seen:
+        return None
+    return say(
+        "the rows were divided before the triangle was taken, when each of them summed to T. Take the triangle first, "
+        "then divide each row by its sum."
+    )
 
 
 def _peeled(probed, probe, lesson):
@@ -328,7 +386,13 @@ def _suspects(x, lesson):
         lesson: the name of the class, for a slip in a loop is told in other words than one in a triangle.
     """
     yield from _oddities(x, lesson)
-    yield from mistakes(lambda rows, divide, side: side(divide(rows), x), _slots(x, lesson))
+    slots = _slots(x, lesson)
+    yield from mistakes(lambda rows, divide, side: side(divide(rows), x), slots)
+    cut_off = say(CUT_OFF)  # and then weighed, rightly or not
+    yield cut_off, _mean_of_past(x.tril())
+    for words, wrong in mistakes(lambda rows, divide, side: side(divide(rows), x.tril()), slots, most=1):
+        yield two_causes(cut_off, words), wrong
+    yield cut_off, x.tril().sum(1, keepdim=True) / torch.arange(1, x.shape[1] + 1)[:, None]
 
 
 def _slots(x, lesson):
@@ -433,7 +497,8 @@ def _oddities(x, lesson):
         if lesson == "HeadVer1"
         else say("only the first row has weights. Were the others cut to whole numbers, by // or by an integer type?")
     )
-    cut_off = say("what lies above the diagonal of x itself was cut off; the triangle is for the weights.")
+    cut_off = say(CUT_OFF)
+    over_examples = say("the average runs over the examples, dim=0, not over the positions, dim=1.")
     windows = [tril.triu(1 - width) for width in range(2, T)]
     return [
         (say("the input came back unchanged, nothing was averaged."), x),
@@ -445,7 +510,8 @@ def _oddities(x, lesson):
         (say("only the first position and position t were averaged."), (x + x[:, :1]) / 2),
         (say("the average runs over the examples of the batch too."), mean.mean(0).expand_as(x)),
         (say("the average runs over the examples of the batch, not over the past."), x.mean(0).expand_as(x)),
-        (say("the average runs over the examples of the batch, not over the past."), _mean_over(x, 0)),
+        (over_examples, _mean_over(x, 0)),
+        (over_examples, x.cumsum(0) / count),
         (say("the average runs along the channels, not along the positions."), _mean_over(x, 2)),
         (say("the average runs over the channels."), x.mean(2, keepdim=True).expand_as(x)),
         (say("one mean of all rows and channels was taken. Take one for each channel, dim=0."),
@@ -472,7 +538,6 @@ def _oddities(x, lesson):
         ),
         (cut_off, x.tril()),
         (cut_off, x.tril() / count),
-        (cut_off, _mean_of_past(x.tril())),
         (say("the rows before were averaged already when they were used: read from x, write to another tensor."),
          _averages_of_averages(x)),
         (say("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1."),

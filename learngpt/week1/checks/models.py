@@ -6,6 +6,7 @@ import math
 import torch
 from torch import nn
 
+from learngpt.advice import classes_made
 from learngpt.checking import (
     CheckFailed,
     agree,
@@ -34,6 +35,9 @@ class BentMeanHead:
 
     stages = None  # a dictionary, where what goes in is to be remembered
 
+    def __init__(self, expected=()):
+        self.expected = expected  # the (B, T, C) of the next call, where that is known
+
     def __call__(self, x):  # (B, T, C) -> (B, T, C)
         if not isinstance(x, torch.Tensor):
             said = say("The head was given a {kind}; it takes embeddings, (B, T, C).", kind=type(x).__name__)
@@ -41,10 +45,19 @@ class BentMeanHead:
         if x.dim() != 3:
             shape = tuple(x.shape)
             said = say("The head was given a tensor of shape {shape}; it takes embeddings, (B, T, C).", shape=shape)
+            if x.is_floating_point():
+                raise CheckFailed(said, _lost_before_the_head(shape, self.expected))
             raise CheckFailed(f"{said}\n{say(EMBED_FIRST)}" if x.dim() < 3 else said)
         if self.stages is not None:
             self.stages["into the head"] = x.detach().clone()
         return (x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]).tanh()
+
+
+def _lost_before_the_head(shape, expected):
+    """What became of the dimensions of what the head is given, in words, or ""."""
+    if len(expected) == 3 and shape == (expected[0] * expected[1], expected[2]):
+        return say("examples and positions were made one dimension. Leave idx as it is, (B, T), and embed it so.")
+    return cause_of_shape(shape, expected) if expected else ""
 
 
 BentMeanHead.__name__ = BentMeanHead.__qualname__ = "Head"  # as a learner meets it in messages
@@ -67,7 +80,7 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     """`logits` is lm_head of the head of the embedded tokens: (B, T) -> (B, T, V)."""
     torch.manual_seed(seed)
     name = GPT.__name__
-    given = BentMeanHead()
+    given = BentMeanHead((B, T, C))
     model = run(f"{name}(head, ...)", GPT, given, vocab_size, C, block_size)
     _has_its_parts(model, given, vocab_size, C)
     idx = torch.randint(vocab_size, (B, T), generator=seeded(seed))
@@ -110,7 +123,8 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
     axes = (mark("example"), mark("position"), mark("token"))
     fact = say("{name}.logits is not lm_head(head(token_embedding_table(idx))).", name=name)
     if not agree(out, right).all():
-        cause = made_anew(model, model.logits, idx) or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
+        cause = another_head(model, stages) or made_anew(model, model.logits, idx)
+        cause = cause or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
         cause = cause or likely_cause(out, suspects) or normalised(out)
         compare(fact, out, right, axes=axes, cause=cause, otherwise=where_it_parts(model, idx, out, x, stages))
 
@@ -179,6 +193,18 @@ def normalised(out):
     return None
 
 
+def another_head(model, stages):
+    """That logits makes a head of its own, where the model's was never called, in words, or None."""
+    made = classes_made(model.logits) if "into the head" not in stages else []
+    if not made:
+        return None
+    return say(
+        "self.head was never called: another one is made in its place, {name}(...). Call the head that the model was "
+        "made with, x = self.head(x).",
+        name=made[0],
+    )
+
+
 @torch.no_grad()
 def made_anew(model, function, *arguments):
     """That a call makes a layer of its own instead of using the model's, in words, or None."""
@@ -239,7 +265,7 @@ def drawn_at_random(model, idx, out):
 # What to say of a stage: that it never came, that it has another shape, is scaled, or is something else.
 PARTED = {
     "into the head": (
-        mark("Nothing went into the head: it wasn't called with x."),
+        mark("Nothing went into the head: self.head(x) was never called."),
         mark("What goes into the head has shape {yours}, expected {expected}."),
         mark("What goes into the head isn't what it should be."),
         mark(

@@ -31,6 +31,7 @@ from learngpt.week1.checks.models import (
     RANDOM,
     BentMeanHead,
     after_lm_head,
+    another_head,
     drawn_at_random,
     has_its_shape,
     lent_encodings,
@@ -193,9 +194,20 @@ def _bases(table):
     """Bases other than 10000 that a table may be made with, pairs of words and number."""
     C = table.shape[1]
     listed = [
-        (say("base 100 was taken in place of 10000. An exponent of i/C in place of 2i/C does the same."), 100.0),
+        (
+            say(
+                "the exponent is i/C; it should be 2i/C. Or base 100 was taken in place of 10000, which does the same."
+            ),
+            100.0,
+        ),
         (say("the exponent is 4i/C; it should be 2i/C. Was the 2 applied twice?"), 1e8),
-        (say("every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0."), 1.0),
+        (
+            say(
+                "every pair of columns has the same frequency: the exponent 2i/C is missing, or always 0, as // makes "
+                "it. A fraction takes /."
+            ),
+            1.0,
+        ),
         (
             say("each pair of columns divides by a power of 10000 itself; the exponent should be 2i / C, a fraction."),
             1e4 ** (C / 2),
@@ -312,6 +324,17 @@ def _layouts(T, C):
         (
             say("the cosine columns are moved by a quarter turn too far."),
             lambda angles: torch.where(odd, -angles.sin(), angles.sin()),
+        ),
+        (
+            say(
+                "the odd columns are sines shifted by 90. Angles are radians here: a quarter turn is math.pi / 2. Or "
+                "take torch.cos."
+            ),
+            lambda angles: torch.where(odd, (angles + 90).sin(), angles.sin()),
+        ),
+        (
+            say("the even columns are cosines shifted by 90. Angles are radians here. Take torch.sin."),
+            lambda angles: torch.where(odd, angles.cos(), (angles - 90).cos()),
         ),
         (say("sine and cosine were added up."), lambda angles: angles.sin() + angles.cos()),
         (say("sine and cosine were multiplied."), lambda angles: angles.sin() * angles.cos()),
@@ -444,10 +467,12 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
     table = torch.randn(128, C, generator=seeded(seed))
     with lent_encodings(GPT, table) as asked:
         torch.manual_seed(seed)
-        model = run("GPTVer3(head, ...)", GPT, BentMeanHead(), vocab_size, C, block_size).train(training)
+        full = torch.zeros(B, block_size, dtype=torch.long)
+        head = BentMeanHead((*full.shape, C))
+        model = run("GPTVer3(head, ...)", GPT, head, vocab_size, C, block_size).train(training)
 
         def new():
-            fresh = GPT(BentMeanHead(), vocab_size, C, block_size).train(training)
+            fresh = GPT(BentMeanHead(head.expected), vocab_size, C, block_size).train(training)
             fresh.load_state_dict(model.state_dict(), strict=False)
             return fresh
 
@@ -455,8 +480,8 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
             return _what_codes_meet(new(), asked, idx) or _of_sizes(new, asked, idx, C, vocab_size, block_size)
 
         try:
-            full = torch.zeros(B, block_size, dtype=torch.long)
             run("GPTVer3.logits(idx)", new().logits, full, hint=hint)  # has an error to do with T at all?
+            head.expected = ()
             run("GPTVer3.logits(idx)", model.logits, idx[:, :1], hint=hint)  # is it remembered?
             out, stages = staged(model, idx, hint=hint)
             has_its_shape("GPTVer3", out, B, T, C, vocab_size)
@@ -584,7 +609,10 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
             "A new model takes this idx, this one doesn't any more: something is kept from a call with a shorter text."
         )
     if taken and taken <= {1, block_size}:
-        return say("A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T].")
+        return say(
+            "A text may be shorter than block_size: add the first T codes, pos_encodings(...)[:T]. "
+            "[:, :T] takes columns."
+        )
     if B in taken and taken <= {1, B} and B + 1 in lengths(B + 1):
         return say("It works only where T is {B}, the number of examples: T is idx.shape[1].", B=B)
     if taken and max(taken) < block_size and taken == set(range(1, max(taken) + 1)):
@@ -675,7 +703,8 @@ def _adds_positions(idx, out, model, table, stages, new, block_size):
     fact = say("GPTVer3.logits is not lm_head(head(embeddings + positions)).")
     axes = (mark("example"), mark("position"), mark("token"))
     with lent_encodings(type(model), table) as asked:
-        cause = made_anew(model, model.logits, idx) or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
+        cause = another_head(model, stages) or made_anew(model, model.logits, idx)
+        cause = cause or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
         if cause:
             compare(fact, out, right, axes=axes, cause=cause)
         if agree(run("GPTVer3.logits(idx)", new().logits, idx), right).all():

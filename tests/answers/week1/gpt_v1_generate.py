@@ -146,7 +146,7 @@ def only_new(self, idx, max_new_tokens):
     return idx[:, start:]
 
 
-@wrong("one token too few", KEEPS, "the loop runs once too often or once too few")
+@wrong("one token too few", KEEPS, "one token is missing. The loop must run")
 def off_by_one(self, idx, max_new_tokens):
     for _ in range(max_new_tokens - 1):
         logits, _ = self(idx[:, -self.block_size :])
@@ -767,3 +767,44 @@ def list_of_columns(self, idx, max_new_tokens):
         seen = torch.stack(columns[-self.block_size :], 1)
         columns.append(torch.multinomial(self(seen)[0][:, -1].softmax(-1), 1)[:, 0])
     return torch.stack(columns, 1)
+
+
+@wrong("in front, and one too few", KEEPS, "one token is missing")
+def in_front_and_one_too_few(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens - 1):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((torch.multinomial(F.softmax(logits[:, -1], -1), 1), idx), 1)
+    return idx
+
+
+@wrong("one token too many", KEEPS, "one token too many")
+def one_token_too_many(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens + 1):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1], -1), 1)), 1)
+    return idx
+
+
+@wrong("room of floats", KEEPS, "these are whole, but kept as torch.float32")
+def room_of_floats(self, idx, max_new_tokens):
+    text = torch.cat((idx, torch.zeros(len(idx), max_new_tokens)), 1)
+    for t in range(idx.shape[1], text.shape[1]):
+        logits, _ = self(text[:, max(0, t - self.block_size) : t])
+        text[:, t] = torch.multinomial(F.softmax(logits[:, -1], -1), 1)[:, 0]
+    return text
+
+
+@wrong("logits as the first argument of Categorical", KEEPS, "Categorical(logits=...)")
+def logits_as_probabilities(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        drawn = torch.distributions.Categorical(logits[:, -1]).sample()
+        idx = torch.cat((idx, drawn[:, None]), 1)
+    return idx
+
+
+@wrong("all drawn at once", SAMPLES, "all new tokens are drawn from one set of logits")
+def all_at_once(self, idx, max_new_tokens):
+    logits, _ = self(idx[:, -self.block_size :])
+    drawn = torch.multinomial(F.softmax(logits[:, -1], -1), max_new_tokens, replacement=True)
+    return torch.cat((idx, drawn), 1)

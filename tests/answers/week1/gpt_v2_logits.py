@@ -279,3 +279,31 @@ def logarithms_over_positions(self, idx):
 def positions_in_tokens(self, idx):
     x = self.token_embedding_table(idx + 9 * torch.arange(idx.shape[1]))
     return self.lm_head(self.head(x))
+
+
+@wrong("joins examples and positions before the head", LOGITS, "Leave idx as it is, (B, T), and embed it so")
+def joined_before_the_head(self, idx):
+    x = self.token_embedding_table(idx).flatten(0, 1)
+    return self.lm_head(self.head(x)).view(*idx.shape, -1)
+
+
+@wrong("only the last position into the head", LOGITS, "only one position comes back, or one for all")
+def last_position_into_the_head(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx)[:, -1]))
+
+
+@wrong("a table of positions that isn't there", LOGITS, "leave that line out")
+def no_such_table(self, idx):
+    places = self.pos_emb(torch.arange(idx.shape[1]))
+    return self.lm_head(self.head(self.token_embedding_table(idx) + places))
+
+
+@wrong("blocks that aren't there", LOGITS, "leave that line out")
+def no_such_blocks(self, idx):
+    return self.lm_head(self.blocks(self.token_embedding_table(idx)))
+
+
+@wrong("one-hot whole numbers", LOGITS, "F.one_hot gives whole numbers")
+def one_hot_of_whole_numbers(self, idx):
+    table = self.token_embedding_table.weight
+    return self.lm_head(self.head(torch.nn.functional.one_hot(idx, len(table)) @ table))

@@ -30,7 +30,7 @@ def blocked(block_size, embed_size):
     return torch.cat((torch.sin(angles), torch.cos(angles)), dim=1)
 
 
-@wrong("base 100", VASWANI, "base 100 was taken in place of 10000")
+@wrong("base 100", VASWANI, "Or base 100 was taken in place of 10000")
 def base_100(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 100 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
@@ -485,3 +485,17 @@ def divisor_without_brackets(block_size, embed_size):
     i = torch.arange(0, embed_size // 2)
     angles = torch.arange(block_size)[:, None] / (10000**2 * i / embed_size)
     return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)
+
+
+@wrong("a sine shifted by 90", VASWANI, "the odd columns are sines shifted by 90")
+def sine_shifted_by_90(block_size, embed_size):
+    i = torch.arange(embed_size)
+    angles = torch.arange(block_size)[:, None] / 10000 ** (i // 2 * 2 / embed_size)
+    return torch.sin(angles + i % 2 * 90)
+
+
+@wrong("a cosine shifted by 90", DISTANCES, "the even columns are cosines shifted by 90")
+def cosine_shifted_by_90(block_size, embed_size):
+    i = torch.arange(embed_size)
+    angles = torch.arange(block_size)[:, None] / 10000 ** (i // 2 * 2 / embed_size)
+    return torch.cos(angles - (1 - i % 2) * 90)

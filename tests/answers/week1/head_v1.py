@@ -537,3 +537,17 @@ def slices_channels(x, B, T, C):
         for t in range(T):
             out[b, t] = x[b, :, : t + 1].mean(dim=1).mean()
     return out
+
+
+@wrong("brackets missing in a running mean", MEANS, "brackets are missing")
+def brackets_missing(x, B, T, C):
+    out, mean = torch.zeros(B, T, C), torch.zeros(B, C)
+    for t in range(T):
+        mean = mean + (x[:, t] - mean) / max(t, 1) + 1
+        out[:, t] = mean
+    return out
+
+
+@wrong("divides position 0 by 0", MEANS, "brackets are missing")
+def brackets_missing_in_a_sum(x, B, T, C):
+    return torch.stack([x[:, : t + 1].sum(1) / torch.tensor(t) + 1 for t in range(T)], 1)

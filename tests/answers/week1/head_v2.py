@@ -401,3 +401,29 @@ def cut_anew(x, B, T, C):
     weights = torch.tril(torch.ones(T, T))
     weights = weights / weights.sum(1, keepdim=True)
     return (weights @ x.reshape(T, B * C)).reshape(B, T, C)
+
+
+@wrong("brackets missing", EQUAL, "brackets are missing")
+def brackets_missing(x, B, T, C):
+    return x.cumsum(1) / torch.arange(T)[:, None] + 1
+
+
+@wrong("the triangle after the division", EQUAL, "the rows were divided before the triangle was taken")
+def triangle_after_division(x, B, T, C):
+    full = torch.ones(T, T)
+    return (full / full.sum(1, keepdim=True)).tril() @ x
+
+
+@wrong("the triangle of x", EQUAL, "what lies above the diagonal of x itself was cut off")
+def triangle_of_x(x, B, T, C):
+    return (torch.ones(T, T) / torch.arange(1, T + 1)[:, None]) @ torch.tril(x)
+
+
+@wrong("the triangle of x, not divided", EQUAL, "what lies above the diagonal of x itself was cut off")
+def triangle_of_x_summed(x, B, T, C):
+    return torch.tril(torch.ones(T, T)) @ torch.tril(x)
+
+
+@wrong("the sum over the examples", EQUAL, "over the examples, dim=0, not over the positions, dim=1")
+def sum_over_examples(x, B, T, C):
+    return x.cumsum(0) / torch.arange(1, T + 1)[:, None]

@@ -438,3 +438,10 @@ def scores_of_products(self, x, B, T, C):
 def minus_nine(self, x, B, T, C):
     self.wei = torch.full((T, T), -9.0).triu(1).softmax(-1)
     return self.wei @ x
+
+
+@wrong("plus infinity, and x in front", EQUAL, "the product stands the wrong way round")
+def infinity_and_x_in_front(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), float("inf"))
+    self.wei = scores.softmax(-1)
+    return x @ self.wei

@@ -975,3 +975,54 @@ def masked_scores_are_lost(self, x, q, k, v, B, T, C):
     torch.masked_fill(scores, self.tril[:T, :T] == 0, float("-inf"))
     self.wei = F.softmax(scores, dim=-1)
     return self.wei @ v
+
+
+@wrong("variance too early, and x weighed", VARIANCE, "it was taken before the division by sqrt(C)")
+def variance_too_early_and_x_weighed(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT
+    self.var = scores.var()
+    self.wei = F.softmax((scores / C**0.5).masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ x
+
+
+@wrong("variance too early, and the past masked", VARIANCE, "it was taken before the division by sqrt(C)")
+def variance_too_early_and_past_masked(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT
+    self.var = scores.var()
+    self.wei = F.softmax((scores / C**0.5).masked_fill(self.tril[:T, :T].T == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("adds the scores up over the examples", FUTURE, "b must stand in the result")
+def scores_added_over_examples(self, x, q, k, v, B, T, C):
+    scores = torch.tensordot(q, k, dims=([0, 2], [0, 2])) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps the mean weights", FUTURE, "the mean of the weights over the examples is kept")
+def keeps_the_mean_weights(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    self.wei = wei.mean(0)
+    return wei @ v
+
+
+@wrong("vectors of length 1, divided as well", VARIANCE, "q and k were made vectors of length 1")
+def vectors_of_length_one(self, x, q, k, v, B, T, C):
+    q, k = q / q.norm(dim=-1, keepdim=True), k / k.norm(dim=-1, keepdim=True)
+    scores = q @ k.mT / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("scales what is scaled inside", WEIGHTS, "so by sqrt(C) twice")
+def scales_what_is_scaled_inside(self, x, q, k, v, B, T, C):
+    q = q / C**0.5
+    scores = q @ k.mT
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
