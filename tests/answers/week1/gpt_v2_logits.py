@@ -103,7 +103,7 @@ def dropout(self, idx):
     return self.lm_head(nn.functional.dropout(self.head(x), 0.1, self.training))
 
 
-@wrong("makes a head instead of taking the one it got", LOGITS, "Nothing went into the head")
+@wrong("makes a head instead of taking the one it got", LOGITS, "another one is made in its place")
 def head_of_its_own(self, idx):
     x = self.token_embedding_table(idx)
     return self.lm_head(HeadVer1()(x))  # noqa: F821

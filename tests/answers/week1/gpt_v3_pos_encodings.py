@@ -58,7 +58,7 @@ def frequency_per_column(block_size, embed_size):
     return encodings
 
 
-@wrong("i instead of 2i", VASWANI, "An exponent of i/C in place of 2i/C does the same")
+@wrong("i instead of 2i", VASWANI, "the exponent is i/C; it should be 2i/C")
 def half_the_exponent(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size // 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)

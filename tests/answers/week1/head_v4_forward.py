@@ -24,7 +24,7 @@ def not_divided(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("doesn't divide, seen in the weights", WEIGHTS, "the scores were not divided by sqrt(C)")
+@wrong("doesn't divide, seen in the weights", WEIGHTS, "self.var is that of the divided scores")
 def not_divided_in_the_weights(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     self.var = (scores / C**0.5).var()
