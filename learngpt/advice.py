@@ -483,6 +483,8 @@ def _expression(summary):
 
 
 def _close(name, names, cutoff=0.6):
+    if len(name) < 3:  # is near to anything
+        return None
     names = [other for other in names if not other.startswith("_")]
     return next(iter(difflib.get_close_matches(name, names, 1, cutoff)), None)
 
@@ -569,6 +571,8 @@ def _attribute(error, place):
     if isinstance(obj, torch.Tensor):
         if name in ("append", "extend", "insert", "add_row", "push"):
             return say("A tensor can't grow. torch.cat((a, b), dim=1) makes a longer one of two.")
+        if name == "at":
+            return say("A tensor can be written into: out[b, t] = ...")
         if name in ("average", "avg"):
             return say("The average of a tensor is its mean: x.mean(dim=0).")
         if name in ("length", "len"):

@@ -388,13 +388,15 @@ def _other_distributions(table, past, contexts, factor):
         table[past].sum(0).softmax(0),
     )
     yield say("the logits are negative before the softmax."), (-logits).softmax(0)
-    yield (
-        say(
-            "the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
-            factor=factor,
-        ),
-        (factor * logits).softmax(0),
-    )
+    # Of two tokens any shares fit some factor.
+    if ((factor * logits).softmax(0) > 0.02).sum() > 2:
+        yield (
+            say(
+                "the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
+                factor=factor,
+            ),
+            (factor * logits).softmax(0),
+        )
     yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(1)
     yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(-1)
     yield say("softmax was taken twice."), logits.softmax(0).softmax(0)

@@ -519,6 +519,11 @@ def _oddities(x, lesson):
          mean.mean(2, keepdim=True).expand_as(x)),
         (say("every row holds the sum of all. Does `+=` change a tensor that is kept already?"),
          x.sum(1, keepdim=True).expand_as(x)),
+        (say("every row holds the sum of all. Does `+=` change a tensor that is kept already?"),
+         x.sum(1, keepdim=True) / count),
+        (say("each row is a right mean in a wrong place: the rows were collected position by position, and laid out "
+             "example by example. Loop over the examples first."),
+         mean.transpose(0, 1).reshape(B, T, C)),
         (say("each channel was divided by its sum over the positions; divide row t by t + 1."),
          x.cumsum(1) / x.cumsum(1).sum(1, keepdim=True)),
         (say("the largest value of the past was taken, not the mean."), x.cummax(1).values),

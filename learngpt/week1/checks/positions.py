@@ -615,6 +615,8 @@ def _of_sizes(new, asked, idx, C, vocab_size, block_size):
         )
     if B in taken and taken <= {1, B} and B + 1 in lengths(B + 1):
         return say("It works only where T is {B}, the number of examples: T is idx.shape[1].", B=B)
+    if taken == set(range(1, block_size)):
+        return say("Where T is block_size, a code is missing. The first T are [:T]. Does the slice begin at 1?")
     if taken and max(taken) < block_size and taken == set(range(1, max(taken) + 1)):
         return counted(
             "It takes {n} position, but not {more}, with block_size = {block_size}: a size is fixed. Take it from "

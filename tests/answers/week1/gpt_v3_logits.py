@@ -434,3 +434,9 @@ def sum_is_lost(self, idx):
     x = self.token_embedding_table(idx)
     torch.add(x, self.pos_encodings(idx.shape[1], x.shape[-1]))
     return self.lm_head(self.head(x))
+
+
+@wrong("the codes from 1 on", ADDS, "Does the slice begin at 1?")
+def codes_from_one_on(self, idx):
+    T, x = idx.shape[1], self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[1 : T + 1]))

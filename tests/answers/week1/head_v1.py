@@ -551,3 +551,30 @@ def brackets_missing(x, B, T, C):
 @wrong("divides position 0 by 0", MEANS, "brackets are missing")
 def brackets_missing_in_a_sum(x, B, T, C):
     return torch.stack([x[:, : t + 1].sum(1) / torch.tensor(t) + 1 for t in range(T)], 1)
+
+
+@wrong("rows of one position after the other", MEANS, "collected position by position")
+def position_by_position(x, B, T, C):
+    means = [x[b, : t + 1].mean(0) for t in range(T) for b in range(B)]
+    return torch.stack(means).view(B, T, C)
+
+
+@wrong("one tensor for all rows, divided at the end", MEANS, "Does `+=` change a tensor that is kept already?")
+def one_tensor_for_all_rows(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        total, rows = torch.zeros(C), []
+        for t in range(T):
+            total += x[b, t]
+            rows.append(total)
+        out[b] = torch.stack(rows) / torch.arange(1, T + 1)[:, None]
+    return out
+
+
+@wrong("JAX's way to write", MEANS, "A tensor can be written into")
+def written_as_in_jax(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out = out.at[b, t].set(x[b, : t + 1].mean(0))
+    return out
