@@ -12,7 +12,6 @@ from nbgrader.preprocessors import (
     IncludeHeaderFooter,
     LimitOutput,
     LockCells,
-    OverwriteCells,
 )
 
 from learngpt import validating
@@ -52,7 +51,8 @@ c.GenerateSolution.preprocessors = [
 # student's is left in them, so nbgrader's own need no check.
 c.Autograde.exporter_class = GradedExporter
 c.GradedExporter.optimistic_validation = True
-c.Autograde.sanitize_preprocessors = [OverwriteCells]
+# nbgrader's OverwriteCells has nothing to put back, and would put English cells into a notebook of another language.
+c.Autograde.sanitize_preprocessors = [IgnorePattern]
 c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, QuietPenalties]
 
 # What holds for Validate, here and for a student, holds for `make build` too, but for the cells that demonstrate.

@@ -26,12 +26,16 @@ FILLED = ("news", "first", "work")  # in sentences of the welcome page
 WORKSPACES = ROOT / "work" / ".jupyterlab"  # which notebooks were open
 
 
-def choose(asked):
-    """Speak the language that is asked for, from now on; where none is, the one that was asked for before."""
+def speak(asked):
+    """Speak the language that is asked for; where none is, the one that was asked for before."""
     try:
         use(asked or chosen(WORK))
     except UnknownLanguage as error:
         sys.exit(str(error))
+
+
+def keep(asked):
+    """Keep the language that is asked for; where none ever was, offer that of the system."""
     if asked:
         write(WORK / CHOICE, asked.encode())
     elif not (WORK / CHOICE).exists():
@@ -128,11 +132,13 @@ def welcome(assignment, newer):
 
 
 def main(options):
-    asked = [option for option in options if option.startswith("--language=")]
-    options = [option for option in options if option not in asked]
-    no_root("lab", options)
+    said = [option for option in options if option.startswith("--language=")]
+    options = [option for option in options if option not in said]
+    asked = said[-1].partition("=")[2] if said else ""
+    speak(asked)
+    no_root(f"lab LANGUAGE={asked}" if asked else "lab", options)
     try:
-        choose(asked[-1].partition("=")[2] if asked else "")
+        keep(asked)
         language = place(spoken())
         assignments = sorted({path.parent.name for path in (RELEASE / language).glob("*/*.ipynb")})
         newer = bring()

@@ -56,8 +56,7 @@ class CheckFailed(AssertionError):
     def _render_traceback_(self):
         message = str(self)
         if os.environ.get("NBGRADER_EXECUTION") == "validate":  # whose dialog cuts off what is longer
-            wrapped = (textwrap.wrap(line, 100, break_long_words=False) or [""] for line in message.split("\n"))
-            message = "\n".join(part for parts in wrapped for part in parts)
+            message = "\n".join(part for line in message.split("\n") for part in evidence.wrapped(line))
         return evidence.lines(message)
 
 

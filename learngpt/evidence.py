@@ -1,5 +1,7 @@
 """What a graded cell leaves to a reader of its outputs: its points, or what failed."""
 
+import textwrap
+import unicodedata
 from typing import Any
 
 from learngpt.language import counted
@@ -26,6 +28,13 @@ class _Passed:
 def passed(points):
     """The last line of a graded cell."""
     return _Passed(points)
+
+
+def wrapped(line: str) -> list[str]:
+    """A line in parts that Validate's dialog, which cuts off what is longer, has room for; Hangul is twice as wide."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in line)
+    room = 100 * len(line) // (len(line) + wide) if line else 100
+    return textwrap.wrap(line, room, break_long_words=False) or [""]
 
 
 def lines(message: str) -> list[str]:

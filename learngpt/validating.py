@@ -9,7 +9,7 @@ A student who has this package, and no clone of the course, needs three lines in
 
 from nbformat.v4 import new_code_cell
 
-from learngpt.evidence import lines
+from learngpt.evidence import lines, wrapped
 from learngpt.language import ENGLISH, known, say, speaking
 
 SECONDS = 60  # for one cell; the checks stop a call of the learner's code after 10 of computing
@@ -69,7 +69,9 @@ def _lost(grade_id, points):
             check=grade_id,
         )
     marks = {"grade": True, "grade_id": grade_id, "points": points, "solution": False, "locked": True, "task": False}
+    *parts, last = wrapped(said)  # Validate's dialog shows the cell, too
+    message = "\n    ".join([*(repr(f"{part} ") for part in parts), repr(last)])
     return new_code_cell(
-        f"from learngpt.checking import CheckFailed\n\nraise CheckFailed({said!r})",
+        f"from learngpt.checking import CheckFailed\n\nraise CheckFailed(\n    {message}\n)",
         metadata={"nbgrader": marks | {"cell_type": "code", "schema_version": 3}},
     )

@@ -235,7 +235,8 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
         for language in self.languages:
             if language not in there:
                 self.fail(
-                    f"{self.coursedir.assignment_id} is not there in {language!r}. There are: {', '.join(there)}."
+                    f"{self.coursedir.assignment_id} is not there in {language!r}. There are: "
+                    f"{', '.join(there)}. `make build` makes those of each language."
                 )
         self.src_path = self._release(self.languages[0])
 

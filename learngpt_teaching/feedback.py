@@ -322,8 +322,8 @@ def overview(gradebook, assignment, student, autograded):
                 waits=bool(grade.needs_manual_grade),
             )
             with speaking(language(graded)):
-                said = words(cell, verdict(graded))
-            checks.append((*points(cell.metadata.nbgrader), check_title(cell), said))
+                row = (*points(cell.metadata.nbgrader), check_title(cell), words(cell, verdict(graded)))
+            checks.append(row)
         penalty = notebook.late_submission_penalty or 0
         notebooks.append(
             {

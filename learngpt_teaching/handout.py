@@ -77,21 +77,22 @@ def make(assignment, folder, stand_in=True, languages=(ENGLISH,)):
         (made / "nbgrader_config.py").write_text(SETTINGS, encoding="utf-8")
         for number, (language, paths) in enumerate(released.items()):
             with speaking(language):
-                page = _readme(assignment, paths[0].name, wheel.name, stand_in)
+                place = f"{assignment}/{language}" if number else assignment
+                page = _readme(assignment, place, paths[0].name, wheel.name, stand_in)
             (made / (f"README.{language}.md" if number else "README.md")).write_text(page, encoding="utf-8")
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(made, folder)
         return Path(shutil.make_archive(str(folder), "zip", temporary, folder.name))
 
 
-def _readme(assignment, first, wheel, stand_in):
-    """The page for students, in the language that is spoken."""
+def _readme(assignment, place, first, wheel, stand_in):
+    """The page for students, in the language that is spoken; `place` is the folder of its notebooks."""
     skipped = say(STANDS_IN if stand_in else NOTHING_STANDS_IN)
     checks = say(
         "Work in `{assignment}`, and begin with `{first}`. Run the checks below each TODO. **Validate**, the button "
         "above a notebook, runs all checks of that notebook from the start; so does `nbgrader validate "
         "{assignment}/{first}`.",
-        assignment=assignment,
+        assignment=place,
         first=first,
     )
     parts = [
@@ -105,7 +106,7 @@ def _readme(assignment, first, wheel, stand_in):
         say("Then open JupyterLab from this folder, each time:"),
         "```\nsource .venv/bin/activate\njupyter lab\n```",
         f"{checks} {skipped}",
-        say("Hand in the notebooks of `{assignment}`.", assignment=assignment),
+        say("Hand in the notebooks of `{assignment}`.", assignment=place),
     ]
     return "\n\n".join(parts) + "\n"
 

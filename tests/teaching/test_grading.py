@@ -138,6 +138,9 @@ def test_feedback_is_in_the_language_of_the_notebook(course):
     assert '<html lang="ko">' in page and said & {line for line in said if line.split("\n")[0][:20] in page}
     assert '<html lang="ko">' in (course / "feedback" / "untouched" / "week1" / "index.html").read_text()
     graded = nbformat.read(course / "autograded" / "solved" / "week1" / "4-masking.ipynb", 4)
+    assert any('speak("ko")' in cell.source for cell in graded.cells)  # the course's own cells, too
+    page = (course / "feedback" / "untouched" / "week1" / "index.html").read_text()
+    assert "✗ 0 of" not in page and "✗ 0 /" in page
     assert graded.metadata.learngpt.language == "ko" and graded.metadata.learngpt.file == "ko/4-masking.ipynb"
 
 
