@@ -29,7 +29,7 @@ endif
 .venv/ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or say which one to take: make PYTHON=python3.12 lab" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Say which one to take: make PYTHON=python3.11 lab")'
-	@$(PYTHON) lab/install.py
+	@$(PYTHON) lab/install.py $(SPEAK)
 
 # What tests need besides.
 .venv/tested: .venv/ready

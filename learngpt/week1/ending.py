@@ -17,7 +17,7 @@ from IPython.display import Markdown, display
 from learngpt import evaluate, load_text, plots
 from learngpt.carrying import NotThere, source_of
 from learngpt.instruments import looks_at
-from learngpt.language import say
+from learngpt.language import mark, say
 from learngpt.showing import Plain, in_terminal, watched
 from learngpt.text import shipped
 from learngpt.training import Sample
@@ -41,7 +41,7 @@ NEEDED = (
 def show_source(*things):
     """Show how classes and functions of the course are written."""
     sources = "\n\n".join(inspect.getsource(thing) for thing in things)
-    display(Markdown(f"```python\n{sources}```"))
+    display(Markdown(f"```python\n{_said(sources)}```"))
 
 
 def small_gpt(GPTVer1, HeadVer4, GPTVer3, text):
@@ -206,4 +206,29 @@ def _alone(module):
             names = {name: f"{{{name}}}" for _, name, *_ in string.Formatter().parse(words) if name}
             said = json.dumps(say(words, **names), ensure_ascii=False)
             alone = alone.replace(ast.get_source_segment(source, call.args[0]), said)
-    return alone
+    return _said(alone)
+
+
+# Docstrings and comments of gpt.py, which a learner reads in the notebook and takes home.
+WORDS = (
+    mark("A small GPT: heads of self-attention side by side, in blocks on top of each other."),
+    mark("Several heads side by side, each on its share of the channels, then a small network; a norm before each."),
+    mark("how many channels each head gets"),
+    mark("they stand in the file of weights, too"),
+    mark("each (B, T, C / heads)"),
+    mark("Your GPTVer3, with a stack of blocks in the place of its one head."),
+    mark("The small GPT with the weights of a file."),
+    mark("the model, its vocabulary as a str, and its loss on the validation part of its text, in nats per character."),
+    mark("the classes learn other numbers than the file has."),
+    mark("the masks of the heads aren't learned, so they aren't in the file"),
+    mark("Write text in a terminal, character by character."),
+    mark("a single score has no variance, and PyTorch says so"),
+    mark("one character at a time leaves nothing to share"),
+)
+
+
+def _said(source):
+    """Source of gpt.py with its docstrings and comments in the language that is spoken."""
+    for words in WORDS:
+        source = source.replace(words, say(words))
+    return source

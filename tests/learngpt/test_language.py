@@ -28,7 +28,7 @@ CATALOGUE = {
     "{what} has shape {yours}, expected {expected}.": "{what}: 모양 {yours}, 기대한 모양 {expected}",
 }
 SPEAKING = [path for path in (ROOT / "learngpt").rglob("*.py") if path.name != "make_hangul.py"]
-SPEAKING += [ROOT / "lab" / "start.py"]
+SPEAKING += [ROOT / "lab" / "start.py", ROOT / "lab" / "install.py"]
 OF_STUDENTS = ["own_work", "feedback", "damage", "submissions", "copies", "engine/running", "engine/rebuilding"]
 SPEAKING += [ROOT / "learngpt_teaching" / f"{name}.py" for name in OF_STUDENTS]
 
@@ -147,7 +147,7 @@ def test_validate_speaks_the_language_of_the_notebook(korean, metadata, lost, st
     notebook = new_notebook(metadata={"learngpt": {"checks": {"one": 3}} | metadata})
     fill_gaps(notebook)
     [cell] = notebook.cells
-    assert f"raise CheckFailed('{lost}" in cell.source.replace('"', "'")
+    assert f"raise CheckFailed(\n    '{lost}" in cell.source.replace('"', "'")
     cell.outputs = [new_output("error", ename="Timeout", evalue="", traceback=[""])]
     explain_timeout(cell, 0, {"content": {"status": "error"}, "header": {}})  # the learner's own error
     assert cell.outputs[0].evalue == ""

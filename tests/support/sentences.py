@@ -18,6 +18,7 @@ OTHERS = {
     "models.py": ("into the head", "to be, or not to be"),  # the name of a stage, and a text
     "positions.py": ("into the head",),
     "ending.py": ("style=", " style=", "from learngpt.language import"),
+    "install.py": ("No space left", "establish a new", "No matching distribution"),  # as pip says it
     "playing.py": ("\n",),  # a script of the page
     "__init__.py": ("module ",),  # as Python says it
     "running.py": ("The check says yes", "A cell ", ": exam no"),  # for the instructor

@@ -1,5 +1,6 @@
 """The ending: the learner's classes in a small GPT, its weights, its file, and its training on another text."""
 
+import inspect
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from learngpt import Text, evaluate, language, load_text
 from learngpt.carrying import CarryError
 from learngpt.text import shipped
 from learngpt.week1 import checks, ending, gpt, own_text
+from learngpt_teaching.translating.spans import has_words, of_code, words_of
 from tests.support import NAMES, ROOT, SOLVED
 from tests.support.foreign import FOREIGN, teach
 
@@ -304,3 +306,17 @@ def test_training_on_a_text_speaks_the_language_that_was_chosen(tmp_path, monkey
     monkeypatch.setattr(sys, "argv", ["own_text", "my.txt", "--notebooks", "nowhere"])
     with pytest.raises(SystemExit, match="nowhere 폴더"):
         own_text.main()
+
+
+def test_what_a_learner_reads_in_the_source_of_the_small_gpt_can_be_translated():
+    source = inspect.getsource(gpt)
+    pieces = {
+        line.strip().removesuffix(":")
+        for span in of_code(source)
+        for line in words_of(source, span).split("\n")
+        if span.kind in ("comment", "docstring") and has_words(line)
+    }
+    assert pieces - {"Returns", "Raises", "noqa: SIM118"} == {
+        line for words in ending.WORDS for line in (words, f"ValueError: {words}") if line in pieces
+    }
+    assert len(ending.WORDS) == len(pieces - {"Returns", "Raises", "noqa: SIM118"})
