@@ -605,8 +605,9 @@ def _attribute(error, place):
     if close := _close_own(name, obj):
         return say("Did you mean {name}?", name=f"self.{close}")
     names = [own for own in _own(obj) if own not in vars(type(obj))]
-    if names and name in ELSEWHERE and name.startswith("pos") and hasattr(obj, "pos_encodings"):
-        return say("The codes of the positions come from self.pos_encodings(...) here.")
+    method = next((own for own in dir(type(obj)) if own.startswith("pos_")), None)
+    if names and name in ELSEWHERE and name.startswith("pos") and method:
+        return say("The codes of the positions come from self.{method}(...) here.", method=method)
     if names and name in ELSEWHERE:
         return say(
             "The object has {names}. Other GPTs have a {name}, and this one needs none: leave that line out.",
