@@ -51,6 +51,10 @@ KNOWN_DIFFERENCES = [
         "gpt_v3_tells_repeated_tokens_apart", True, "a renamed pos_encodings costs its own points",
         "edit-11",
     ),
+    (
+        "gpt_v3_tells_repeated_tokens_apart", True, "it stops at T = block_size alone, which costs its own points",
+        "gpt_v3_logits-codes_from_one_on",
+    ),
 ]  # fmt: skip
 KNOWN = {(name, grade_id): says for grade_id, says, _, names in KNOWN_DIFFERENCES for name in names.split()}
 # Points that such an answer, which loses others in any case, gets or loses by chance.
