@@ -14,7 +14,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from learngpt.language import CHOICE, ENGLISH, UnknownLanguage, chosen, known, say, speaking, spoken, use
+from learngpt.language import CHOICE, UnknownLanguage, chosen, known, say, speaking, spoken, subfolder, use
 from learngpt_teaching.translating.spans import of_markdown, replaced
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,11 +45,6 @@ def keep(asked):
                 print(say("The course is there in this language too: make lab LANGUAGE={language}", language=system))
 
 
-def place(language):
-    """The folder of a language in one that has English at its top."""
-    return "" if language == ENGLISH else language
-
-
 def bring():
     """Copy the released notebooks that are missing or that the learner never touched, in the language that is spoken.
 
@@ -57,7 +52,7 @@ def bring():
         names of the notebooks that the learner works in and of which `release/` has a newer version. What changed is
         written to work/changes/.
     """
-    newer, language = [], place(spoken())
+    newer, language = [], subfolder(spoken())
     for released in sorted((RELEASE / language).glob("*/*.ipynb")):
         where = Path(released.parent.name, language, released.name)
         mine, pristine, changes = WORK / where, PRISTINE / where, CHANGES / language / f"{released.stem}.md"
@@ -114,7 +109,7 @@ def describe(name, old, new):
 
 def welcome(assignment, newer):
     """The welcome page of an assignment: of the table in the README its own rows, each notebook a link."""
-    language = place(spoken())
+    language = subfolder(spoken())
     names = sorted(path.stem for path in (RELEASE / language / assignment).glob("*.ipynb"))
     read_me = ROOT / (f"README.{language}.md" if language else "README.md")
     tables = re.findall(r"^\|.*?(?=\n\n|\Z)", read_me.read_text("utf-8"), re.S | re.M)
@@ -139,7 +134,7 @@ def main(options):
     no_root(f"lab LANGUAGE={asked}" if asked else "lab", options)
     try:
         keep(asked)
-        language = place(spoken())
+        language = subfolder(spoken())
         assignments = sorted({path.parent.name for path in (RELEASE / language).glob("*/*.ipynb")})
         newer = bring()
         for assignment in assignments:

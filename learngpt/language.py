@@ -27,6 +27,11 @@ def known() -> list[str]:
     return [ENGLISH, *sorted(path.stem for path in FOLDER.glob("*.mo"))]
 
 
+def subfolder(language: str) -> str:
+    """The folder of a language in one that has English at its top: "ko", and "" for English."""
+    return "" if language == ENGLISH else language
+
+
 def spoken() -> str:
     """The language that is spoken now."""
     return _lent.get() or _own

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learngpt.language import known, mark
+from learngpt.language import known, mark, subfolder
 from learngpt_teaching.engine.rebuilding import Cell, Unreadable, read
 
 WORKED_IN, UNREADABLE, UNTOUCHED = "worked in", "unreadable", "untouched"
@@ -110,9 +110,9 @@ def released(folder: Path, assignment: str, notebook: str) -> set[str]:
         folder: where releases are, release/.
     """
     found: set[str] = set()
-    for language in ("", *known()):
+    for place in map(subfolder, known()):
         with contextlib.suppress(OSError, Unreadable):
-            found |= code((folder / language / assignment / f"{notebook}.ipynb").read_bytes())
+            found |= code((folder / place / assignment / f"{notebook}.ipynb").read_bytes())
     return found
 
 

@@ -21,7 +21,7 @@ from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment
 from nbgrader.utils import notebook_hash, parse_utc
 from traitlets import List, Unicode
 
-from learngpt.language import ENGLISH, known
+from learngpt.language import ENGLISH, known, subfolder
 from learngpt_teaching.times import TIMESTAMP, read_time
 from learngpt_teaching.upload_names import is_name
 
@@ -246,7 +246,7 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
             super().do_copy(self._release(language), os.path.join(dest, language), log)
 
     def _release(self, language: str) -> str:
-        place = "." if language == ENGLISH else language
+        place = subfolder(language) or "."
         path: str = self.coursedir.format_path(self.coursedir.release_directory, place, self.coursedir.assignment_id)
         return path
 

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from learngpt.language import known, say
+from learngpt.language import known, say, subfolder
 
 COURSE = Path(__file__).resolve().parent.parent
 FILES = ["pyproject.toml", "constraints.txt", "README.md", "LICENSE", "nbgrader_config.py"]
@@ -60,7 +60,7 @@ def build(assignment, to):
         raise FileNotFoundError(f"There are no notebooks in {COURSE / 'source' / assignment}.")
     paths = [COURSE / name for name in FILES]
     of_assignment = [f"source/{assignment}", f"notebooks/{assignment}"]
-    of_assignment += [f"release/{language}/{assignment}" for language in ("", *known())]
+    of_assignment += [f"release/{subfolder(language)}/{assignment}" for language in known()]
     for folder in (*FOLDERS, *of_assignment):
         paths += sorted(path for path in (COURSE / folder).rglob("*") if path.is_file())
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 
 from learngpt.carrying import PACKED
-from learngpt.language import ENGLISH, known, mark, say, speaking
+from learngpt.language import ENGLISH, known, mark, say, speaking, subfolder
 
 COURSE = Path(__file__).resolve().parent.parent
 PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "learngpt", "data"]  # what the wheel is built from
@@ -56,7 +56,7 @@ def make(assignment, folder, stand_in=True, languages=(ENGLISH,)):
     folder = Path(folder).resolve()
     released = {}
     for language in languages:
-        release = COURSE / "release" / ("" if language == ENGLISH else language) / assignment
+        release = COURSE / "release" / subfolder(language) / assignment
         released[language] = sorted(release.glob("*.ipynb"))
         if not released[language]:
             raise HandoutError(

@@ -18,7 +18,7 @@ from babel.messages.pofile import PoFileError, PoFileParser, denormalize, write_
 
 from learngpt_teaching.course import CourseError
 from learngpt_teaching.translating import rules
-from learngpt_teaching.translating.notebooks import TITLE, pieces
+from learngpt_teaching.translating.notebooks import pieces
 from learngpt_teaching.translating.spans import of_markdown, words_of
 
 FOLDER, PROGRAM = "translations", "program"
@@ -151,7 +151,6 @@ def bring_up_to_date(root: Path) -> list[str]:
     templates = {PROGRAM: of_program(root)} | {name: of_notebooks(root, name) for name in assignments}
     lines = []
     for language in languages(root):
-        titles = []
         for name, template in templates.items():
             path = root / FOLDER / language / f"{name}.po"
             whole = entries(update(path, template))
@@ -162,9 +161,8 @@ def bring_up_to_date(root: Path) -> list[str]:
                 f"{path.relative_to(root)}: {done} of {len(whole)} entries are translated, {fuzzy} are fuzzy, "
                 f"{len(whole) - done - fuzzy} are missing."
             )
-            # Pages say the titles of the checks; what else is in a notebook stands there.
-            titles += [each for each in whole if said(each) and (name == PROGRAM or TITLE in each.auto_comments)]
-        _compile(titles, language, root / "learngpt" / "languages" / f"{language}.mo")
+            if name == PROGRAM:
+                _compile(filter(said, whole), language, root / "learngpt" / "languages" / f"{language}.mo")
     return lines
 
 
@@ -200,7 +198,7 @@ def translations(root: Path, language: str, name: str) -> dict[str, str]:
     return {rules.sentences(each)[0]: rules.strings(each)[0] for each in entries(load(path)) if said(each)}
 
 
-def _compile(messages: list[Message], language: str, path: Path) -> None:
+def _compile(messages: Iterable[Message], language: str, path: Path) -> None:
     whole = Sentences(language)
     for message in messages:
         whole.add(message.id, message.string)

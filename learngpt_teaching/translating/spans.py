@@ -112,9 +112,8 @@ def of_code(source: str) -> Iterator[Span]:
     starts = [0, *itertools.accumulate(map(len, lines))]
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not token.string.startswith("###"):
-            begin = (
-                token.string.rfind("# ") + 2
-            )  # a line of code that is for the reader to take may have one of its own
+            # A line of code that is for the reader to take may have a comment of its own.
+            begin = token.string.rfind("# ") + 2
             if begin > 1 and has_words(token.string[begin:]):
                 start = starts[token.start[0] - 1] + token.start[1]
                 yield Span(start + begin, start + len(token.string), "comment")
