@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learngpt.language import known, mark, subfolder
-from learngpt_teaching.engine.rebuilding import Cell, Unreadable, read
+from learngpt_teaching.damage import Unreadable
+from learngpt_teaching.engine.rebuilding import Cell, read
 
 WORKED_IN, UNREADABLE, UNTOUCHED = "worked in", "unreadable", "untouched"
 STATES = (UNTOUCHED, UNREADABLE, WORKED_IN)  # the last one wins

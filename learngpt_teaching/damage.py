@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from learngpt.language import mark
 from learngpt_teaching.later import Later
@@ -9,11 +10,29 @@ from learngpt_teaching.later import Later
 CONFLICT = re.compile(rb"^(<{7} |={7}\s*$|>{7} )", re.M)
 
 
-def damage(raw: bytes) -> Later | None:
-    """Why a file can't be read as a notebook, with the remedy, from its bytes; None if it can be read.
+class Unreadable(Exception):
+    """A submitted file can't be read as a notebook. `why` is for the student, too."""
 
-    Only JSON without a list of cells is not told from a notebook here: that needs its whole structure.
+    def __init__(self, why: Later):
+        super().__init__(why)
+        self.why = why
+
+
+def load(raw: bytes) -> Any:
+    """What a file of JSON holds, in any Unicode encoding.
+
+    Raises:
+        Unreadable: it is no JSON.
     """
+    try:
+        # What is not Unicode stands in comments and strings; none of the course's code needs it.
+        return json.loads(raw.decode(json.detect_encoding(raw), "replace"))
+    except (ValueError, RecursionError):
+        raise Unreadable(_damage(raw)) from None
+
+
+def _damage(raw: bytes) -> Later:
+    """Why a file isn't JSON, with the remedy."""
     if not raw.strip(b"\0 \t\r\n"):
         return Later(
             mark("The file is empty. Save the notebook again, look at the size of the file, and hand that one in.")
@@ -41,14 +60,6 @@ def damage(raw: bytes) -> Later | None:
         )
     if start.startswith(b"%pdf"):
         return Later(mark("The file is a PDF. Hand in the notebook itself, which ends in .ipynb."))
-    try:
-        json.loads(raw.decode(json.detect_encoding(raw), "replace"))
-    except (ValueError, RecursionError):
-        return _no_json(start)
-    return None
-
-
-def _no_json(start: bytes) -> Later:
     if start.startswith(b"{"):
         return Later(
             mark(

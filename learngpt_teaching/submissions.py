@@ -9,7 +9,8 @@ from pathlib import Path
 from learngpt.language import ENGLISH, known, mark, say
 from learngpt_teaching import copies
 from learngpt_teaching.course import Course, digest, tree
-from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, Unreadable, grade_ids, language_of, read
+from learngpt_teaching.damage import Unreadable
+from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, grade_ids, language_of, read
 from learngpt_teaching.later import Later
 
 MOST_FILES, MOST_SUBMISSION_BYTES = 30, 40_000_000  # of notebooks that are read of one submission

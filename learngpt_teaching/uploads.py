@@ -32,7 +32,7 @@ from nbgrader.plugins import ExtractorPlugin
 from traitlets import Integer, Unicode
 
 from learngpt_teaching.copies import LEFT_OUT, Copy, Name, choose, parse, released, state
-from learngpt_teaching.damage import damage
+from learngpt_teaching.damage import Unreadable, load
 from learngpt_teaching.upload_names import Owners, Place, Students, Unclear, given, is_name
 
 # Some browsers add an ending, and Google Drive what it calls a copy in its language.
@@ -288,8 +288,10 @@ class UploadsExtractor(ExtractorPlugin):
             path.parent.mkdir(exist_ok=True)
             shutil.copyfile(upload.path, path)
             self.report.taken.append((student, notebook))
-            if reason := damage(path.read_bytes()):
-                self.report.notes.append(f"{student}, {upload.shown}: {reason}")
+            try:
+                load(path.read_bytes())
+            except Unreadable as error:
+                self.report.notes.append(f"{student}, {upload.shown}: {error}")
             late[student].append(bool(upload.place.given and upload.place.given.late))
             times[student].append(self._time(upload))
         for student, known in times.items():

@@ -2,7 +2,6 @@
 
 import ast
 import copy
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,21 +12,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from learngpt.language import ENGLISH, known, mark, say
 from learngpt_teaching.course import is_graded, is_solution, marks, tree
-from learngpt_teaching.damage import damage
+from learngpt_teaching.damage import Unreadable, load
 from learngpt_teaching.later import Later
 
 MOST_BYTES = 20_000_000  # of a notebook file; one with all its pictures has less than half a million
 MOST_CELLS = 1000
 SPEAKS = re.compile(r'^speak\("(\w+)"\)', re.M)
 MOST_SOURCE = 300_000  # characters of all cells; what is parsed takes 600 times as many bytes, of the grader's own
-
-
-class Unreadable(Exception):
-    """A submitted file can't be read as a notebook. `why` is for the student, too."""
-
-    def __init__(self, why: Later):
-        super().__init__(why)
-        self.why = why
 
 
 @dataclass
@@ -49,10 +40,7 @@ def read(raw: bytes) -> list[Cell]:
     if len(raw) > MOST_BYTES:
         said = mark("The file has {size:,} bytes; more than {most:,} are not read. Clear its outputs.")
         raise Unreadable(Later(said, size=len(raw), most=MOST_BYTES))
-    if why := damage(raw):
-        raise Unreadable(why)
-    # What is not Unicode stands in comments and strings; none of the course's code needs it.
-    data = json.loads(raw.decode(json.detect_encoding(raw), "replace"))
+    data = load(raw)
     cells = data.get("cells") if isinstance(data, dict) else None
     if cells is None and isinstance(data, dict) and isinstance(data.get("worksheets"), list):  # before version 4
         sheets = [sheet.get("cells") for sheet in data["worksheets"] if isinstance(sheet, dict)]

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from learngpt_teaching.course import Course
-from learngpt_teaching.engine.rebuilding import Unreadable, grade_id_of, is_own, read, rebuild
+from learngpt_teaching.damage import Unreadable
+from learngpt_teaching.engine.rebuilding import grade_id_of, is_own, read, rebuild
 from learngpt_teaching.engine.running import control, grade_notebook
 from learngpt_teaching.engine.sandbox import LIMITS, Broken, Warmed
 from learngpt_teaching.results import Result
