@@ -7,6 +7,7 @@ import pytest
 
 from learngpt.carrying import take
 from tests.support import SOLVED
+from tests.support.kernels import forked
 
 # Files whose tests share nothing that takes long to make: each goes to whichever process has time.
 APART = {
@@ -33,6 +34,17 @@ LONGEST = [
     "tests/learngpt/test_own_text.py",
     "tests/learngpt/test_never_stuck.py",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session):
+    """Where tests run in several processes, the first of them sees to it that kernels of notebooks are forked."""
+    options = session.config.option
+    if getattr(options, "numprocesses", None) and "not slow" not in options.markexpr:
+        kernels = forked()
+        kernels.__enter__()
+        session.config.add_cleanup(lambda: kernels.__exit__(None, None, None))
+    return (yield)
 
 
 def pytest_addoption(parser):
