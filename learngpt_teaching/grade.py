@@ -5,12 +5,20 @@ import glob
 import hashlib
 import logging
 import os
+import sys
 import time
 import warnings
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
 
+from learngpt_teaching import unchanged
+
+if __name__ == "__main__" and len(sys.argv) == 2 and (said := unchanged.since(Path.cwd(), sys.argv[1])):
+    print(said)
+    sys.exit()
+
+from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.converters import Autograde, NbGraderException
@@ -91,6 +99,7 @@ class GradeClass(NbGrader):
         if len(self.extra_args) != 1:
             self.fail("Say which assignment to grade, for example: %s week1", self.name)
         self.coursedir.assignment_id = self.extra_args[0]
+        begun = unchanged.before(Path.cwd(), self.coursedir.assignment_id)
         share_engine()
         try:
             self.course = course_of(self.coursedir)
@@ -102,14 +111,17 @@ class GradeClass(NbGrader):
         folders = self._submissions()
         if not folders:
             self.fail("There is nothing in %s. Collect submissions first.", self._submitted("*"))
-        for line in open_to_others(self.coursedir):
+        warned = open_to_others(self.coursedir)
+        for line in warned:
             print(line)
+        self.all_kept = True
         self.notes = [f"  {line}" for student in folders for line in tidy(self._submitted(student))]
         found = {student: jobs(self.course, self._submitted(student), self.settings.all_limits) for student in folders}
         again = self.force or self.settings.seed
         new = {student: each for student, each in found.items() if again or not self._is_graded(student, each)}
         print(f"{len(folders)} submissions, {len(new)} of them new or changed.", flush=True)
         if not new:
+            self._note(begun, warned, len(folders))
             return
         try:
             report = self._grade(new)
@@ -121,6 +133,18 @@ class GradeClass(NbGrader):
         print(report)
         folder = report_folder(self.coursedir, self.coursedir.assignment_id)
         print(f"\nThe class as a page: {write_report(self.coursedir, self.coursedir.assignment_id, folder)}")
+        if self.all_kept and not report.failed:
+            self._note(begun, warned, len(folders))
+
+    def _note(self, begun: str, warned: list[str], submissions: int) -> None:
+        """Note that all is graded, where everything is in its usual place and nothing was asked for but that."""
+        root, assignment = Path(self.coursedir.root), self.coursedir.assignment_id
+        places = self.coursedir.submitted_directory, self.coursedir.autograded_directory
+        usual = places == ("submitted", "autograded") and self.coursedir.source_directory == "source"
+        database = f"sqlite:///{root / unchanged.GRADEBOOK}"
+        if usual and root == Path.cwd() and self.coursedir.db_url == database and len(sys.argv) == 2:
+            said = [*warned, f"{submissions} submissions, 0 of them new or changed."]
+            unchanged.note(root, assignment, begun, "\n".join(said))
 
     def _must_know_assignment(self):
         with self._gradebook() as gradebook:
@@ -152,7 +176,22 @@ class GradeClass(NbGrader):
         """Changes with all that a student's marks depend on."""
         with self._gradebook() as gradebook:
             when = dates(gradebook, self.coursedir.assignment_id, student, self._submitted(student))
-        return digest([job.key for job in found.values()], self.coursedir.db_url, when)
+            marks = self._marks(gradebook, student)
+        return digest([job.key for job in found.values()], self.coursedir.db_url, when, marks)
+
+    def _marks(self, gradebook: Gradebook, student: str) -> list[list[object]]:
+        """What the gradebook holds of a submission, by the names of its cells, but for what was given by hand."""
+        rows = gradebook.db.query(api.BaseCell.name, api.Grade.auto_score)
+        rows = rows.select_from(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
+        rows = rows.join(api.SubmittedNotebook, api.Grade.notebook_id == api.SubmittedNotebook.id)
+        where = api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id
+        rows = rows.join(api.SubmittedAssignment, where).join(
+            api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id
+        )
+        asked = rows.filter(
+            api.SubmittedAssignment.student_id == student, api.Assignment.name == self.coursedir.assignment_id
+        )
+        return sorted(([*row] for row in asked), key=str)
 
     def _is_graded(self, student, found: dict[str, Job]) -> bool:
         autograded = self.coursedir.format_path(
@@ -208,10 +247,13 @@ class GradeClass(NbGrader):
         one = OneSubmission(coursedir=coursedir, parent=self)
         one.course = self.course
         one.results = {name: noted(result, found[name]) for name, result in results.items()}
+        self._stamp(student).unlink(missing_ok=True)  # whatever happens from here on, this isn't graded before its end
         one.start()
         if all(result.keep for result in results.values()):
             self._stamp(student).parent.mkdir(parents=True, exist_ok=True)
             self._stamp(student).write_text(self._state(student, found))
+        else:
+            self.all_kept = False
         report.add(student, results)
         report.notes += [f"  {student}: {line}" for job in found.values() for line in job.left_out]
         with self._gradebook() as gradebook:
