@@ -238,20 +238,34 @@ def _plain(text: str) -> str:
 
 def _notes(notebook: Notebook, rebuilt: NotebookNode) -> Iterator[str]:
     """What an instructor may want to read in a student's cells; it changes no mark."""
-    given = {node.module for source in notebook.given for node in ast.walk(tree(source)) if hasattr(node, "module")}
+    given = {module for source in notebook.given for node in ast.walk(tree(source)) for module in _imported(node)}
     for cell in rebuilt.cells:
         if cell.cell_type != "code" or not (is_own(cell) or is_solution(cell)):
             continue
-        for node in ast.walk(tree(cell.source)):
-            module = getattr(node, "module", None)
-            if isinstance(module, str) and re.match(r"learngpt(_teaching)?\.", module) and module not in given:
-                yield f"A cell imports from {printable(module)}, where the references of the checks are."
-            elif isinstance(node, ast.Attribute) and node.attr[0] == "_" and getattr(node.value, "id", "") == "checks":
-                yield f"A cell uses checks.{printable(node.attr)}, which is a part of the checks."
-            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
+        nodes = list(ast.walk(tree(cell.source)))
+        named = [node for node in nodes if isinstance(node, ast.Name) and node.id == "checks"]
+        if any(isinstance(node.ctx, ast.Store) for node in named):
+            named = []  # it is a name of the student's own
+        called = {id(node.value) for node in nodes if isinstance(node, ast.Attribute) and node.attr in notebook.asked}
+        if any(id(node) not in called for node in named):
+            yield "A cell uses a part of the checks, not only what the course's cells call."
+        for node in nodes:
+            for module in _imported(node):
+                if re.match(r"learngpt(_teaching)?\.", module) and module not in given:
+                    yield f"A cell imports from {printable(module)}, where the references of the checks are."
+                if module.split(".")[0] in ("threading", "concurrent", "multiprocessing"):
+                    yield f"A cell imports {printable(module)}. What runs elsewhere isn't counted as an operation."
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
                 asked = {each.value for each in node.args if isinstance(each, ast.Constant)}
                 names = [name for name in notebook.classes if name in asked]
                 yield from (f"A cell carries {name}, the class that this notebook asks for." for name in names)
+
+
+def _imported(node: ast.AST) -> list[str]:
+    """The modules that a statement imports, or imports from."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
 class _Client(NotebookClient):

@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -129,6 +130,8 @@ def _sow(seed: int) -> None:
 
 
 class _Desk:
+    MOST_ROWS = 20_000  # of a table that we lend
+    LIBRARIES = (sys.prefix, sys.base_prefix, "<frozen", os.path.dirname(os.path.dirname(__file__)))
     """The results of one question's steps, and the steps: each method is one, named as in `asking.Script`."""
 
     def __init__(self, namespace: Names, tensors: list[torch.Tensor], seconds: float, late: set[str]):
@@ -229,14 +232,16 @@ class _Desk:
         def count(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
             nonlocal steps
             steps += event == "line"
-            return count if frame.f_globals is self.namespace else None
+            return None if frame.f_code.co_filename.startswith(self.LIBRARIES) else count
 
         with _Operations() as operations:
+            threading.settrace(count)  # in a thread that the student's code starts
             sys.settrace(count)
             try:
                 result = self.call(target, None, *arguments)
             finally:
                 sys.settrace(None)
+                threading.settrace(None)
         return result, torch.tensor([operations.count, steps])
 
     def item(self, value: Any, index: int) -> Any:
@@ -294,15 +299,16 @@ class _Desk:
 
     def rows(self, table: torch.Tensor, names: Sequence[str]) -> Callable[..., torch.Tensor]:
         def lent(*sizes: int, **named: int) -> torch.Tensor:
-            rows, columns = list(sizes) + [named[name] for name in names if name in named]
-            if rows > table.shape[0] or columns > table.shape[1]:
+            rows, columns = (list(sizes) + [named[name] for name in names if name in named])[:2]
+            if rows > self.MOST_ROWS or columns > table.shape[1]:
                 raise ValueError("there are no such rows or columns")
-            return table[:rows, :columns].clone()
+            more = [table + number for number in range(-(-rows // len(table)))]  # of many codes each is another one
+            return torch.cat(more)[:rows, :columns].clone()
 
         return lent
 
-    def mixing(self, matrix: torch.Tensor) -> "_Mixing":
-        return _Mixing(matrix)
+    def mixing(self, matrix: torch.Tensor, called_only: bool) -> "_Mixing":
+        return _Called(matrix) if called_only else _Mixing(matrix)
 
     def keyed(self, key: Sequence[int], vocabulary: int) -> "_Keyed":
         return _Keyed(key, vocabulary)
@@ -345,6 +351,16 @@ class _Mixing(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         T = x.shape[1]
         return torch.tanh(self.matrix[:T, :T] @ x)  # (T, T) @ (B, T, C) -> (B, T, C)
+
+
+class _Called(_Mixing):
+    """One that can be called and has no `forward`, like a head that is no module."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)
+
+    def forward(self, x: torch.Tensor) -> NoReturn:
+        raise AttributeError("forward")
 
 
 class _Keyed:

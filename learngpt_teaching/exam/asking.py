@@ -84,7 +84,8 @@ class Script:
     def counted(self, target: Slot, *arguments: object) -> Slot:
         """A call, and how many operations of PyTorch and steps of the student's own Python it took: (result, (2,)).
 
-        This number is counted in the student's process, so a student can forge it; and a loop inside a function that
+        Steps in threads that the call starts are counted too. This number is counted in the student's process, so a
+        student can forge it; and a loop inside a function that
         was compiled, as by torch.jit.script, isn't counted. From outside only the time is to be seen, and that doesn't
         tell a loop from none: one over 24 positions takes 0.1 ms, less than the noise of a busy machine.
         """
@@ -137,9 +138,12 @@ class Script:
         """A function that we lend: given two sizes, in this order or by these names, it returns array[:a, :b]."""
         return self._add("rows", self.tensor(array), names)
 
-    def mixing(self, matrix: Array) -> Slot:
-        """A module that we lend: (B, T, C) -> tanh(matrix[:T, :T] @ x), with the parameter `matrix`."""
-        return self._add("mixing", self.tensor(matrix))
+    def mixing(self, matrix: Array, called_only: bool = False) -> Slot:
+        """A module that we lend: (B, T, C) -> tanh(matrix[:T, :T] @ x), with the parameter `matrix`.
+
+        With `called_only` it has no method `forward`.
+        """
+        return self._add("mixing", self.tensor(matrix), called_only)
 
     def keyed(self, key: list[int], vocabulary: int) -> Slot:
         """A function that we lend: (B, T) tokens -> (B, T, V) `keyed_logits`. It remembers what it was shown."""
@@ -165,6 +169,7 @@ class Draw:
     """Sizes and numbers of one exam; the same seed and name give the same ones again."""
 
     def __init__(self, seed: int, name: str):
+        self.seed = seed
         self.random = np.random.default_rng([seed, zlib.crc32(name.encode())])
 
     def script(self) -> Script:

@@ -6,6 +6,7 @@ import textwrap
 import pytest
 import torch
 
+from learngpt.week1.checks import attention, generating, heads, positions
 from tests.exam.kernel import examine
 from tests.support import answers as bank
 
@@ -20,10 +21,6 @@ LIKELIER, CROPS = "generate_writes_likelier_text_after_training", "generate_neve
 
 # Where check and exam differ: grade id, what the exam says, why, answers.
 KNOWN_DIFFERENCES = [
-    (
-        V2_TRAINS, True, "gradients reach everything; that it learns slowly comes from logits that cost theirs already",
-        "gpt_v2_logits-probabilities gpt_v2_logits-softmax_over_positions",
-    ),
     (
         V2_TRAINS, False, "a given layer has another name, so no parameters can be loaded: costs twice, in the exam",
         "edit-5",
@@ -60,6 +57,11 @@ KNOWN_DIFFERENCES = [
         "gpt_v2_logits-joined_before_the_head",
     ),
     (
+        "gpt_v3_tells_repeated_tokens_apart", False,
+        "the exam's text is longer than its vocabulary, so numbers that count on come round again: costs twice",
+        "gpt_v3_logits-other_characters",
+    ),
+    (
         "head_v1_never_mixes_examples_nor_looks_ahead", False, "row 0 is infinite: costs twice, in the exam",
         "head_v1-brackets_missing_in_a_sum",
     ),
@@ -79,10 +81,23 @@ def cell_with(file, answer):
     return lambda cell: bank.changed(cell.source, part, answer) if bank.grade_id(cell) == cell_id else cell.source
 
 
+@pytest.fixture
+def without_causes(monkeypatch):
+    """Whether a check passes is all that is asked; what it says is tests/week1/test_answers.py's."""
+    for module, name in (
+        (attention._Run, "cause"), (attention, "_cause_of_stage"), (attention, "_cause_of_variance"),
+        (positions, "_cause_of"), (positions, "_cause_at_all"),
+        (generating, "_cause_of_draws"), (generating, "_cause_of_window"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, lambda *_: None)
+    monkeypatch.setattr(heads, "_explained", lambda *_: {})
+
+
 def take_exam(file, answer, **options):
     """grade id -> the exam's verdict, for all graded cells of the answer's notebook."""
     notebook = bank.notebook(bank.PLACES[file][0])
-    result = examine(notebook.namespace(cell_with(file, answer)), notebook.graded, **options)
+    # What never ends takes a fourth of what the grader leaves it; the others take less than a second.
+    result = examine(notebook.namespace(cell_with(file, answer)), notebook.graded, **{"call_seconds": 5} | options)
     assert result.ending == "complete"
     return result.verdicts
 
@@ -96,7 +111,7 @@ CASES += [pytest.param(f"edit-{n}", edit[0], edit[1:3], edit[3], id=f"edit-{n}")
 
 
 @pytest.mark.parametrize(("name", "file", "answer", "caught"), CASES)
-def test_check_and_exam_agree_on_every_grade_id(name, file, answer, caught):
+def test_check_and_exam_agree_on_every_grade_id(name, file, answer, caught, without_causes):
     exam = take_exam(file, answer, seed=1)
     # That the check catches a wrong answer that must, and that all pass a right one, tests/week1/test_answers.py shows.
     checks = {grade_id: grade_id != caught for grade_id in exam}

@@ -14,7 +14,9 @@ from nbgrader.converters import Autograde
 from learngpt_teaching import autograding
 from learngpt_teaching import course as course_module
 from learngpt_teaching.course import Course, CourseError
+from learngpt_teaching.engine import running
 from learngpt_teaching.engine import sandbox as sandbox_module
+from learngpt_teaching.engine.rebuilding import Cell, rebuild
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import LIMITS, Broken, printable
 from learngpt_teaching.results import Kept, Outcome, Result
@@ -166,3 +168,23 @@ def test_gradebooks_of_one_database_share_an_engine(tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/gradebook.db"
     with api.Gradebook(url) as one, api.Gradebook(url) as other, api.Gradebook("sqlite://") as another:
         assert one.engine is other.engine is not another.engine
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("checks.averages_the_past(HeadVer2)", []),
+        ("import math\nfrom learngpt import checks", []),
+        ("checks = [1, 2]\nfor check in checks:\n    print(check)", []),
+        ("import learngpt.week1.checks.heads as heads", ["imports from learngpt.week1.checks.heads"]),
+        ("from learngpt.week1.checks.heads import softmax_of", ["imports from learngpt.week1.checks.heads"]),
+        ("mine = checks", ["uses a part of the checks"]),
+        ("checks.heads._mean_of_past(x)", ["uses a part of the checks"]),
+        ("from concurrent.futures import ThreadPoolExecutor", ["imports concurrent.futures"]),
+    ],
+)
+def test_what_an_instructor_may_want_to_read_is_noted(source, said):
+    notebook = Course(SOURCE).notebooks["3-vectorizing"]
+    rebuilt = rebuild(notebook.node, [Cell("code", source)])
+    notes = list(running._notes(notebook, rebuilt))
+    assert len(notes) == len(said) and all(words in note for words, note in zip(said, notes))
