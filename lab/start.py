@@ -10,6 +10,7 @@ import difflib
 import json
 import os
 import re
+import shutil
 import sys
 import webbrowser
 from pathlib import Path
@@ -162,11 +163,12 @@ def main(options):
             print(say("It is running already: {address}", address=address))
             webbrowser.open(address)
             return
+    shutil.rmtree(WORKSPACES, ignore_errors=True)  # else tabs come back whose kernels are empty
     open_lab(
         f"--ContentsManager.preferred_dir={ROOT / work}",
         f"--LabApp.app_settings_dir={ROOT / 'lab' / 'settings'}",
         f"--LabApp.workspaces_dir={WORKSPACES}",
-        f"--LabApp.default_url=/lab/tree/{work}/welcome.md?reset",  # without tabs whose kernels are empty
+        f"--LabApp.default_url=/lab/tree/{work}/welcome.md",
         *options,
     )
 

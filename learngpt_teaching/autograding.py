@@ -9,6 +9,7 @@ import fnmatch
 import functools
 import glob
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -286,4 +287,8 @@ class SaveMarks(SaveAutoGrades):
             gradebook.db.commit()
         kept.folder.mkdir(parents=True, exist_ok=True)
         record.write_text(about.get("submitted", ""))
+        # nbgrader makes no page of feedback where there is one, of other marks perhaps.
+        course = self.parent.coursedir
+        pages = course.format_path(course.feedback_directory, self.student_id, self.assignment_id)
+        shutil.rmtree(pages, ignore_errors=True)
         return nb, resources

@@ -24,6 +24,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
+from traitlets import List
 
 from learngpt.evidence import UNWRITTEN, message_of
 from learngpt.language import ENGLISH, known, say, speaking, spoken
@@ -170,6 +171,8 @@ class HideTests(ClearHiddenTests):
 
     nbgrader's own preprocessor stops at a delimiter that a student wrote; this one looks into the course's cells only.
     """
+
+    display_data_priority = List().tag(config=True)  # nbconvert sets it for each step
 
     def preprocess_cell(self, cell, resources, cell_index):
         marks = cell.metadata.get("nbgrader", {})

@@ -218,13 +218,16 @@ def main() -> None:
     asked = parser.parse_args()
     folder = Path(asked.folder).resolve()
     print(say("Grading the notebooks of {folder} with the hidden tests.", folder=asked.folder), flush=True)
+    which = asked.notebook or "*"
     for notebook, saved, ran in unsaved(folder):
+        if which not in ("*", notebook, notebook.partition("-")[0]):
+            continue
         about = {"notebook": notebook, "saved": f"{saved:%H:%M:%S}", "ran": f"{ran:%H:%M:%S}"}
         print(say("{notebook} was saved at {saved}, and its kernel was at work until {ran}.", **about))
         print("  " + say("What counts is the file. If you changed it since, save it with Ctrl + S and run this again."))
     graded, pages = [], Pages(folder.with_name(f"{folder.name}-feedback"))
     try:
-        for each in grade(folder, asked.notebook or "*"):
+        for each in grade(folder, which):
             _print(each)
             pages.write(each)
             graded.append(each)

@@ -50,7 +50,7 @@ def change_release(clone, name, old, new):
 
 def test_lab_copies_the_notebooks_and_opens_the_welcome(clone):
     said = lab(clone, "LAB_OPTIONS=--no-browser")
-    assert "/lab/tree/work/week1/welcome.md?reset --no-browser" in said
+    assert "/lab/tree/work/week1/welcome.md --no-browser" in said
     assert notebooks(clone / "work" / "week1") == notebooks(clone / "release" / "week1")
 
 
@@ -84,7 +84,7 @@ def test_lab_never_overwrites_work(clone):
     work = clone / "work" / "week1"
     (work / "1-bigram.ipynb").write_text("mine")
     (work / "2-averaging.ipynb").unlink()
-    assert "default_url=/lab/tree/work/week1/welcome.md?reset\n" in lab(clone)
+    assert "default_url=/lab/tree/work/week1/welcome.md\n" in lab(clone)
     assert (work / "1-bigram.ipynb").read_text() == "mine"
     assert (work / "2-averaging.ipynb").exists()
 

@@ -150,6 +150,7 @@ def test_who_hands_in_no_notebook_gets_no_points_and_feedback_and_that_once(cour
     command = ["learngpt_teaching.grade", "week1", "--student", "nothing"]
     said = [run(*command, cwd=course).stdout for _ in range(2)]
     assert "1 submissions, 1 of them new or changed." in said[0] and "Graded 1 submissions" in said[0]
+    assert not (course / "feedback" / "nothing" / "week1").exists(), "of the marks before"
     assert said[1] == "1 submissions, 0 of them new or changed.\n"
     assert said[0].count("nothing, ") == 6
 
