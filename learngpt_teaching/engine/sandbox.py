@@ -75,6 +75,11 @@ WHY_NOT = (
 )
 
 
+# As `python -m` does, without the collector: what is imported is no garbage, and to look through it takes time.
+START = (
+    "import gc, runpy; gc.disable(); runpy.run_module('learngpt_teaching.kernel.warm', run_name='__main__', "
+    "alter_sys=True)"
+)
 BROKEN = -signal.SIGKILL  # how a kernel ends whose parent ended
 
 
@@ -169,7 +174,7 @@ class Warmed:
         self.folder = Path(tempfile.mkdtemp(prefix="lg-"))
         os.chmod(self.folder, 0o711)
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "learngpt_teaching.kernel.warm", str(theirs.fileno())]
+        command = [sys.executable, "-c", START, str(theirs.fileno())]
         command += ["/run/kernels", "contained"] if contain else [str(self.folder), "open"]
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for

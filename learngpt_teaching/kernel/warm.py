@@ -357,4 +357,5 @@ if __name__ == "__main__":
     if asked:  # else who started this has ended
         _import(*json.loads(asked))
         gc.freeze()  # so that a child's collector doesn't copy the pages of what is imported
+        gc.enable()
         serve_parents(channel, sys.argv[2], contained=sys.argv[3] == "contained")
