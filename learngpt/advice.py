@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import difflib
+import functools
 import inspect
 import linecache
 import math
@@ -59,6 +60,7 @@ MEANINGS = [
         "expected scalar type",
         mark("Numbers of two precisions meet: float64 or whole numbers on one side. Make them float32."),
     ),
+    ("bitwise_xor", mark("^ is no power in Python. A power is written **, as in C ** 0.5.")),
     ("not implemented for 'Bool'", mark("True and False can't be multiplied. Make them 1 and 0 with .float().")),
     ("not implemented for 'Long'", mark("Whole numbers can't be used here. Make them floats with .float().")),
     ("infer output dtype", mark("Whole numbers have no mean. Make them floats with .float().")),
@@ -67,7 +69,13 @@ MEANINGS = [
     ("operator.invert", mark("~ turns True and False around; this mask holds numbers. Compare instead, == 0.")),
     ("without overflow", mark("Whole numbers have no infinity. Start from floats: torch.zeros(T, T).")),
     ("Can't call numpy()", mark("Stay with torch: numpy can't carry gradients back.")),
-    ("requires grad is being used in an in-place", mark("It was written into. Make a new tensor instead.")),
+    (
+        "requires grad is being used in an in-place",
+        mark(
+            "Nothing can be written into a parameter, nor into a tensor that was made with requires_grad=True. Make it "
+            "without: gradients go through what is written into it."
+        ),
+    ),
     ("mat2 must be a matrix", mark("torch.mm takes two matrices. `@` takes a batch as well.")),
     ("view size is not compatible", mark("After a transpose, view can't be used: take reshape.")),
     ("Boolean value of Tensor", mark("A tensor of many numbers is neither True nor False. `if` needs one number.")),
@@ -116,8 +124,20 @@ class _Place:
     local: dict = field(default_factory=dict)
     known: dict = field(default_factory=dict)  # global names
     node: ast.AST | None = None
-    method: str = ""
+    code: types.CodeType | None = None  # of the method
     line: str = ""
+
+    @property
+    def method(self):
+        """The name of the method."""
+        return self.code.co_name if self.code else ""
+
+    @property
+    def loops(self):
+        """Whether there is a loop in the method, or where its source isn't known."""
+        nodes = _syntax_of(self.code) if self.code else []
+        kinds = ast.For | ast.While | ast.comprehension
+        return not nodes or any(isinstance(node, kinds) for node in nodes)
 
     def value(self, node):
         """The value of an expression that can be looked at again without a consequence, else None."""
@@ -182,31 +202,64 @@ def is_library(filename):
     return "site-packages" in filename or str(PACKAGE) in filename or filename.startswith("<frozen")
 
 
+TOO_LONG = mark("Does the index come from a loop over something longer?")
+
 # Functions and methods that change nothing: whoever calls one wants what it gives.
 PURE = {"masked_fill", "transpose", "permute", "view", "reshape", "squeeze", "unsqueeze", "expand", "expand_as", "cat"}
 PURE |= {"concat", "stack", "softmax", "log_softmax", "tril", "triu", "float", "long", "matmul", "bmm", "cumsum", "div"}
-# The same of functions of torch itself; as a method, such a name may be another object's, a set's `add` for instance.
-PURE_OF_TORCH = {"add", "sub", "mul", "pow", "exp", "log", "sin", "cos", "sqrt", "mm", "einsum", "where", "sum", "mean"}
+PURE |= {"sub", "mul", "pow", "exp", "log", "sin", "cos", "sqrt", "mm", "einsum", "where", "sum", "mean", "add"}
 
 
 def thrown_away(owner):
     """Which result a method of the learner's class computes and doesn't keep, in words; else an empty string."""
-    for node in (node for method in vars(owner).values() for node in _syntax(method)):
-        value = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(value, ast.BinOp):
-            return say(
-                "`{written}` is computed and not kept. Give it a name: ... = {written}.",
-                written=ast.unparse(value),
-            )
-        if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
-            continue
-        name = getattr(value.func, "attr", getattr(value.func, "id", ""))
-        if name in PURE or (name in PURE_OF_TORCH and ast.unparse(value.func).startswith("torch.")):
-            written = f"{ast.unparse(value.func)}(...)"
-            return say(
-                "the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is.",
-                written=written,
-            )
+    for method in vars(owner).values():
+        nodes = list(_syntax(method))
+        for value in (node.value for node in nodes if isinstance(node, ast.Expr)):
+            if words := _not_kept(value, nodes, owner):
+                return words
+    return ""
+
+
+def _not_kept(value, nodes, owner):
+    """That the value of an expression that stands alone is lost, in words, or ""; `nodes` are those of its method."""
+    if isinstance(value, ast.Compare) and isinstance(value.ops[0], ast.Eq):
+        return say(
+            "`{written}` compares, and stores nothing. A single = stores: `{better}`.",
+            written=ast.unparse(value),
+            better=f"{ast.unparse(value.left)} = {ast.unparse(value.comparators[0])}",
+        )
+    if isinstance(value, ast.BinOp):
+        return say(
+            "`{written}` is computed and not kept. Give it a name: ... = {written}.",
+            written=ast.unparse(value),
+        )
+    if not isinstance(value, ast.Call) or any(each.arg in ("out", "inplace") for each in value.keywords):
+        return ""
+    name = getattr(value.func, "attr", getattr(value.func, "id", ""))
+    # A layer that __init__ made; what the class itself has may be called for what it does.
+    layer = ast.unparse(value.func).startswith("self.") and value.args and not hasattr(owner, name)
+    if layer and "." not in ast.unparse(value.func).removeprefix("self."):
+        return say("the result of `{written}` isn't kept.", written=ast.unparse(value))
+    if name not in PURE or (name == "add" and any(_makes_a_set(node) for node in nodes)):
+        return ""
+    return say(
+        "the result of `{written}` isn't kept. It gives a new tensor and leaves the old one as it is.",
+        written=f"{ast.unparse(value.func)}(...)",
+    )
+
+
+def _makes_a_set(node):
+    return isinstance(node, ast.Set | ast.SetComp) or getattr(getattr(node, "func", None), "id", "") == "set"
+
+
+def what_ends_a_loop(method):
+    """What ends a loop of a learner's method before its time, in words, or ""."""
+    for loop in (node for node in _syntax(method) if isinstance(node, ast.For | ast.While)):
+        inside = [part for each in loop.body for part in ast.walk(each)]
+        if any(isinstance(part, ast.Return) for part in inside):
+            return say("A `return` stands inside of a loop, and ends it there.")
+        if any(isinstance(part, ast.Break) for part in inside):
+            return say("A `break` ends a loop there.")
     return ""
 
 
@@ -214,8 +267,14 @@ def _syntax(method):
     """The parts of a method that the learner wrote, as syntax; none where it isn't theirs."""
     code = getattr(getattr(method, "__func__", method), "__code__", None)
     if code is not None and not is_library(code.co_filename):
-        with contextlib.suppress(OSError, SyntaxError):
-            yield from ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code))))
+        yield from _syntax_of(code)
+
+
+@functools.lru_cache(16)
+def _syntax_of(code):
+    with contextlib.suppress(OSError, SyntaxError):
+        return list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))))
+    return []
 
 
 def brackets_missing(owner):
@@ -238,6 +297,50 @@ def brackets_missing(owner):
                 better=f"... {sign} ({divisor} + {added})",
             )
     return ""
+
+
+def power_first(method):
+    """Where a method of the learner's raises a number to a power and divides then, in words; else an empty string."""
+    for node in _syntax(method):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div | ast.FloorDiv):
+            continue
+        power, factors = node.left, ""
+        while isinstance(power, ast.BinOp) and isinstance(power.op, ast.Mult):
+            power, factors = power.left, f" * {ast.unparse(power.right)}{factors}"
+        if not isinstance(power, ast.BinOp) or not isinstance(power.op, ast.Pow):
+            continue
+        # 10000 ** exponent * place / ... may be meant; 10000 ** 2 * ... isn't.
+        if isinstance(power.left, ast.Constant) and (not factors or isinstance(power.right, ast.Constant)):
+            exponent, bottom = f"{ast.unparse(power.right)}{factors}", ast.unparse(node.right)
+            return say(
+                "brackets are missing: `{written}` takes the power first, and divides it. Write {better}.",
+                written=ast.unparse(node),
+                better=f"{ast.unparse(power.left)} ** ({exponent} / {bottom})",
+            )
+    return ""
+
+
+def never_used(owner):
+    """Which value a method of the learner's class gives a name and never uses, in words; else an empty string."""
+    for method in vars(owner).values():
+        body = next((node.body for node in _syntax(method) if isinstance(node, ast.FunctionDef)), [])
+        for number, statement in enumerate(body):
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+            computed = isinstance(target, ast.Name) and isinstance(statement.value, ast.BinOp | ast.Call)
+            if computed and not _is_read(target.id, body[number + 1 :]):
+                return say("`{written}` is computed, and never used.", written=ast.unparse(statement))
+    return ""
+
+
+def _is_read(name, statements):
+    """Whether statements use the value that a name has before them."""
+    for statement in statements:
+        uses = [node.ctx for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id == name]
+        if any(isinstance(use, ast.Load) for use in uses) or (uses and not isinstance(statement, ast.Assign)):
+            return True
+        if uses:
+            return False
+    return False
 
 
 def classes_made(method):
@@ -291,7 +394,12 @@ def _why_nan(name, given, kwargs):
         )
     if second is not None and "div" in name:
         bottom = first if name.strip("_").startswith("r") else second
-        return say("0 is divided by 0 there.") if (bottom == 0).any() else say("Infinity is divided by infinity there.")
+        if not (bottom == 0).any():
+            return say("Infinity is divided by infinity there.")
+        empty = (first == 0).all(-1) if first.dim() == 2 and first.shape[0] == first.shape[1] else torch.zeros(1)
+        if empty[0] and not empty.all():
+            return say("0 is divided by 0 there: all of row 0 is 0, so position 0 sees nothing, not even itself.")
+        return say("0 is divided by 0 there.")
     if second is not None and "mul" in name and not (first.isnan().any() or second.isnan().any()):
         said = say("0 is multiplied by infinity there.")
         if any((torch.as_tensor(part) == -math.inf).any() for part in (first, second)):
@@ -422,6 +530,12 @@ def of_what_met(name, tensors, method=""):
 def _of_tokens(given, table, method):
     """What is wrong with the numbers that an embedding was asked for, in words, or ""."""
     asked = ""
+    if given.dim() == 3 and given.shape[-1] == table.shape[1]:
+        return say(
+            "The table was given {shape}, which are embeddings already. Each token is looked up once; what calls the "
+            "table again, a method of the class before perhaps, takes idx.",
+            shape=tuple(given.shape),
+        )
     if method != "generate":  # where nothing is there that could be added
         asked = say("Was something added to idx? First embed idx as it is, then add to the embeddings.")
     if given.is_floating_point() and (given == given.round()).all():
@@ -460,7 +574,7 @@ def _place(error):
     summary = next(
         part for part in reversed(traceback.extract_tb(error.__traceback__)) if not is_library(part.filename)
     )
-    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code.co_name, summary.line or "")
+    return _Place(frame.f_locals, frame.f_globals, _expression(summary), frame.f_code, summary.line or "")
 
 
 def _expression(summary):
@@ -586,6 +700,9 @@ def _attribute(error, place):
         return _pair(place)
     if isinstance(obj, (nn.Linear, nn.Embedding)):
         return _layer(place)
+    if name == "forward" and callable(obj) and isinstance(place.node, ast.AST):
+        written = next((ast.unparse(part.value) for part in ast.walk(place.node) if _is_forward(part)), "")
+        return say("It has no `forward`, and is called itself: {name}(x).", name=written) if written else ""
     if isinstance(obj, nn.Module) and obj is not place.local.get("self") and (said := made_of(type(obj).__name__)):
         return said
     if isinstance(obj, list):
@@ -617,6 +734,10 @@ def _attribute(error, place):
     if names:
         return say("The object has {names}.", names=", ".join(names))
     return say("Nothing was stored on self under any name before.")
+
+
+def _is_forward(node):
+    return isinstance(node, ast.Attribute) and node.attr == "forward"
 
 
 def _none(place):
@@ -721,7 +842,11 @@ def _type(error, place):
         return _kind(match[1], place) or say("Keep the class's base and the names of its methods as they were given.")
     if match := re.search(r"unsupported operand type\(s\) for (\S+): '([\w.]+)' and '([\w.]+)'", text):
         kinds = [kind for kind in match.groups()[1:] if kind not in ("Tensor", "int", "float")]
-        return _kind(kinds[0], place) if kinds else say("`@` takes two tensors; a number is multiplied with *.")
+        if match[1] == "^":
+            return say("^ is no power in Python. A power is written **, as in C ** 0.5.")
+        if kinds or match[1] not in ("@", "@="):
+            return _kind(kinds[0], place) if kinds else ""
+        return say("`@` takes two tensors; a number is multiplied with *.")
     if match := re.search(r"^(\w+)\(\) takes no arguments", text):
         return say(
             "{name}(x) would make a new head, and call none. Call the one that is there: self.head(x).", name=match[1]
@@ -800,6 +925,12 @@ def _value(error, place):
         written = re.search(r"=\s*(\w+)\.(shape|size\(\))\s*$", place.line)
         owner = place.local.get(written[1]) if written else None
         shown = {written[1]: tuple(owner.shape)} if isinstance(owner, torch.Tensor) else {}
+        if not shown and (whole := re.match(r"(\w+)(, \w+)+ = self\.(\w+)\(", place.line)):
+            return say(
+                "self.{method}(...) gives one tensor. Take it whole: {name} = self.{method}(...).",
+                method=whole[3],
+                name=whole[1],
+            )
         if not shown:
             return (
                 say(PAIR)
@@ -867,23 +998,55 @@ def _index(error, place):
                 size=match[3],
                 index=match[1],
             )
-        return say(
-            "Dimension {dim} is counted from 0 to {last} here. Does the loop run over its own size?",
-            dim=match[2],
-            last=int(match[3]) - 1,
-        )
+        counts = say("Dimension {dim} is counted from 0 to {last} here.", dim=match[2], last=int(match[3]) - 1)
+        if place.loops:
+            return f"{counts} {say(TOO_LONG)}"
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Tuple | ast.Slice):
+            name, index = ast.unparse(node.value), ast.unparse(node.slice)
+            return (
+                counts
+                + " "
+                + say(
+                    "`{one}` is a single one of them; the first {index} are `{first}`.",
+                    one=f"{name}[{index}]",
+                    index=index,
+                    first=f"{name}[:{index}]",
+                )
+            )
+        return counts
     if match := re.search(
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)", text
     ):
         return say("There is no dimension {dim}: they are counted from 0 to {last}.", dim=match[3], last=match[2])
     if match := re.search(r"too many indices for tensor of dimension (\d+)", text):
+        if taken_apart := _taken_apart(place):
+            return taken_apart
         return counted(
             "The tensor has {n} dimension, and more indices than that stand in the brackets.",
             "The tensor has {n} dimensions, and more indices than that stand in the brackets.",
             int(match[1]),
         )
     if "list index out of range" in text:
-        return say("The list is shorter than that. Does the loop run over its own size?")
+        asked = say(TOO_LONG) if place.loops else ""
+        return f"{say('The list is shorter than that.')} {asked}".strip()
+    return ""
+
+
+def _taken_apart(place):
+    """That the tensor in question is one of the parts of a tensor that a method gave whole, in words, or ""."""
+    node = place.part(ast.Subscript)
+    name = getattr(node.value, "id", "") if node is not None else ""
+    for each in _syntax_of(place.code) if place.code else ():
+        target = each.targets[0] if isinstance(each, ast.Assign) else None
+        made = getattr(each, "value", None)
+        # A method of the learner's class; those of tensors may well give several things.
+        method = isinstance(made, ast.Call) and re.fullmatch(r"self\.\w+", ast.unparse(made.func))
+        if isinstance(target, ast.Tuple) and method and name in [getattr(part, "id", "") for part in target.elts]:
+            return say(
+                "`{written}` takes one tensor apart, along its first dimension. Take it whole: {name} = ...",
+                written=ast.unparse(each),
+                name=name,
+            )
     return ""
 
 

@@ -28,6 +28,7 @@ from learngpt.advice import (
     is_library,
     learners_lines,
     made_of,
+    never_used,
     of_what_met,
     thrown_away,
     what_met,
@@ -403,10 +404,11 @@ def check(function):
         except NotYet:
             raise
         except CheckFailed as failed:
-            words = thrown_away(owner)
-            if not words:
-                raise
-            raise CheckFailed(failed.said, words) from None
+            if words := thrown_away(owner):
+                raise CheckFailed(failed.said, words) from None
+            if words := never_used(owner):
+                raise CheckFailed(f"{failed.said}\n{words}", failed.cause) from None
+            raise
 
     return checked
 
@@ -566,7 +568,10 @@ def _in_general(yours, expected):
     return "", say(NEARLY) if nearly(yours, expected) else ""
 
 
-NEARLY = mark("something was rounded, or was float16 for a while: all numbers are right to two digits.")
+NEARLY = mark(
+    "all numbers are right to two digits, and not to more: something was rounded, was float16 for a while, or got a "
+    "small number added, an eps for instance."
+)
 
 
 def times(yours, expected):
@@ -634,7 +639,7 @@ def mistakes(make, slots, most=2):
 
 def two_causes(first, second):
     """A cause and another one, each in words, as one cause of a CheckFailed."""
-    return first + "\n" + say("A second cause: {cause}", cause=second)
+    return first + "\n" + say("A second mistake: {cause}", cause=second)
 
 
 def brief(values):

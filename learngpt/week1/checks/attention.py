@@ -23,8 +23,16 @@ from learngpt.checking import (
     two_causes,
 )
 from learngpt.language import mark, say
-from learngpt.week1.checks.heads import _weak_mask, is_no_stage, kept_early, looks_ahead, rows_sum_to_one, softmax_of
-from learngpt.week1.checks.models import made_anew
+from learngpt.week1.checks.heads import (
+    HOLDS_SCORES,
+    _weak_mask,
+    is_no_stage,
+    kept_early,
+    looks_ahead,
+    rows_sum_to_one,
+    softmax_of,
+)
+from learngpt.week1.checks.models import CHANGES, made_anew
 
 
 class _Run:
@@ -99,6 +107,19 @@ class _Run:
             say("self.wei holds the values. Keep what comes out of the softmax."): self.v,
         }
         is_no_stage(wei, stages)
+        if isinstance(wei, torch.Tensor) and wei.dim() == 4 and wei.shape[-2:] == (T, T) and wei.shape[1] > 1:
+            said = say(
+                "{what} has shape {yours}, expected {expected}.",
+                what="self.wei",
+                yours=tuple(wei.shape),
+                expected=(B, T, T),
+            )
+            one = say(
+                "the channels were split into {n} heads. HeadVer4 is one head: take q, k and v as they are, (B, T, C), "
+                "and sqrt(C).",
+                n=wei.shape[1],
+            )
+            raise CheckFailed(said, one)
         wei = tensor(wei, "self.wei", (B, T, T))
         if wei.isnan().any():
             line, _ = first_nan(self.head, self.x)
@@ -136,9 +157,15 @@ class _Run:
                 "Leave it as it is, and take self.tril[:T, :T] into a variable.",
                 shape=tuple(tril.shape),
             )
+        new = type(head)(self.block_size, self.x.shape[2]).tril if isinstance(tril, torch.Tensor) else tril
+        if isinstance(new, torch.Tensor) and not torch.equal(tril, new):
+            return say(
+                "a call wrote into self.tril, so the next one finds another mask. A slice of it, self.tril[:T, :T], is "
+                "the same memory. Hide the future in the scores with masked_fill, which makes a new tensor."
+            )
         try:
             # On sizes that are all different no two mistakes look the same.
-            other = _Run(type(head), B=3, T=6, C=10, block_size=11, seed=99, training=head.training)
+            other = _Run(type(head), B=3, T=6, C=10, block_size=9, seed=99, training=head.training)
             wei = tensor(kept(other.head, "wei", other.what), "self.wei", (3, 6, 6))
             again = other.call(other.x)
         except CheckFailed:
@@ -147,6 +174,12 @@ class _Run:
                 return None
             wei = wei.detach()
         if not agree(again, other.out).all() or not agree(other.head.wei.detach(), wei).all():
+            outputs = []
+            for _ in range(2):
+                torch.manual_seed(0)
+                outputs.append(other.call(other.x))
+            if not agree(*outputs).all():
+                return say(CHANGES)
             return say(
                 "something is drawn at random, by a dropout perhaps: the same x gave something else when asked again."
             )
@@ -163,6 +196,9 @@ def _cause_of_run(ran, wei):
     if agree(wei, softmax_of(ran.raw, ran.future)).all() and _is_variance(ran.head, ran.scores):
         return say("self.var is that of the divided scores, but the softmax got them before the division by sqrt(C).")
     known = likely_cause(wei, _weight_suspects(ran, ran.block_size)) or _weak_mask(wei, ran.scores, ran.future)
+    if not known and agree(ran.out, wei.softmax(-1) @ ran.v).all() and not agree(ran.out, wei @ ran.v).all():
+        scores, cause = say(HOLDS_SCORES), _cause_of_run(ran, wei.softmax(-1))
+        return two_causes(cause, scores) if cause else scores
     if agree(ran.out, right @ ran.v).all():
         return kept_early(known)
     close = nearly(wei, right) and not wei[:, ran.future].any()
@@ -202,6 +238,11 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     if ahead.any():
         b, t, s = ahead.nonzero()[0].tolist()
         raise looks_ahead(t, s, wei[b, t, s].item(), ran.cause())
+    silent = ran.x.clone()
+    silent[:, 1] = 0
+    if ran.call(silent).isnan().any():
+        said = say("Where the embedding at position 1 is all 0, the output has nan.")
+        raise CheckFailed(f"{said}\n{where_nan_begins(ran.head, silent)}".strip())
     if not agree(ran.call(ran.x), ran.out).all():
         made = made_anew(ran.head, ran.call, ran.x)
         said = say("head(x) gave two different outputs for the same x; expected the same.")
@@ -298,8 +339,13 @@ def _cause_of_stage(Head):
     except CheckFailed:
         return None
     right = agree(wei, softmax_of(ran.scores, ran.future)).all()
-    if not _from_scores(wei, ran.scores, ran.future) or (right and agree(ran.out, wei @ ran.v).all()):
+    if right and agree(ran.out, wei @ ran.v).all():
         return None
+    if not _from_scores(wei, ran.scores, ran.future):
+        other = ran.cause()
+        if not other or _from_scores(wei, ran.raw, ran.future) or not _near(yours, ran.raw.var().item(), 1e-5):
+            return None
+        return two_causes(say("it was taken before the division. Take it right after."), other)
     stages = _variance_suspects(ran, True)
     stage = next((words for words, value in stages if _near(yours, value.item(), 1e-5)), None)
     other = ran.cause() if stage else None
@@ -564,7 +610,7 @@ def _weight_suspects(ran, block_size):
     right, plain = minus_inf.softmax(-1), scores.softmax(-1)
     yield from [
         (say("self.wei is transposed: row t must hold what position t takes."), right.transpose(1, 2)),
-        (say("the mask came after the softmax: the future was cut off after the softmax."), plain * ~future),
+        (say("the future was cut off after the softmax. Mask before it, with -inf."), plain * ~future),
         (
             say("-inf was put in after the softmax; it belongs into the scores."),
             plain.masked_fill(future, float("-inf")),
@@ -595,7 +641,7 @@ def _weight_suspects(ran, block_size):
             "asked": (raw, _other_products(ran)),
             "scale": (lambda product: product / root, _other_scales(ran, block_size)),
             "change": (lambda scores: scores, _other_scores()),
-            "hide": ((future,), _other_masks(T)),
+            "hide": ((future,), _other_masks(T, block_size)),
             "dim": (
                 -1,
                 [
@@ -738,9 +784,9 @@ def _other_scores():
     ]  # fmt: skip
 
 
-def _other_masks(T):
+def _other_masks(T, block_size):
     """What is hidden, wrongly: pairs of words and the mask (T, T), with the score that stands in for -inf."""
-    ones = torch.ones(T, T)
+    ones, longer = torch.ones(T, T), torch.ones(block_size, block_size)
     future = ones.triu(1).bool()
     return [
         (say("the future isn't masked."), (ones < 0,)),
@@ -748,6 +794,10 @@ def _other_masks(T):
         (say("the past was masked instead of the future, position t with it."), (ones.tril().bool(),)),
         (say("position t itself is masked too; it must see itself."), (ones.triu().bool(),)),
         (say("position t + 1 is let in."), (ones.triu(2).bool(),)),
+        (
+            say("the last T rows of the mask were taken. Position 0 belongs to the first one: self.tril[:T, :T]."),
+            (longer.triu(1)[-T:, :T].bool(),),
+        ),
         (say("the future got the score 0 instead of -inf."), (future, 0.0)),
         (say("the future got the score -1 instead of -inf."), (future, -1.0)),
         (say("the future got the score 1 instead of -inf."), (future, 1.0)),

@@ -4,8 +4,9 @@ import math
 
 import torch
 
+from learngpt.advice import what_ends_a_loop
 from learngpt.checking import CheckFailed, brief, check, run, seeded, two_causes
-from learngpt.language import mark, say
+from learngpt.language import counted, mark, say
 from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
@@ -31,7 +32,7 @@ def _generated(model, idx, new):
         )
         raise CheckFailed(said)
     if tuple(out.shape) != (B, T + new):
-        raise _wrong_shape(out, idx, new, getattr(model, "block_size", None))
+        raise _wrong_shape(out, idx, new, model)
     if out.dtype not in (torch.int32, torch.int64):
         raise CheckFailed(
             say(
@@ -55,7 +56,7 @@ def _generated(model, idx, new):
     return out
 
 
-def _wrong_shape(out, idx, new, block_size):
+def _wrong_shape(out, idx, new, model):
     B, T = idx.shape
     said = say(
         "{what} gave shape {yours} for idx {given} and {new} new tokens; expected {expected}.",
@@ -65,14 +66,15 @@ def _wrong_shape(out, idx, new, block_size):
         new=new,
         expected=(B, T + new),
     )
-    cause = _cause_of_shape(out, idx, new, block_size)
+    cause = _cause_of_shape(out, idx, new, model)
     if not cause:
         said = f"{said}\n" + say("Each step appends one token of shape (B, 1) along dim=1.")
     return CheckFailed(said, cause)
 
 
-def _cause_of_shape(out, idx, new, block_size):
+def _cause_of_shape(out, idx, new, model):
     B, T = idx.shape
+    block_size, ends = getattr(model, "block_size", None), what_ends_a_loop(model.generate)
     if out.dim() == 3:
         return say("these are logits or probabilities, or stacked tokens. What comes back are token numbers, (B, T).")
     if out.dim() != 2:
@@ -83,7 +85,7 @@ def _cause_of_shape(out, idx, new, block_size):
         return say("idx was replaced by the last token. Append to it instead: torch.cat((idx, token), dim=1).")
     if rows == B and length == new and not begins:
         return say("only the new tokens come back. Return the context and the new tokens.")
-    if rows == B and length == T:
+    if rows == B and length == T and not (begins and ends):
         return say(
             "idx comes back without the new tokens. Either what torch.cat returns isn't kept, idx = torch.cat(...), or "
             "the loop ends too early."
@@ -94,14 +96,20 @@ def _cause_of_shape(out, idx, new, block_size):
         return say("the new tokens were put below the context, dim=0. Time is dim=1.")
     if rows != B:
         return say("the number of examples changed. All of the batch go on at once.")
+    if begins and length < T + new and ends:
+        early = counted(
+            "the loop ends too early, after {n} new token of {new}.",
+            "the loop ends too early, after {n} new tokens of {new}.",
+            length - T,
+            new=new,
+        )
+        return f"{early} {ends}"
     if begins and length == max(T, new):
         return say(
             "max_new_tokens was taken for the length of the whole text. It is the number of new tokens, behind T."
         )
     if begins and length == 2 * T + new:
         return say("the context was appended once more. Append the new token alone.")
-    if begins and length == T + 1:
-        return say("the loop ends too early, after one token. Does the `return` stand inside of it?")
     if length in (T + new - 1, T + new + 1) and not (_in_front(out, idx) and begins):
         cause = (
             say("one token is missing. The loop must run max_new_tokens times: range(max_new_tokens).")
@@ -236,8 +244,8 @@ def _compare_all_draws(GPT, out, table, T, contexts):
     if not cause and (out[:, T:] == out[:1, T : 1 + T]).all():
         cause = say("the same number is appended everywhere. Append what torch.multinomial drew, not its probability.")
     said = say(
-        "After token {before} the next tokens came with shares {yours}; softmax of the last logits gives {expected} "
-        "({draws} draws).",
+        "After the token number {before} the next tokens came with shares {yours}; softmax of the last logits gives "
+        "{expected} ({draws} draws).",
         before=before,
         yours=_shares(drawn),
         expected=_shares(table[before].softmax(0)),
@@ -397,6 +405,9 @@ def _other_distributions(table, past, contexts, factor):
             ),
             (factor * logits).softmax(0),
         )
+    for words, scores in _NOISES:
+        drawn = scores(logits, torch.rand(20_000, len(table), generator=seeded(1))).argmax(1)
+        yield say(words), torch.bincount(drawn, minlength=len(table)) / len(drawn)
     yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(1)
     yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(-1)
     yield say("softmax was taken twice."), logits.softmax(0).softmax(0)
@@ -430,6 +441,49 @@ def _other_distributions(table, past, contexts, factor):
         right.sort(descending=True).values,
     )
     yield say("what is appended is a place in the sorted list, not the token that stands there."), right.sort().values
+
+
+_NOISES = [  # what is taken the largest of, wrongly: words, and a function of the logits and of numbers from 0 to 1
+    (
+        mark(
+            "the largest of logits and noise is taken, and the noise is uniform. Only Gumbel noise, -log(-log(u)), "
+            "draws from the softmax; torch.multinomial does it at once."
+        ),
+        lambda logits, u: logits + u,
+    ),
+    (
+        mark(
+            "the largest of logits and noise is taken, and the noise is normal. Only Gumbel noise, -log(-log(u)), "
+            "draws from the softmax; torch.multinomial does it at once."
+        ),
+        lambda logits, u: logits + torch.special.ndtri(u.double()),
+    ),
+    (
+        mark(
+            "the largest of logits and noise is taken, and the noise is -log(u). Only Gumbel noise, -log(-log(u)), "
+            "draws from the softmax; torch.multinomial does it at once."
+        ),
+        lambda logits, u: logits - u.log(),
+    ),
+    (
+        mark(
+            "the largest of probabilities times noise is taken. Only divided by noise that is -log(u) do they draw "
+            "from themselves; torch.multinomial does it at once."
+        ),
+        lambda logits, u: -logits.softmax(0) * u.log(),
+    ),
+    (
+        mark(
+            "the largest of probabilities times noise is taken. Only divided by noise that is -log(u) do they draw "
+            "from themselves; torch.multinomial does it at once."
+        ),
+        lambda logits, u: logits.softmax(0) * u,
+    ),
+    (
+        mark("the largest of probabilities plus noise is taken. torch.multinomial draws from them."),
+        lambda logits, u: logits.softmax(0) + u,
+    ),
+]
 
 
 def _one_hot(token, table):
@@ -492,7 +546,7 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
         raise CheckFailed(
             say(
                 "The model was shown {length} tokens at once; block_size is {block_size}, and more it can't take.\n"
-                "Crop what it is shown to the last block_size tokens: idx[:, -self.block_size:].",
+                "Crop what it is shown to the last block_size tokens, in every step: idx[:, -self.block_size:].",
                 length=max(lengths),
                 block_size=block_size,
             )
@@ -518,7 +572,8 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
 def _not_shown(shown, out, step, block_size):
     expected = min(step, block_size)
     said = say(
-        "To write token {step}, the model should be shown the {number} tokens before it; it wasn't.",
+        "Where {step} tokens stand, the model should be shown the last {number} of them to write the next one; it "
+        "wasn't.",
         step=step,
         number=expected,
     )
@@ -527,7 +582,11 @@ def _not_shown(shown, out, step, block_size):
         cause = say("the first block_size tokens are shown, not the last: idx[:, -self.block_size:].")
     elif len(shown) > 1 and all(torch.equal(seen, shown[0]) for seen in shown):
         cause = say("each step shows the first context again. Append the new token to idx.")
-    elif longest < expected and longest == block_size - 1:
+    elif shown[0].shape[-1] > 1 == max(seen.shape[-1] for seen in shown[1:] or shown):
+        cause = say(
+            "after the first step only the last token is shown. Crop idx anew in every step: idx[:, -self.block_size:]."
+        )
+    elif longest < expected and longest == shown[-1].shape[-1] == block_size - 1:
         cause = say("one token too few is shown: the last block_size are idx[:, -self.block_size:].")
     elif longest < expected:
         cause = say(

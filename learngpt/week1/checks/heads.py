@@ -4,11 +4,12 @@ import collections
 import contextlib
 import math
 import sys
+import threading
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from learngpt.advice import brackets_missing, is_library, what_met, where_nan_begins
+from learngpt.advice import brackets_missing, is_library, what_ends_a_loop, what_met, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -62,6 +63,7 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
             again.clone(),
             cause=lambda again=again: _remembers(Head, again) or _sizes_it_takes(Head),
         )
+        _has_its_shape(Head, out, again)
         out = tensor(out, say("The output of {name}", name=name), again.shape)
         if agree(out, _mean_of_past(again)).all():
             continue
@@ -80,10 +82,10 @@ def _has_its_shape(Head, out, x):
     name = Head.__name__
     if not isinstance(out, torch.Tensor) or out.shape == x.shape:
         return
-    cause = ""
+    cause = _remembers(Head, x)
     with contextlib.suppress(Exception):
         probed = Head()(torch.randn(3, 5, 4, generator=seeded(99)))
-        cause = cause_of_shape(tuple(probed.shape), (3, 5, 4))
+        cause = cause or cause_of_shape(tuple(probed.shape), (3, 5, 4))
         if probed.shape == (3, 5, 4) and out.shape == x.shape[1:]:
             cause = say("the dimension of the examples is gone where there is one example only. Was it squeezed away?")
         if tuple(probed.shape) == (4,):
@@ -105,7 +107,8 @@ def _has_its_shape(Head, out, x):
 def _remembers(Head, x):
     """That something of an earlier call is in the way, in words, if a new head takes this x; else an empty string."""
     with contextlib.suppress(Exception):
-        if agree(Head()(x.clone()), _mean_of_past(x)).all():
+        anew = Head()(x.clone())
+        if anew.shape == x.shape and agree(anew, _mean_of_past(x)).all():
             return say(
                 "something is kept from the call before. A new {name}() gives the right result for this x, so make "
                 "everything anew in each call, from x.shape.",
@@ -170,14 +173,13 @@ def _sides_swapped(Head):
 
 def _explained(Head, x, out):
     """What is known of a wrong output: its cause, or the mistakes to look for, or what to say instead."""
-    lesson = Head.__name__
     try:
         head = Head()
         # A dropout of few numbers may leave the same ones out twice.
         again = [tensor(run("head(x)", Head(), x.clone()), "head(x)", x.shape) for _ in range(5)]
         # On sizes that are all different no two mistakes look the same.
         probe = torch.randn(3, 5, 4, generator=seeded(99))
-        called = run(f"{lesson}()(x)", head, probe.clone(), cause=lambda: _sizes_it_takes(Head))
+        called = run(f"{Head.__name__}()(x)", head, probe.clone(), cause=lambda: _sizes_it_takes(Head))
         probed = tensor(called, say("The output"), probe.shape)
     except CheckFailed as failed:
         said = say("And for B, T, C = 3, 5, 4: {said}", said=failed.said)
@@ -192,10 +194,10 @@ def _explained(Head, x, out):
     if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
         return {"cause": cause}
     if agree(probed, _mean_of_past(probe)).all():
-        return {"cause": likely_cause(out, _suspects(x, lesson)) or _sizes_it_takes(Head) or None}
+        return {"cause": likely_cause(out, _suspects(x, Head)) or _sizes_it_takes(Head) or None}
     right = _mean_of_past(probe)
-    cause = _divided_first(Head, probed, probe) or likely_cause(probed, _suspects(probe, lesson))
-    cause = cause or times(probed, right) or _adds_one(Head, probe) or _peeled(probed, probe, lesson)
+    cause = _divided_first(Head, probed, probe) or likely_cause(probed, _suspects(probe, Head))
+    cause = cause or times(probed, right) or _adds_one(Head, probe) or _peeled(probed, probe, Head)
     at_first = (probed[:, 0] == probe[:, 0] * math.inf).all() and probed[:, 1:].isfinite().all()
     cause = cause or (say("position 0 was divided by 0. Rows 0 to t are t + 1 rows.") if at_first else None)
     mixes = _mixes(Head)
@@ -214,15 +216,16 @@ def _adds_one(Head, probe):
 
 
 class _Sums(TorchFunctionMode):
-    """Remembers whether a full matrix of equal numbers was added up, or shared out, along a dimension."""
+    """Remembers by which operation a full matrix of equal numbers was added up, or shared out, along a dimension."""
 
-    seen = False
+    seen = ""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         first = args[0] if args else None
         if getattr(func, "__name__", "") in ("sum", "mean", "softmax", "normalize") and isinstance(first, torch.Tensor):
             square = first.dim() == 2 and first.shape[0] == first.shape[1]
-            self.seen |= bool(square and (first == first[0, 0]).all())
+            if square and (first == first[0, 0]).all():
+                self.seen = func.__name__
         return func(*args, **(kwargs or {}))
 
 
@@ -235,25 +238,49 @@ def _divided_first(Head, probed, probe):
         Head()(probe.clone())
     if not sums.seen:
         return None
+    if sums.seen == "softmax":
+        return say("the future was cut off after the softmax. Mask before it, with -inf.")
     return say(
         "the rows were divided before the triangle was taken, when each of them summed to T. Take the triangle first, "
         "then divide each row by its sum."
     )
 
 
-def _peeled(probed, probe, lesson):
+def _what_ends_its_loop(Head):
+    return what_ends_a_loop(vars(Head).get("__call__") or vars(Head).get("forward"))
+
+
+def _peeled(probed, probe, Head):
     """What is certain of a wrong output (B, T, C) where no known mistake explains all of it, in words, or None."""
     right = _mean_of_past(probe)
     empty = (probed == 0).all(-1).all(0)  # (T,)
     if empty.any() and not empty.all():
         rest = ~empty
         rows = ", ".join(str(row) for row in empty.nonzero().flatten().tolist())
-        said = say(
-            "row {rows} of each example was never filled: it is all 0. Where does the loop begin, and where end?",
-            rows=rows,
-        )
-        cause = likely_cause(probed[:, rest], ((words, wrong[:, rest]) for words, wrong in _suspects(probe, lesson)))
+        if Head.__name__ == "HeadVer1":
+            said = say(
+                "row {rows} of each example was never filled: it is all 0. Where does the loop begin, and where end?",
+                rows=rows,
+            )
+        elif rows == "0":  # it has no other position to look at
+            said = _slots(probe, Head)["rows"][1][1][0]
+        else:
+            said = say("row {rows} of each example is all 0: its weights are all 0.", rows=rows)
+        cause = likely_cause(probed[:, rest], ((words, wrong[:, rest]) for words, wrong in _suspects(probe, Head)))
         return two_causes(said, cause) if cause and not agree(probed, right)[:, rest].all() else said
+    with contextlib.suppress(Exception):
+        T = probe.shape[1]
+        weights = Head()(torch.eye(T)[None])[0]  # (T, T): channel s is 1 in row s alone
+        alone = weights.diagonal()
+        if torch.equal(weights, alone.diag()) and not agree(alone, alone[:1].expand(T)).all():
+            return say(
+                "each row of x was multiplied by a number, and no other row was added to it. Which dimension does the "
+                "product, or the sum, run over?"
+            )
+    if (probed[1:] == 0).all() and not (probed[0] == 0).all():
+        said = f"{say('only the first example was filled.')} {_what_ends_its_loop(Head)}".strip()
+        cause = likely_cause(probed[:1], _suspects(probe[:1], Head))
+        return two_causes(cause, said) if cause else said
     if agree(probed, probed[:1].expand_as(probed)).all():
         whose = say(
             "every example got the result of the mean of all examples. Each should have its own, made of its own rows."
@@ -268,7 +295,7 @@ def _peeled(probed, probe, lesson):
         for said, one in sources:
             if agree(probed[:1], _mean_of_past(one)).all():
                 return said
-            if cause := likely_cause(probed[:1], _suspects(one, lesson)):
+            if cause := likely_cause(probed[:1], _suspects(one, Head)):
                 return two_causes(cause, said)
         return say("every example got the same result. Each should have its own, made of its own rows.")
     return None
@@ -356,8 +383,9 @@ def _recipe(Head, T=4):
     alone = torch.eye(T)[None]  # (1, T, T): channel s is 1 in row s alone
     weights, right = run("head(x)", Head(), alone.clone()).detach()[0], _mean_of_past(alone)[0]
     wrong = ~agree(weights, right).all(1)
-    if not wrong.any() or not weights.isfinite().all():
-        return ""
+    x = torch.randn(1, T, 3, generator=seeded(99))
+    if not wrong.any() or not agree(run("head(x)", Head(), x.clone()).detach(), weights @ x).all():
+        return ""  # or it isn't rows that were added up
     t = wrong.nonzero()[0].item()
     yours, expected = (
         " + ".join(
@@ -380,14 +408,14 @@ def _mean_of_past(x):
     return x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
 
 
-def _suspects(x, lesson):
+def _suspects(x, Head):
     """Pairs of a known mistake in words and the output (B, T, C) that it gives, one at a time and then two at once.
 
     Args:
-        lesson: the name of the class, for a slip in a loop is told in other words than one in a triangle.
+        Head: the learner's class, for a slip in a loop is told in other words than one in a triangle.
     """
-    yield from _oddities(x, lesson)
-    slots = _slots(x, lesson)
+    yield from _oddities(x, Head)
+    slots = _slots(x, Head)
     yield from mistakes(lambda rows, divide, side: side(divide(rows), x), slots)
     cut_off = say(CUT_OFF)  # and then weighed, rightly or not
     yield cut_off, _mean_of_past(x.tril())
@@ -396,8 +424,9 @@ def _suspects(x, lesson):
     yield cut_off, x.tril().sum(1, keepdim=True) / torch.arange(1, x.shape[1] + 1)[:, None]
 
 
-def _slots(x, lesson):
+def _slots(x, Head):
     """What can be wrong with the weights (T, T): which places are seen, how they are divided, how x is weighed."""
+    lesson = Head.__name__
     B, T, C = x.shape
     tril, count = torch.ones(T, T).tril(), torch.arange(1, T + 1)[:, None]
     in_words = {
@@ -486,18 +515,24 @@ def _slots(x, lesson):
     }
 
 
-def _oddities(x, lesson):
+def _oddities(x, Head):
     """Pairs of a known mistake that isn't one of the weights, in words, and the output (B, T, C) that it gives."""
     B, T, C = x.shape
     tril, count = torch.ones(T, T).tril(), torch.arange(1, T + 1)[:, None]
     before = tril.tril(-1)
     mean = _mean_of_past(x)
-    short = _slots(x, lesson)["rows"][1][1][0]
+    short = _slots(x, Head)["rows"][1][1][0]
+    lesson, ends = Head.__name__, _what_ends_its_loop(Head)
     first_only = (
-        say("only the first row was filled. Does a `return` stand inside of the loop?")
+        f"{say('only the first row was filled.')} {ends}".strip()
         if lesson == "HeadVer1"
         else say("only the first row has weights. Were the others cut to whole numbers, by // or by an integer type?")
     )
+    joined = say("the examples were laid one behind the other: the past of one isn't that of the next.")
+    through = say("the sum goes on from one example to the next. Start again at 0 for each.")
+    through_both = say("the sum, and the count, go on from one example to the next. Start again at 0 for each.")
+    if lesson != "HeadVer1":  # there is no sum that is carried along
+        through = through_both = joined
     cut_off = say(CUT_OFF)
     over_examples = say("the average runs over the examples, dim=0, not over the positions, dim=1.")
     windows = [tril.triu(1 - width) for width in range(2, T)]
@@ -514,6 +549,8 @@ def _oddities(x, lesson):
         (over_examples, _mean_over(x, 0)),
         (over_examples, x.cumsum(0) / count),
         (say("the average runs along the channels, not along the positions."), _mean_over(x, 2)),
+        *((say("the sum runs along the channels, dim=-1. Positions are dim=1."), x.cumsum(2) / divisor)
+          for divisor in (count, T, 1)),
         (say("the average runs over the channels."), x.mean(2, keepdim=True).expand_as(x)),
         (say("one mean of all rows and channels was taken. Take one for each channel, dim=0."),
          mean.mean(2, keepdim=True).expand_as(x)),
@@ -548,9 +585,9 @@ def _oddities(x, lesson):
          _averages_of_averages(x)),
         (say("each row is the mean of x[t] and the row before. Add up all of the past, and divide by t + 1."),
          _halves(x)),
-        (say("the sum goes on from one example to the next. Start again at 0 for each."),
+        (through,
          x.flatten(0, 1).cumsum(0).view_as(x) / count),
-        (say("the sum, and the count, go on from one example to the next. Start again at 0 for each."),
+        (through_both,
          x.flatten(0, 1).cumsum(0).view_as(x) / torch.arange(1, B * T + 1).view(B, T, 1)),
         (say("every example got the mean of the first one."), mean[:1].expand_as(x)),
         (say("every example got the mean of the last one."), mean[-1:].expand_as(x)),
@@ -563,9 +600,8 @@ def _oddities(x, lesson):
          torch.cat((0 * x[:, :1] / 0, _mean_of_past(x[:, 1:])), 1)),
         (say("the rows of the past were multiplied; add them up, and divide by t + 1."), x.cumprod(1)),
         (say("the square root of the mean of the squares was taken."), _mean_of_past(x.square()).sqrt()),
-        (say("only the first example was filled. Does a `return` stand inside of the loop?"),
-         torch.cat((mean[:1], 0 * x[1:]))),
-        (say("only the first row of the first example was filled. Does a `return` stand inside of the loops?"),
+        (f"{say('only the first example was filled.')} {ends}".strip(), torch.cat((mean[:1], 0 * x[1:]))),
+        (f"{say('only the first row of the first example was filled.')} {ends}".strip(),
          torch.cat((torch.cat((x[:1, :1], 0 * x[:1, 1:]), 1), 0 * x[1:]))),
         (say("only the last example was filled. Is its number used as an index that never changes?"),
          torch.cat((0 * x[:-1], mean[-1:]))),
@@ -578,7 +614,7 @@ def _oddities(x, lesson):
          x.cumsum(1) / x.cumsum(1).sum(2, keepdim=True)),
         *((say("the product mixes the channels of a position. It is weights @ x, with (T, T) weights."), x @ w)
           for w in _channel_weights(C)),
-        (say("the examples were laid one behind the other: the past of one isn't that of the next."),
+        (joined,
          _mean_of_past(x.reshape(1, B * T, C)).view_as(x)),
         (say("the past of each channel was mixed: x was given another shape without swapping its dimensions."),
          _mean_of_past(x.reshape(B, C, T).mT).mT.reshape(x.shape)),
@@ -748,11 +784,13 @@ def _lines():
         return None if is_library(frame.f_code.co_filename) else follow
 
     before = sys.gettrace()
+    threading.settrace(follow)  # in threads that it starts
     sys.settrace(follow)
     try:
         yield times
     finally:
         sys.settrace(before)
+        threading.settrace(None)
 
 
 @check
@@ -770,7 +808,10 @@ def _gradient_reaches_input(name, x, out):
     if not out.isfinite().all():
         value = out[~out.isfinite()][0].item()
         said = say(
-            "{name} gives {value}. Where does a division by 0, or 0 times infinity, come from?", name=name, value=value
+            "{name} gives {value}. It comes from a division by 0, from 0 times infinity, or from a softmax of nothing "
+            "but -inf. Where?",
+            name=name,
+            value=value,
         )
         raise CheckFailed(said)
     out = out.sum()
@@ -860,6 +901,9 @@ def _cause_of_weights(wei, out, x):
         return likely_cause(out, _weighed(right, x)) or times(out, right @ x)
     if agree(wei, torch.zeros(T, T).masked_fill(future, -math.inf)).all():
         return _holds_scores()
+    if agree(out, wei.softmax(-1) @ x).all() and not agree(out, wei @ x).all():
+        scores, cause = say(HOLDS_SCORES), _cause_of_weights(wei.softmax(-1), out, x)
+        return two_causes(cause, scores) if cause else scores
     known = likely_cause(wei, mean_weight_suspects(T)) or _weak_mask(wei, torch.zeros(T, T), future)
     if agree(out, right @ x).all():
         return kept_early(known)
@@ -901,6 +945,12 @@ def _weighed(wei, x):
 
 def _weak_mask(wei, scores, future):
     """The score that the future got instead of -inf, in words, if weights (..., T, T) come from one; else None."""
+    T = wei.shape[-1]
+    if wei.dim() == 2 and agree(wei, (torch.ones(T, T) / T).tril().softmax(1)).all():
+        return say(
+            "softmax was taken twice, and the second one gave the future a weight again: to it, 0 is a score like "
+            "others. Mask with -inf before one softmax."
+        )
     score = (wei[..., 0, 1] / wei[..., 0, 0]).log() + scores[..., 0, 0]
     score = score.flatten()[0].item()
     if math.isfinite(score) and agree(wei, softmax_of(scores, future, score), 1e-4).all():
@@ -950,6 +1000,9 @@ def mean_weight_suspects(T):
             tril.T.softmax(1),
         ),
     ]
+
+
+HOLDS_SCORES = mark("self.wei holds the scores. Keep what comes out of the softmax.")
 
 
 def _holds_scores():

@@ -7,7 +7,7 @@ import math
 import torch
 from torch.overrides import TorchFunctionMode
 
-from learngpt.advice import where_nan_begins
+from learngpt.advice import power_first, what_ends_a_loop, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -28,17 +28,16 @@ from learngpt.instruments import sinusoids
 from learngpt.language import counted, mark, say
 from learngpt.week1.checks.models import (
     GIVEN,
-    RANDOM,
-    BentMeanHead,
+    BentMeanModule,
     after_lm_head,
     another_head,
-    drawn_at_random,
     has_its_shape,
     lent_encodings,
     made_anew,
     normalised,
     staged,
     where_it_parts,
+    why_not_the_same_again,
 )
 
 NAME = "pos_encodings(block_size, embed_size)"
@@ -89,7 +88,7 @@ def _encodings(GPT, block_size, embed_size):
         value = table[~table.isfinite()][0].item()
         said = say("{what} has {value}, which is no number that can be added.", what=NAME, value=value)
         begins = where_nan_begins(GPT.pos_encodings, block_size, embed_size)
-        cause = likely_cause(table.double(), _known_encodings(table), 1e-3)
+        cause = likely_cause(table.double(), _known_encodings(GPT, table), 1e-3) or power_first(GPT.pos_encodings)
         raise CheckFailed(f"{said}\n" + (begins or say("A number became too large, or 0 / 0.")), cause)
     return table.double()
 
@@ -104,7 +103,7 @@ def encodings_differ(GPT, block_size=32, embed_size=8):
         said = say(
             "Positions {i} and {j} have the same code, {code}; expected different ones.", i=i, j=j, code=brief(table[i])
         )
-        cause = _cause_of(table)
+        cause = _cause_of(GPT, table)
         raise CheckFailed(said if cause else f"{said}\n" + say("No model could tell the two apart."), cause)
 
 
@@ -125,7 +124,7 @@ def encodings_keep_distances(GPT, block_size=16, embed_size=8):
                 one=one,
                 two=two,
             )
-            cause = _cause_of(table)
+            cause = _cause_of(GPT, table)
             if not cause:
                 said = f"{said}\n" + say(
                     "Equal distances take a sine and a cosine of the same frequency: (sin a - sin b)² + "
@@ -163,28 +162,36 @@ def _cause_at_all(GPT, table):
     """The known mistake that gives a table, looked for where a table is large enough to tell two of them apart."""
     try:
         # No two of these sizes, and of those made of them, are alike.
-        return _cause_of(_encodings(GPT, 11, 14)) or _cause_of(table)
+        return _cause_of(GPT, _encodings(GPT, 11, 14)) or _cause_of(GPT, table)
     except CheckFailed:
-        return _cause_of(table)
+        return _cause_of(GPT, table)
 
 
-def _cause_of(table):
+def _cause_of(GPT, table):
     """The known mistake that gives a table (T, C), in words, or None."""
     T, C = table.shape
     if agree(table, sinusoids(T, C), 1e-3).all():
         return None
-    cause = likely_cause(table, _known_encodings(table), 1e-3)
-    if cause is None:  # large angles lose digits, so the first rows may be all that can be compared
-        cause = likely_cause(table[:3], ((words, wrong[:3]) for words, wrong in _known_encodings(table)), 1e-2)
-    return cause or (say(NEARLY) if nearly(table, sinusoids(T, C)) else None)
+    right = sinusoids(T, C)
+    rounded = (
+        (say("the values were rounded, to {n} decimals. Leave them as they are.", n=n), right.round(decimals=n))
+        for n in range(1, 4)
+    )
+    # Each is as near to the right ones as the digit allows; only without a tolerance they are told apart.
+    cause = likely_cause(table, rounded, 1e-6) or likely_cause(table, _known_encodings(GPT, table), 1e-3)
+    if cause is None:  # large angles lose digits, the larger the more
+        near = ((words, wrong) for words, wrong in _known_encodings(GPT, table) if agree(table, wrong, 0.1).all())
+        cause = likely_cause(table[:3], ((words, wrong[:3]) for words, wrong in near), 1e-2)
+    return cause or (say(NEARLY) if nearly(table, sinusoids(T, C)) else power_first(GPT.pos_encodings) or None)
 
 
 def _columns_in_words(table, right):
     """Which columns are right, and where the others agree in a row or a column."""
-    good = [column for column in range(table.shape[1]) if agree(table[:, column], right[:, column], 1e-3).all()]
+    same = torch.isclose(table, right, rtol=1e-3, atol=1e-5)  # the smallest sines are 0.001, and must not pass for 0
+    good = [column for column in range(table.shape[1]) if same[:, column].all()]
     if good:
         return say("Right are the columns {good}; the others aren't.", good=good)
-    rows = [row for row in range(table.shape[0]) if agree(table[row], right[row], 1e-3).all()]
+    rows = [row for row in range(table.shape[0]) if same[row].all()]
     if len(rows) > 1:
         return say("Right are the rows {rows}; the others aren't.", rows=rows)
     return say("No column is right.")
@@ -226,6 +233,15 @@ def _bases(table):
     for value in (angle for number in step if 0 < number < 1 for angle in (math.asin(number), math.acos(number))):
         with_error = value ** (-C / 2)  # the second frequency is base^(-2 / C)
         base = float(f"{with_error:.5g}")
+        square = float(f"{min(base, 1e9) ** 2:.4g}")
+        if square in (1e3, 1e5):
+            exponent = say("the exponent is i/C; it should be 2i/C.")
+            yield two_causes(exponent, say("base {base:g} was taken in place of 10000.", base=square)), base
+        if base == 1e6:
+            yield (
+                say("base 1000000 was taken in place of 10000; or base 1000, with an exponent that is twice as large."),
+                base,
+            )
         if 1 < base < 1e7:
             yield say("base {base:g} was taken in place of 10000.", base=base), base
 
@@ -288,8 +304,12 @@ def _take_turns(angles):
     return torch.where(torch.arange(angles.shape[1]) % 2 == 1, angles.cos(), angles.sin())
 
 
-def _layouts(T, C):
-    """How sine and cosine of the angles (T, C) are laid out, wrongly: pairs of words and functions of the angles."""
+def _layouts(T, C, ends):
+    """How sine and cosine of the angles (T, C) are laid out, wrongly: pairs of words and functions of the angles.
+
+    Args:
+        ends: what ends a loop of the method early, in words, or "".
+    """
     odd = torch.arange(C) % 2 == 1
     rows = torch.arange(T)[:, None] % 2 == 1
     even = slice(0, None, 2)
@@ -356,7 +376,7 @@ def _layouts(T, C):
          lambda angles: torch.where(torch.arange(T)[:, None] == T - 1, 0, _take_turns(angles))),
         (say("the first row was never filled."),
          lambda angles: torch.where(torch.arange(T)[:, None] == 0, 0, _take_turns(angles))),
-        (say("only the first row was filled. Does a `return` stand inside of the loop?"),
+        (f"{say('only the first row was filled.')} {ends}".strip(),
          lambda angles: torch.where(torch.arange(T)[:, None] > 0, 0, _take_turns(angles))),
         (say("only the first two columns were filled."),
          lambda angles: torch.where(torch.arange(C) > 1, 0, _take_turns(angles))),
@@ -367,7 +387,7 @@ def _layouts(T, C):
     ]  # fmt: skip
 
 
-def _known_encodings(table):
+def _known_encodings(GPT, table):
     """Pairs of a known mistake in words and the table (T, C) that it gives, one at a time, then two at once."""
     T, C = table.shape
     pairs = torch.arange(C // 2, dtype=torch.float64).repeat_interleave(2)
@@ -383,6 +403,12 @@ def _known_encodings(table):
         say("the cosines have no frequency: they are those of the position alone."),
         torch.where(odd, positions.cos(), sine),
     )
+    for words, power in [("", 2 * pairs / C), *_exponents(T, C)[:2]]:
+        outside = say(
+            "sine and cosine are taken of the position alone, and divided after it. Divide inside: sin(pos / ...)."
+        )
+        wrong = torch.where(odd, positions.cos(), positions.sin()) / 10000**power
+        yield two_causes(outside, words) if words else outside, wrong
     yield (
         say("each position has a 1 in a column of its own; here they should be sines and cosines."),
         torch.eye(T, C).double(),
@@ -394,6 +420,10 @@ def _known_encodings(table):
             say("the position was divided by block_size - 1 first; so the code depends on the length."),
             positions / max(T - 1, 1),
         ),
+        (
+            say("the positions run to block_size in equal steps. They are 0, 1, 2, ..., as torch.arange makes them."),
+            positions * T / max(T - 1, 1),
+        ),
         (say("the position is doubled in the angle."), 2 * positions),
         (say("the angles are taken as degrees."), positions * math.pi / 180),
         (say("the angles are taken with a factor of 2 pi."), positions * 2 * math.pi),
@@ -402,6 +432,10 @@ def _known_encodings(table):
         (say("the position is missing in the angle."), positions * 0 + 1),
     ]  # fmt: skip
     ways = [
+        (
+            say("the angles were cut to whole numbers, by //. Divide with /."),
+            lambda place, base, power: (place / base**power).floor(),
+        ),
         (say("the position is multiplied by 10000^(2i/C); divide."), lambda place, base, power: place * base**power),
         (
             say("every pair of columns divides by 10000; the exponent 2i/C is missing."),
@@ -456,7 +490,7 @@ def _known_encodings(table):
             "power": (2 * pairs / C, _exponents(T, C)),
             "base": (10000.0, list(_bases(table))),
             "way": (lambda place, base, power: place / base**power, ways),
-            "layout": (_take_turns, _layouts(T, C)),
+            "layout": (_take_turns, _layouts(T, C, what_ends_a_loop(GPT.pos_encodings))),
         },
     )
 
@@ -468,11 +502,11 @@ def _logits(GPT, idx, C, vocab_size, block_size, seed, training=True):
     with lent_encodings(GPT, table) as asked:
         torch.manual_seed(seed)
         full = torch.zeros(B, block_size, dtype=torch.long)
-        head = BentMeanHead((*full.shape, C))
+        head = BentMeanModule((*full.shape, C))
         model = run("GPTVer3(head, ...)", GPT, head, vocab_size, C, block_size).train(training)
 
         def new():
-            fresh = GPT(BentMeanHead(head.expected), vocab_size, C, block_size).train(training)
+            fresh = GPT(BentMeanModule(head.expected), vocab_size, C, block_size).train(training)
             fresh.load_state_dict(model.state_dict(), strict=False)
             return fresh
 
@@ -706,7 +740,7 @@ def _adds_positions(idx, out, model, table, stages, new, block_size):
     axes = (mark("example"), mark("position"), mark("token"))
     with lent_encodings(type(model), table) as asked:
         cause = another_head(model, stages) or made_anew(model, model.logits, idx)
-        cause = cause or (say(RANDOM) if drawn_at_random(model, idx, out) else None)
+        cause = cause or why_not_the_same_again(model, idx, out)
         if cause:
             compare(fact, out, right, axes=axes, cause=cause)
         if agree(run("GPTVer3.logits(idx)", new().logits, idx), right).all():
@@ -800,7 +834,7 @@ def _other_inputs(idx, x, table, block_size):
     second = torch.arange(T)[:, None] % 2 == 0
     through = torch.arange(B * T).view(B, T).clamp(max=len(table) - 1)
     return [
-        (say("no positions are added to the embeddings."), x),
+        (say("no positions reach the head: it is given the embeddings alone."), x),
         (say("the positions are added twice."), x + 2 * places),
         (say("the positions are multiplied with the embeddings; add them."), x * places),
         (say("the embeddings are multiplied by 1 plus the positions; add them."), x * (1 + places)),

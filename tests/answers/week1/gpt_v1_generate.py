@@ -808,3 +808,45 @@ def all_at_once(self, idx, max_new_tokens):
     logits, _ = self(idx[:, -self.block_size :])
     drawn = torch.multinomial(F.softmax(logits[:, -1], -1), max_new_tokens, replacement=True)
     return torch.cat((idx, drawn), 1)
+
+
+@wrong("uniform noise before the largest", SAMPLES, "the noise is uniform")
+def uniform_noise(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        last = self.logits(idx[:, -self.block_size :])[:, -1]
+        idx = torch.cat((idx, (last + torch.rand(last.shape)).argmax(1, keepdim=True)), 1)
+    return idx
+
+
+@wrong("normal noise before the largest", SAMPLES, "the noise is normal")
+def normal_noise(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        last = self.logits(idx[:, -self.block_size :])[:, -1]
+        idx = torch.cat((idx, (last + torch.randn_like(last)).argmax(1, keepdim=True)), 1)
+    return idx
+
+
+@wrong("multiplies by exponential noise", SAMPLES, "the largest of probabilities times noise is taken")
+def times_exponential_noise(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        p = self.logits(idx[:, -self.block_size :])[:, -1].softmax(-1)
+        race = p * torch.empty_like(p).exponential_()
+        idx = torch.cat((idx, race.argmax(1, keepdim=True)), 1)
+    return idx
+
+
+@wrong("shows what it drew alone", CROPS, "after the first step only the last token is shown")
+def shows_what_it_drew(self, idx, max_new_tokens):
+    shown = idx[:, -self.block_size :]
+    for _ in range(max_new_tokens):
+        shown = torch.multinomial(self(shown)[0][:, -1].softmax(-1), 1)
+        idx = torch.cat((idx, shown), 1)
+    return idx
+
+
+@wrong("takes logits apart", KEEPS, "takes one tensor apart, along its first dimension")
+def takes_logits_apart(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self.logits(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(logits[:, -1, :].softmax(-1), 1)), 1)
+    return idx

@@ -307,3 +307,15 @@ def no_such_blocks(self, idx):
 def one_hot_of_whole_numbers(self, idx):
     table = self.token_embedding_table.weight
     return self.lm_head(self.head(torch.nn.functional.one_hot(idx, len(table)) @ table))
+
+
+@wrong("lm_head without keeping what it gives", LOGITS, "the result of `self.lm_head(x)` isn't kept")
+def forgets_the_logits(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    self.lm_head(x)
+    return x
+
+
+@wrong("forward of a head that has none", LOGITS, "It has no `forward`, and is called itself: self.head(x)")
+def forward_of_the_head(self, idx):
+    return self.lm_head(self.head.forward(self.token_embedding_table(idx)))

@@ -11,7 +11,7 @@ APART = "gpt_v3_tells_repeated_tokens_apart"
 ADDS = "gpt_v3_adds_positions_to_sequences_of_any_length"
 
 
-@wrong("no positions", APART, "no positions are added")
+@wrong("no positions", APART, "no positions reach the head")
 def no_positions(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx)))
 
@@ -87,7 +87,7 @@ def remembered(self, idx):
     return self.lm_head(self.head(x + self.codes[: x.shape[1]]))
 
 
-@wrong("adds positions in training only", ADDS, "no positions are added")
+@wrong("adds positions in training only", ADDS, "no positions reach the head")
 def training_only(self, idx):
     x = self.token_embedding_table(idx)
     if self.training:
@@ -206,7 +206,7 @@ def mean_code(self, idx):
     return self.lm_head(self.head(x))
 
 
-@wrong("only where T is block_size", ADDS, "no positions are added")
+@wrong("only where T is block_size", ADDS, "no positions reach the head")
 def full_length_only(self, idx):
     B, T = idx.shape
     x = self.token_embedding_table(idx)
@@ -440,3 +440,58 @@ def sum_is_lost(self, idx):
 def codes_from_one_on(self, idx):
     T, x = idx.shape[1], self.token_embedding_table(idx)
     return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[1 : T + 1]))
+
+
+@wrong("add without keeping it", APART, "the result of `x.add(...)` isn't kept")
+def adds_and_forgets(self, idx):
+    x = self.token_embedding_table(idx)
+    x.add(self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]])
+    return self.lm_head(self.head(x))
+
+
+@wrong("one row in place of the first T", APART, "is a single one of them")
+def row_number_t(self, idx):
+    x, T = self.token_embedding_table(idx), idx.shape[1]
+    return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[T]))
+
+
+@wrong("adds positions to the numbers of tokens", ADDS, "embeddings of other characters than idx has")
+def other_characters(self, idx):
+    moved = (idx + torch.arange(idx.shape[1])) % self.token_embedding_table.num_embeddings
+    return self.lm_head(self.head(self.token_embedding_table(moved)))
+
+
+@wrong("embeds twice", APART, "which are embeddings already")
+def embeds_twice(self, idx):
+    x = self.token_embedding_table(idx)
+    return super(type(self), self).logits(x + self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]])
+
+
+@right("forward of the head, which HeadVer4 has")
+def forward_of_the_head(self, idx):
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.size(2))[: x.size(1)]
+    return self.lm_head.forward(self.head.forward(x))
+
+
+@wrong("a LayerNorm before the head", ADDS, "a LayerNorm was laid over it")
+def norm_before_the_head(self, idx):
+    x = self.token_embedding_table(idx)
+    x = x + self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]]
+    return self.lm_head(self.head(F.layer_norm(x, x.shape[-1:])))
+
+
+@wrong("gives the head the embeddings without the sum", APART, "is computed, and never used")
+def sum_that_nobody_uses(self, idx):
+    x = self.token_embedding_table(idx)
+    given = x + self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]]
+    given = self.head(x)
+    return self.lm_head(given)
+
+
+@right("more codes than are needed, kept in a buffer")
+def many_codes_in_a_buffer(self, idx):
+    x = self.token_embedding_table(idx)
+    if not hasattr(self, "codes"):
+        self.register_buffer("codes", self.pos_encodings(5000, x.shape[-1]), persistent=False)
+    return self.lm_head(self.head(x + self.codes[: idx.shape[1]]))

@@ -159,7 +159,7 @@ def random_codes(block_size, embed_size):
 @wrong(
     "sines of different frequencies without cosines",
     DISTANCES,
-    "A second cause: each column has a frequency of its own",
+    "A second mistake: each column has a frequency of its own",
 )
 def sines_of_many_frequencies(block_size, embed_size):
     return torch.sin(torch.arange(block_size)[:, None] / 10000 ** (torch.arange(embed_size) / embed_size))
@@ -334,7 +334,7 @@ def uses_self(block_size, embed_size):
     return positions
 
 
-@wrong("halves, and another base", VASWANI, "A second cause: base 500")
+@wrong("halves, and another base", VASWANI, "A second mistake: base 500")
 def halves_and_base(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 500 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.cat((angles.sin(), angles.cos()), 1)
@@ -499,3 +499,57 @@ def cosine_shifted_by_90(block_size, embed_size):
     i = torch.arange(embed_size)
     angles = torch.arange(block_size)[:, None] / 10000 ** (i // 2 * 2 / embed_size)
     return torch.cos(angles - (1 - i % 2) * 90)
+
+
+@wrong("divides the sine", VASWANI, "are taken of the position alone, and divided after it")
+def divides_the_sine(block_size, embed_size):
+    places = torch.arange(block_size)[:, None]
+    divisors = 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((places.sin() / divisors, places.cos() / divisors), -1).flatten(1)
+
+
+@wrong("stretches the positions", VASWANI, "the positions run to block_size in equal steps")
+def stretched(block_size, embed_size):
+    places = torch.linspace(0, block_size, block_size)[:, None]
+    angles = places / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("half of the exponent, and base 1000", VASWANI, "A second mistake: base 1000 was taken in place of 10000")
+def half_the_exponent_of_1000(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 1000 ** (torch.arange(embed_size // 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("whole angles", DISTANCES, "the angles were cut to whole numbers, by //")
+def whole_angles(block_size, embed_size):
+    table = torch.zeros(block_size, embed_size)
+    for place in range(block_size):
+        for column in range(0, embed_size, 2):
+            angle = place // 10000 ** (column / embed_size)
+            table[place, column], table[place, column + 1] = math.sin(angle), math.cos(angle)
+    return table
+
+
+@wrong(
+    "the power of a tensor before the division", DISTANCES, "takes the power first, and divides it. Write 10000 ** ("
+)
+def power_of_a_tensor_first(block_size, embed_size):
+    divisors = 10000 ** torch.arange(0, embed_size, 2) / embed_size
+    angles = torch.arange(block_size)[:, None] / divisors
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+@wrong("the power, a product, then the division", DIFFER, "Write 10000 ** (2 * i / embed_size)")
+def power_then_product(block_size, embed_size):
+    table, places = torch.zeros(block_size, embed_size), torch.arange(block_size)
+    for i in range(embed_size // 2):
+        angles = places / (10000**2 * i / embed_size + 1e-9)
+        table[:, 2 * i], table[:, 2 * i + 1] = angles.sin(), angles.cos()
+    return table
+
+
+@wrong("rounds to two decimals", DISTANCES, "the values were rounded, to 2 decimals")
+def rounds_the_table(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).round(decimals=2)

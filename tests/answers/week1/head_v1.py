@@ -324,7 +324,7 @@ def float64(x, B, T, C):
     return torch.from_numpy(out)
 
 
-@wrong("b runs over T and t over B", MEANS, "Does the loop run over its own size")
+@wrong("b runs over T and t over B", MEANS, "Does the index come from a loop over something longer")
 def bounds_swapped(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(T):
@@ -396,7 +396,7 @@ def returns_in_the_loop(x, B, T, C):
     return out
 
 
-@wrong("the wrong rows, and no division", MEANS, "A second cause: the rows from t to the end")
+@wrong("the wrong rows, and no division", MEANS, "A second mistake: the rows from t to the end")
 def two_at_once(x, B, T, C):
     return x.flip(1).cumsum(1).flip(1)
 
@@ -577,4 +577,33 @@ def written_as_in_jax(x, B, T, C):
     for b in range(B):
         for t in range(T):
             out = out.at[b, t].set(x[b, : t + 1].mean(0))
+    return out
+
+
+@wrong("keeps its first result", MEANS, "something is kept from the call before")
+def keeps_its_first_result(self, x, B, T, C):
+    if not hasattr(self, "means"):
+        self.means = torch.stack([torch.stack([x[b, : t + 1].mean(0) for t in range(T)]) for b in range(B)])
+    return self.means
+
+
+@wrong(
+    "divides by T, and returns after one example",
+    MEANS,
+    "A second mistake: only the first example was filled. A `return`",
+)
+def divides_by_length_and_returns(x, B, T, C):
+    out = torch.zeros_like(x)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].sum(0) / T
+        return out
+
+
+@wrong("writes into a leaf that learns", MEANS, "nor into a tensor that was made with requires_grad=True")
+def writes_into_a_leaf(x, B, T, C):
+    out = torch.zeros(x.shape, requires_grad=True)
+    for b in range(B):
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].mean(0)
     return out

@@ -207,7 +207,7 @@ def one_long_text(x, B, T, C):
     return (w @ x.reshape(T, B * C)).reshape(B, T, C)
 
 
-@wrong("bfloat16 weights", EQUAL, "something was rounded, or was float16")
+@wrong("bfloat16 weights", EQUAL, "something was rounded, was float16")
 def low_precision(x, B, T, C):
     w = torch.tril(torch.ones(T, T)).bfloat16()
     w = w / w.sum(1, keepdim=True)
@@ -427,3 +427,47 @@ def triangle_of_x_summed(x, B, T, C):
 @wrong("the sum over the examples", EQUAL, "over the examples, dim=0, not over the positions, dim=1")
 def sum_over_examples(x, B, T, C):
     return x.cumsum(0) / torch.arange(1, T + 1)[:, None]
+
+
+@wrong("leaves t out, and divides columns", EQUAL, "position t itself is left out: the diagonal of the triangle")
+def below_the_diagonal_by_columns(x, B, T, C):
+    weights = torch.ones(T, T).tril(-1)
+    return weights / weights.sum(1).clamp(min=1) @ x
+
+
+@wrong("one long text of all examples", EQUAL, "the examples were laid one behind the other")
+def all_examples_in_one_line(x, B, T, C):
+    weights = torch.ones(B * T, B * T).tril()
+    return (weights / weights.sum(1, keepdim=True) @ x.reshape(B * T, C)).view(B, T, C)
+
+
+@wrong("leaves t out, and divides 0 by 0", EQUAL, "all of row 0 is 0, so position 0 sees nothing")
+def zero_by_zero(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T), -1)
+    return weights / weights.sum(-1) @ x
+
+
+@wrong("sums over the wrong index", EQUAL, "each row of x was multiplied by a number")
+def sums_over_the_wrong_index(x, B, T, C):
+    weights = torch.ones(T, T).tril()
+    return torch.einsum("ts,bsc->bsc", weights / weights.sum(-1, keepdim=True), x)
+
+
+@wrong("the sum runs along the channels", EQUAL, "the sum runs along the channels, dim=-1")
+def along_the_channels(x, B, T, C):
+    return x.cumsum(-1) / torch.arange(1, T + 1)[:, None]
+
+
+@wrong("a loop in a thread", COUNT, "One line of HeadVer2 ran")
+def loop_in_a_thread(x, B, T, C):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def means():
+        out = torch.zeros_like(x)
+        for b in range(B):
+            for t in range(T):
+                out[b, t] = x[b, : t + 1].mean(0)
+        return out
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(means).result()

@@ -445,3 +445,30 @@ def infinity_and_x_in_front(self, x, B, T, C):
     scores = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), float("inf"))
     self.wei = scores.softmax(-1)
     return x @ self.wei
+
+
+@wrong("compares where it should store", EQUAL, "compares, and stores nothing")
+def compares_the_future(self, x, B, T, C):
+    scores = torch.zeros(T, T)
+    scores[torch.ones(T, T).triu(1) == 1] == float("-inf")  # noqa: B015
+    self.wei = scores.softmax(-1)
+    return self.wei @ x
+
+
+@wrong("-8, and keeps the scores", EQUAL, "A second mistake: self.wei holds the scores")
+def minus_eight_and_keeps_the_scores(self, x, B, T, C):
+    self.wei = torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1) == 1, -8.0)
+    return self.wei.softmax(-1) @ x
+
+
+@wrong("cuts the future off late, and doesn't keep it", EQUAL, "the future was cut off after the softmax")
+def cut_off_late(self, x, B, T, C):
+    weights = torch.zeros(T, T).softmax(1)
+    return weights.tril() @ x
+
+
+@wrong("a second softmax to sum to 1 again", EQUAL, "the second one gave the future a weight again")
+def softmax_to_sum_to_one(self, x, B, T, C):
+    weights = torch.zeros(T, T).softmax(-1).tril()
+    self.wei = weights.softmax(-1)
+    return self.wei @ x

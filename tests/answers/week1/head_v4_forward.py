@@ -553,7 +553,7 @@ def log_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "A second cause: q and k are swapped")
+@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "A second mistake: q and k are swapped")
 def two_that_nearly_cancel(self, x, q, k, v, B, T, C):
     scores = k @ q.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -760,7 +760,7 @@ def inside_of_the_if(self, x, q, k, v, debug, B, T, C):
         return self.wei @ v
 
 
-@wrong("no scaling and no mask", FUTURE, "A second cause: the scores were not divided")
+@wrong("no scaling and no mask", FUTURE, "A second mistake: the scores were not divided")
 def neither_scale_nor_mask(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
     self.var = scores.var()
@@ -1026,3 +1026,64 @@ def scales_what_is_scaled_inside(self, x, q, k, v, B, T, C):
     self.var = scores.var()
     self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+@wrong("-8, and keeps the scores", FUTURE, "A second mistake: self.wei holds the scores")
+def minus_eight_and_keeps_the_scores(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT / C**0.5
+    self.var = scores.var()
+    self.wei = scores.masked_fill(self.tril[:T, :T] == 0, -8.0)
+    return self.wei.softmax(-1) @ v
+
+
+@wrong("the last rows of the mask", FUTURE, "the last T rows of the mask were taken")
+def last_rows_of_the_mask(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT / C**0.5
+    self.var = scores.var()
+    self.wei = scores.masked_fill(self.tril[-T:, :T] == 0, float("-inf")).softmax(-1)
+    return self.wei @ v
+
+
+@wrong("the variance too early, and the root of T", VARIANCE, "A second mistake: the scores were divided by sqrt(T)")
+def early_variance_and_root_of_t(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT
+    self.var = scores.var()
+    self.wei = (scores / T**0.5).masked_fill(self.tril[:T, :T] == 0, float("-inf")).softmax(-1)
+    return self.wei @ v
+
+
+@wrong("two heads in one", FUTURE, "the channels were split into 2 heads")
+def two_heads_in_one(self, x, q, k, v, B, T, C):
+    q, k, v = (each.view(B, T, 2, C // 2).transpose(1, 2) for each in (q, k, v))
+    scores = q @ k.mT / (C // 2) ** 0.5
+    self.var = scores.var()
+    self.wei = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")).softmax(-1)
+    return (self.wei @ v).transpose(1, 2).reshape(B, T, C)
+
+
+@wrong("a caret for a power", FUTURE, "^ is no power in Python")
+def caret(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT / (C ^ 0.5)
+    self.var = scores.var()
+    self.wei = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")).softmax(-1)
+    return self.wei @ v
+
+
+@wrong("writes into the buffer", FUTURE, "a call wrote into self.tril")
+def writes_into_the_buffer(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT / C**0.5
+    self.var = scores.var()
+    mask = self.tril[:T, :T]
+    hidden = mask == 0
+    mask[hidden], mask[~hidden] = float("-inf"), 0.0
+    self.wei = (scores + mask).softmax(-1)
+    return self.wei @ v
+
+
+@wrong("takes a score of 0 for the future", FUTURE, "All scores of row 1 are -inf")
+def score_of_zero_is_hidden(self, x, q, k, v, B, T, C):
+    scores = q @ k.mT / C**0.5
+    self.var = scores.var()
+    scores = scores.tril()
+    self.wei = scores.masked_fill(scores == 0, float("-inf")).softmax(-1)
+    return self.wei @ v
