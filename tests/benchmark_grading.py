@@ -4,8 +4,8 @@ Makes submissions from the answers of tests/answers, some right, some wrong, and
 plain `nbgrader autograde` (without bubblewrap, one notebook at a time; it too leaves out the cells that only
 demonstrate), by `nbgrader autograde` with the course's configuration, and by `python -m learngpt_teaching.grade`.
 Then, for one submission, it times what somebody waits for: `nbgrader autograde`, `make check`, and `make grade` with
-nothing new. `--kept 500` writes the marks of so many submissions from kept results instead: does each take as long
-as the one before, and no more memory?
+marks to write and with nothing new. `--kept 500` writes the marks of so many submissions from kept results instead:
+does each take as long as the one before, and no more memory?
 """
 
 import argparse
@@ -100,10 +100,11 @@ def time_one(folder):
     for title, command in (
         ("nbgrader autograde, one submission", ("nbgrader", "autograde", "week1")),
         ("the same, from kept results", ("nbgrader", "autograde", "week1", "--force")),
+        ("python -m learngpt_teaching.grade, from kept results", ("learngpt_teaching.grade", "week1")),
         ("python -m learngpt_teaching.grade, nothing new", ("learngpt_teaching.grade", "week1")),
         ("make check, all solved", ("learngpt_teaching.own_work", str(folder / "submitted" / "ada" / "week1"))),
     ):
-        print(f"{title:47} {run(work, *command):5.1f} s", flush=True)
+        print(f"{title:53} {run(work, *command):5.1f} s", flush=True)
 
 
 def time_kept(folder, count):
