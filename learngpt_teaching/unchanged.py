@@ -22,9 +22,8 @@ def before(root: Path, assignment: str) -> str:
     """
     settings = [Path(folder, "nbgrader_config.py") for folder in [str(root), *jupyter_config_path()]]
     settings += [path.with_suffix(".json") for path in settings]
-    course = [
-        root / name for name in ("source", "release", "translations")
-    ]  # of copies, an untouched one is passed over
+    # release/ says which of several copies of a notebook is untouched, and doesn't count.
+    course = [root / name for name in ("source", "release", "translations")]
     submitted = root.glob(f"submitted/*/{assignment}")
     versions = [importlib.metadata.version(name) for name in ("torch", "nbgrader")]
     # Who may read the course is a part of what a run says.

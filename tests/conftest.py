@@ -1,5 +1,6 @@
 """`--notebooks FOLDER` runs tests/week1/test_todo_1.py to test_todo_6.py on the classes of that folder instead."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -40,10 +41,11 @@ LONGEST = [
 def pytest_sessionstart(session):
     """Where tests run in several processes, the first of them sees to it that kernels of notebooks are forked."""
     options = session.config.option
-    if getattr(options, "numprocesses", None) and "not slow" not in options.markexpr:
-        kernels = forked()
-        kernels.__enter__()
-        session.config.add_cleanup(lambda: kernels.__exit__(None, None, None))
+    linux = hasattr(os, "pidfd_open")  # elsewhere Jupyter starts them as it does
+    if linux and getattr(options, "numprocesses", None) and "not slow" not in options.markexpr:
+        kernels = contextlib.ExitStack()
+        kernels.enter_context(forked())
+        session.config.add_cleanup(kernels.close)
     return (yield)
 
 
