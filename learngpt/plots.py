@@ -389,8 +389,11 @@ class Picture:
 
 def render(fig, alt):
     """A figure as a Picture; the figure is closed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     with _styled() as plt:
         buffer = io.BytesIO()
-        fig.savefig(buffer, format="png", dpi=140, metadata={"Software": None})
+        fig.set_dpi(140)
+        FigureCanvasAgg(fig).print_png(buffer, metadata={"Software": None})  # `savefig` draws all twice
         plt.close(fig)
     return Picture(buffer.getvalue(), " ".join(alt.split("\n")), round(fig.get_figwidth() * 100))
