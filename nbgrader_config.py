@@ -63,6 +63,7 @@ c.Execute.record_timing = False  # times of a run would change the published not
 # Feedback: what students wrote is cleaned before a browser sees it, here and in formgrader.
 c.HTMLExporter.preprocessors = [ShowReason, CleanOutputs]
 c.FeedbackExporter.preprocessors = [CleanOutputs]
+c.FeedbackExporter.optimistic_validation = True  # once for a page, not after each of fourteen steps
 c.HTMLExporter.filters = {"markdown2html": markdown2html}
 c.GenerateFeedback.exporter_class = FeedbackExporter
 c.GenerateFeedback.preprocessors = [GetMarks, HideTests, CSSHTMLHeaderPreprocessor]

@@ -18,7 +18,7 @@ import nbgrader
 import nh3
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
-from nbconvert.filters import strip_ansi
+from nbconvert.filters import Highlight2HTML, strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
 from nbformat.notebooknode import NotebookNode
@@ -157,8 +157,8 @@ class CleanOutputs(Preprocessor):
 def _about_picture(metadata):
     """What the templates may write into <img>: they put no quotes around width and height."""
     about = {key: metadata[key] for key in ("width", "height") if _whole(metadata.get(key)) is not None}
-    if isinstance(metadata.get("alt"), str):
-        about["alt"] = metadata["alt"]
+    alt = metadata.get("alt")
+    about["alt"] = alt if isinstance(alt, str) else say("A picture that nobody described.")
     return NotebookNode(about)
 
 
@@ -378,8 +378,11 @@ class FeedbackExporter(HTMLExporter):
         return config
 
     def from_notebook_node(self, nb, resources=None, **options):
+        # HTMLExporter's own parses each page again, which takes longer than all the rest, for pictures without a
+        # description, which `CleanOutputs` gives one, and for another template's cells.
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python", parent=self))
         with speaking(language(nb)):
-            return super().from_notebook_node(nb, resources, **options)
+            return super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
 
     def _create_environment(self):
         environment = super()._create_environment()

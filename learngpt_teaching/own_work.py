@@ -5,6 +5,7 @@ python -m learngpt_teaching.own_work work/week1
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -17,8 +18,10 @@ from pathlib import Path
 
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, stop_at_once
 
-if __name__ == "__main__" and hasattr(os, "fork"):
-    begin_warming(contain=False)  # PyTorch takes as long to import as all that follows here
+if __name__ == "__main__":
+    gc.disable()  # its share of a run as short as this is half a second
+    if hasattr(os, "fork"):
+        begin_warming(contain=False)  # PyTorch takes as long to import as all that follows here
 
 import jinja2
 from jupyter_server.serverapp import list_running_servers

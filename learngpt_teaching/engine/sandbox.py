@@ -5,6 +5,7 @@ import atexit
 import contextlib
 import ctypes
 import functools
+import gc
 import itertools
 import json
 import os
@@ -465,6 +466,8 @@ def warmed(contain: bool, modules: tuple[str, ...] = ()) -> Warmed:
 def _make(contain: bool) -> Warmed:
     new = Warmed(contain)
     atexit.register(new.close)
+    gc.freeze()  # what is imported by now stays; else its collector looks through it again and again,
+    atexit.register(gc.freeze)  # and for half a second before all ends
     return new
 
 

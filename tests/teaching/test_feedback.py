@@ -8,9 +8,10 @@ from html import unescape
 import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
+from nbformat.notebooknode import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
-from learngpt_teaching.feedback import LONGEST, NBGRADERS, clean_html
+from learngpt_teaching.feedback import LONGEST, NBGRADERS, FeedbackExporter, clean_html
 from tests.support import ROOT
 from tests.support.classroom import make_course, mark, nbgrader
 from tests.support.pages import CHECK, HTML, LOST, PIXEL, Dangers, autograded
@@ -55,6 +56,15 @@ def test_marks_pictures_and_folded_hints_are_still_to_be_seen(course):
     assert f"data:image/png;base64,{PIXEL}" in html
     assert 'alt="row 3 puts 61 %"' in html
     assert "<details>" in html and "<summary>" in html
+
+
+def test_a_picture_that_nobody_described_says_so():
+    shown = nbformat.v4.new_output("display_data", {"image/png": PIXEL})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[shown])])
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
+    about = NotebookNode(notebook="1-bigram", score=0, max_score=0, late_penalty=0)
+    page, _ = FeedbackExporter(config=config).from_notebook_node(notebook, {"nbgrader": about})
+    assert 'alt="A picture that nobody described."' in page
 
 
 def test_source_of_hidden_tests_is_kept_back_and_a_setting_shows_it(course):
