@@ -52,8 +52,9 @@ c.GenerateSolution.preprocessors = [
 c.Autograde.exporter_class = GradedExporter
 c.GradedExporter.optimistic_validation = True
 # nbgrader's OverwriteCells has nothing to put back, and would put English cells into a notebook of another language.
-c.Autograde.sanitize_preprocessors = [IgnorePattern]
-c.Autograde.autograde_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, QuietPenalties]
+# What its first pass reads is graded already, so it writes the marks too.
+c.Autograde.sanitize_preprocessors = [IgnorePattern, LimitOutput, SaveMarks, QuietPenalties]
+c.Autograde.autograde_preprocessors = []
 
 # What holds for Validate, here and for a student, holds for `make build` too, but for the cells that demonstrate.
 validating.set_up(c)

@@ -19,10 +19,12 @@ from typing import Any
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode
 from nbgrader import api
-from nbgrader.api import Gradebook
+from nbgrader.api import Base, BaseCell, Gradebook, SubmittedNotebook
 from nbgrader.converters import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import SaveAutoGrades
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from sqlalchemy import inspect
 
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
@@ -48,7 +50,7 @@ class Grader:
 
     def __init__(self, course: Course, kept: Kept | None, settings: StudentCode, ahead: tuple[str, ...] = ()):
         self._modules = (*course.modules, *ahead)
-        self.course, self.kept = course, None if settings.seed else kept
+        self.course, self.kept = course, kept if settings.seed is None else None
         self.at_once, self.contain = settings.at_once, settings.contain
         self.limits, self.seed = settings.all_limits, settings.seed
         self._pool = ThreadPoolExecutor(self.at_once)
@@ -159,14 +161,24 @@ class _Slots:
 def share_engine() -> None:
     """Let all gradebooks of one database share its engine.
 
-    nbgrader opens about thirty for a submission. An engine keeps the statements that it compiled; a new one has none.
+    nbgrader opens a dozen for a submission. An engine keeps the statements that it compiled; a new one has none. And
+    each gradebook asks for each of its tables whether it is there.
     """
-    if not hasattr(api.create_engine, "cache_info"):
-        api.create_engine = functools.cache(api.create_engine)
+    if hasattr(api.create_engine, "cache_info"):
+        return
+    api.create_engine = functools.cache(api.create_engine)
+    create_all, complete = Base.metadata.create_all, set[Any]()
+
+    def create_once(bind: Any) -> None:
+        if bind not in complete or not inspect(bind).has_table(api.Grade.__tablename__):  # the file may be another one
+            create_all(bind)
+            complete.add(bind)
+
+    Base.metadata.create_all = create_once
 
 
 class GradedExporter(NotebookExporter):
-    """Reads a submitted notebook as the graded notebook of the course that it makes; other notebooks as they are.
+    """Reads a submitted notebook as the graded notebook of the course that it makes.
 
     `results` of its converter, {notebook: Result}, and its `course` are taken where there are any; else they are made
     here.
@@ -209,8 +221,9 @@ class GradedExporter(NotebookExporter):
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **options: Any
     ) -> tuple[Any, dict[str, Any]]:
-        if resources is None or not self.parent._sanitizing:  # nbgrader's second pass, over what the first one wrote
-            return super().from_filename(filename, resources, **options)
+        assert resources is not None
+        if not self.parent._sanitizing:  # nbgrader's second pass, over what the first one wrote: all is done
+            return Path(filename).read_text(encoding="utf-8"), resources | {"output_extension": self.file_extension}
         name = resources["nbgrader"]["notebook"]
         result = self._result(Path(filename).parent, name)
         if result.verdict != GRADED:
@@ -266,29 +279,45 @@ def kept_in(coursedir: CourseDirectory) -> Kept:
     return Kept(Path(coursedir.root) / coursedir.autograded_directory / ".results")
 
 
-class SaveMarks(SaveAutoGrades):
-    """nbgrader's own, which also knows when a mark by hand is wanted.
+class SaveMarks(NbGraderPreprocessor):
+    """Writes the marks of a notebook as nbgrader's SaveAutoGrades does, in one transaction where that takes one a cell.
 
-    It is where a notebook was set aside, and where the check says yes and the exam no; and where points that were given
-    by hand are of another version of the notebook. nbgrader asks for it again after every regrade.
+    It also knows when a mark by hand is wanted: where a notebook was set aside, and where the check says yes and the
+    exam no; and where points that were given by hand are of another version of the notebook. nbgrader asks for it again
+    after every regrade.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        nb, resources = super().preprocess(nb, resources)
-        about = nb.metadata.get("learngpt", {})
-        kept, where = kept_in(self.parent.coursedir), (self.notebook_id, self.assignment_id, self.student_id)
+        about, marked = nb.metadata.get("learngpt", {}), resources["nbgrader"]
+        where = marked["notebook"], marked["assignment"], marked["student"]
+        kept = kept_in(self.parent.coursedir)
         record = kept.folder / f"{digest(where)}.marked"
         unchanged = record.is_file() and record.read_text() == about.get("submitted")
-        with Gradebook(self.db_url) as gradebook:
-            for grade in gradebook.find_submission_notebook(*where).grades:
-                wanted = about.get("verdict") == SET_ASIDE or grade.name in about.get("differing", [])
-                by_hand = grade.manual_score is not None
-                grade.needs_manual_grade = not unchanged if by_hand else wanted
+        with Gradebook(marked["db_url"]) as gradebook:
+            submitted = gradebook.find_submission_notebook(*where)
+            grades, comments = (_by_cell(gradebook, kind, submitted) for kind in (api.Grade, api.Comment))
+            for cell in nb.cells:
+                if is_grade(cell):
+                    grade = grades[cell.metadata.nbgrader.grade_id]
+                    grade.auto_score, _ = determine_grade(cell, self.log)
+                    wanted = about.get("verdict") == SET_ASIDE or cell.metadata.nbgrader.grade_id in about["differing"]
+                    grade.needs_manual_grade = not unchanged if grade.manual_score is not None else wanted
+                elif is_solution(cell):
+                    untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+                    comments[cell.metadata.nbgrader.grade_id].auto_comment = "No response." if untouched else None
+            late = submitted.assignment.total_seconds_late > 0
+            marked["in_time"] = not late and submitted.late_submission_penalty is None
             gradebook.db.commit()
         kept.folder.mkdir(parents=True, exist_ok=True)
         record.write_text(about.get("submitted", ""))
         # nbgrader makes no page of feedback where there is one, of other marks perhaps.
         course = self.parent.coursedir
-        pages = course.format_path(course.feedback_directory, self.student_id, self.assignment_id)
+        pages = course.format_path(course.feedback_directory, marked["student"], marked["assignment"])
         shutil.rmtree(pages, ignore_errors=True)
         return nb, resources
+
+
+def _by_cell(gradebook: Gradebook, kind: Any, notebook: SubmittedNotebook) -> dict[str, Any]:
+    """The grades or the comments of a submitted notebook, by the grade ids of their cells."""
+    rows = gradebook.db.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
+    return dict(rows.filter(kind.notebook_id == notebook.id).all())

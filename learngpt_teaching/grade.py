@@ -1,5 +1,6 @@
 """Grade all that is new or changed in submitted/, on all processors or on a cluster, with one writer of marks."""
 
+import collections
 import contextlib
 import glob
 import hashlib
@@ -10,6 +11,7 @@ import time
 import warnings
 from collections import Counter
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
 from learngpt_teaching import unchanged
@@ -115,21 +117,17 @@ class GradeClass(NbGrader):
         for line in warned:
             print(line)
         self.all_kept = True
-        self.notes = [f"  {line}" for student in folders for line in tidy(self._submitted(student))]
-        found = {student: jobs(self.course, self._submitted(student), self.settings.all_limits) for student in folders}
-        again = self.force or self.settings.seed
-        new = {student: each for student, each in found.items() if again or not self._is_graded(student, each)}
-        print(f"{len(folders)} submissions, {len(new)} of them new or changed.", flush=True)
-        if not new:
-            self._note(begun, warned, len(folders))
-            return
+        report = Report(self.course)
         try:
-            report = self._grade(new)
+            self._grade(folders, report)
         except (NoContainment, Broken, CourseError) as error:
             self.fail("%s", error)
         except KeyboardInterrupt:
             stop_at_once("Stopped. What was graded is kept; the same command goes on from here.")
-        report.notes[:0] = self.notes
+        print(f"{len(folders)} submissions, {report.new} of them new or changed.", flush=True)
+        if not report.new:
+            self._note(begun, warned, len(folders))
+            return
         print(report)
         folder = report_folder(self.coursedir, self.coursedir.assignment_id)
         print(f"\nThe class as a page: {write_report(self.coursedir, self.coursedir.assignment_id, folder)}")
@@ -200,30 +198,53 @@ class GradeClass(NbGrader):
         stamp = self._stamp(student)
         return os.path.isdir(autograded) and stamp.is_file() and stamp.read_text() == self._state(student, found)
 
-    def _grade(self, found: dict[str, dict[str, Job]]) -> "Report":
-        report, waiting = Report(self.course), list(found.items())
-        under_way: dict[str, dict[str, Future[Result]]] = {}
-        budgets: dict[str, Budget] = {}
-        with self._grader() as grader, tqdm(total=len(found), unit=" submissions", disable=None) as progress:
-            ahead = AHEAD + grader.at_once // len(self.course.notebooks)
+    def _grade(self, students: list[str], report: "Report") -> None:
+        """Grade what is new or changed, and write it. Few submissions are in memory at a time, however many there are.
+
+        Raises:
+            NoContainment, Broken, CourseError: nothing can be graded here now.
+        """
+        waiting, under_way, ahead = collections.deque(students), dict[str, _UnderWay](), 1
+        grader: Grader | None = None
+        with contextlib.ExitStack() as stack, tqdm(total=len(students), unit=" submissions", disable=None) as progress:
             while waiting or under_way:
                 while waiting and len(under_way) < ahead:
-                    student, each = waiting.pop(0)
-                    budgets[student] = Budget(self.settings.all_limits)
-                    under_way[student] = {name: grader.begin(job, budgets[student]) for name, job in each.items()}
-                student = _next(under_way)
-                futures = under_way.pop(student)
-                try:
-                    results = {name: future.result() for name, future in futures.items()}
-                    self._write(student, found[student], results, report)
-                except (Broken, NbGraderException) as error:
-                    report.failed[student] = printable(error)
-                for job in found[student].values():
-                    grader.forget(job, budgets[student])
-                progress.update()
-        if len(report.failed) == len(found):
+                    student = waiting.popleft()
+                    found = self._new(student, report)
+                    if not found:
+                        progress.update()
+                        continue
+                    if grader is None:  # it takes seconds to start, and is not needed where nothing is new
+                        grader = stack.enter_context(self._grader())
+                        ahead = AHEAD + grader.at_once // len(self.course.notebooks)
+                    budget = Budget(self.settings.all_limits)
+                    futures = {name: grader.begin(job, budget) for name, job in found.items()}
+                    under_way[student] = _UnderWay(found, budget, futures)
+                if grader and under_way:
+                    student = _next(under_way)
+                    self._finish(student, under_way.pop(student), grader, report)
+                    progress.update()
+        if report.new and len(report.failed) == report.new:
             raise Broken(next(iter(report.failed.values())))
-        return report
+
+    def _new(self, student: str, report: "Report") -> dict[str, Job]:
+        """The jobs of a submission that is new or changed; of another one none."""
+        report.notes += [f"  {line}" for line in tidy(self._submitted(student))]
+        found = jobs(self.course, self._submitted(student), self.settings.all_limits)
+        if not self.force and self.settings.seed is None and self._is_graded(student, found):
+            return {}
+        report.new += 1
+        return found
+
+    def _finish(self, student: str, each: "_UnderWay", grader: Grader, report: "Report") -> None:
+        """Write the marks of a submission that is graded."""
+        try:
+            results = {name: future.result() for name, future in each.futures.items()}
+            self._write(student, each.found, results, report)
+        except (Broken, NbGraderException) as error:
+            report.failed[student] = printable(error)
+        for job in each.found.values():
+            grader.forget(job, each.budget)
 
     @contextlib.contextmanager
     def _grader(self):
@@ -261,11 +282,20 @@ class GradeClass(NbGrader):
                 report.notes.append(f"  {line}")
 
 
-def _next(under_way: dict[str, dict[str, Future[Result]]]) -> str:
+@dataclass(frozen=True)
+class _UnderWay:
+    """A submission that is being graded."""
+
+    found: dict[str, Job]
+    budget: Budget
+    futures: dict[str, Future[Result]]
+
+
+def _next(under_way: dict[str, _UnderWay]) -> str:
     """The first student whose notebooks are all graded; wait for one."""
     while True:
-        for student, futures in under_way.items():
-            if all(future.done() for future in futures.values()):
+        for student, each in under_way.items():
+            if all(future.done() for future in each.futures.values()):
                 return student
         time.sleep(0.02)
 
@@ -275,6 +305,7 @@ class Report:
 
     def __init__(self, course):
         self.course, self.start = course, time.monotonic()
+        self.new = 0  # submissions
         self.verdicts, self.notes, self.failed = Counter(), [], {}
         self.passed, self.tried = Counter(), Counter()
 

@@ -12,7 +12,7 @@ class StudentCode(LoggingConfigurable):
     """How students' code is run."""
 
     contain = Bool(True, help="Run it inside bubblewrap. Without, it has your rights on this machine.").tag(config=True)
-    workers = Integer(0, help="How many notebooks at once; 0 is one for each processor.").tag(config=True)
+    workers = Integer(0, help="How many notebooks at once; 0 is one more than there are processors.").tag(config=True)
     limits = Dict(
         help="Other limits than these: " + ", ".join(f"{name} {value}" for name, value in LIMITS.items())
     ).tag(config=True)
@@ -28,5 +28,5 @@ class StudentCode(LoggingConfigurable):
 
     @property
     def at_once(self) -> int:
-        """How many notebooks are graded at the same time."""
-        return self.workers or os.cpu_count() or 1
+        """How many notebooks are graded at the same time: one of them waits for its kernel's start or end."""
+        return self.workers or (os.cpu_count() or 1) + 1

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nbformat.notebooknode import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import parse_utc
@@ -106,13 +107,19 @@ def late(submission: SubmittedAssignment) -> str:
 
 
 class QuietPenalties(AssignLatePenalties):
-    """nbgrader's own, which warns twice for each notebook: here the one line of `late` says it."""
+    """nbgrader's own, which warns twice for each notebook: here the one line of `late` says it.
+
+    What is known to be in time and to have no penalty needs no look into the gradebook; most submissions are.
+    """
 
     log: Log
 
     def __init__(self, **options: Any):
         super().__init__(**options)
         self.log = _WarningsAsInfo(self.log, {})
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        return (nb, resources) if resources["nbgrader"].get("in_time") else super().preprocess(nb, resources)
 
 
 class _WarningsAsInfo(logging.LoggerAdapter[Log]):

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import psutil
@@ -19,6 +21,8 @@ from distributed import LocalCluster, Security
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
+from learngpt_teaching.grade import AHEAD, GradeClass, Report
+from learngpt_teaching.settings import StudentCode
 from tests.support import ROOT, needs_program
 from tests.support.programs import run
 
@@ -232,3 +236,37 @@ def test_what_is_missing_is_said_at_once(tmp_path):
     generate(course)
     shutil.rmtree(course / "submitted")
     assert "Collect submissions first." in fails()
+
+
+def test_a_large_class_is_never_in_memory_at_once(monkeypatch):
+    """1,000 submissions, of which every third is new: no more of them are read than can soon be graded."""
+    reads, at_once, most = [], set(), 0
+
+    def new(app, student, report):
+        nonlocal most
+        reads.append(student)
+        if int(student) % 3:
+            return {}
+        report.new += 1
+        at_once.add(student)
+        most = max(most, len(at_once))
+        return {"1-bigram": student}
+
+    class Grades:
+        at_once = 3
+
+        def begin(self, job, budget):
+            done = Future()
+            done.set_result(job)
+            return done
+
+    students = [f"{number}" for number in range(1000)]
+    monkeypatch.setattr(GradeClass, "_new", new)
+    monkeypatch.setattr(GradeClass, "_grader", lambda app: contextlib.nullcontext(Grades()))
+    monkeypatch.setattr(GradeClass, "_finish", lambda app, student, *rest: at_once.remove(student))
+    app = GradeClass()
+    app.course, app.settings = SimpleNamespace(notebooks=["1-bigram"]), StudentCode()
+    report = Report(app.course)
+    app._grade(students, report)
+    assert reads == students and report.new == 334 and not at_once
+    assert most <= AHEAD + Grades.at_once
