@@ -124,7 +124,7 @@ class GradeClass(NbGrader):
             self.fail("%s", error)
         except KeyboardInterrupt:
             stop_at_once("Stopped. What was graded is kept; the same command goes on from here.")
-        print(f"{len(folders)} submissions, {report.new} of them new or changed.", flush=True)
+        print(f"{_submissions(len(folders))}, {report.new} of them new or changed.", flush=True)
         if not report.new:
             self._note(begun, warned, len(folders))
             return
@@ -141,7 +141,7 @@ class GradeClass(NbGrader):
         usual = places == ("submitted", "autograded") and self.coursedir.source_directory == "source"
         database = f"sqlite:///{root / unchanged.GRADEBOOK}"
         if usual and root == Path.cwd() and self.coursedir.db_url == database and len(sys.argv) == 2:
-            said = [*warned, f"{submissions} submissions, 0 of them new or changed."]
+            said = [*warned, f"{_submissions(submissions)}, 0 of them new or changed."]
             unchanged.note(root, assignment, begun, "\n".join(said))
 
     def _must_know_assignment(self):
@@ -300,6 +300,10 @@ def _next(under_way: dict[str, _UnderWay]) -> str:
         time.sleep(0.02)
 
 
+def _submissions(count: int) -> str:
+    return f"{count:,} submission" + "s" * (count != 1)
+
+
 class Report:
     """The table at the end."""
 
@@ -323,7 +327,7 @@ class Report:
 
     def __str__(self):
         count, seconds = sum(self.verdicts.values()), time.monotonic() - self.start
-        lines = [f"Graded {count} submissions in {seconds:.0f} seconds."]
+        lines = [f"Graded {_submissions(count)} in {seconds:.0f} seconds."]
         if count:
             lines[0] += f" That is {3600 * count / seconds:,.0f} an hour."
             lines += [f"  {self.verdicts[each]:6}  {words}" for each, words in reversed(self.WORDS.items())]

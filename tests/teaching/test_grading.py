@@ -149,9 +149,9 @@ def test_who_hands_in_no_notebook_gets_no_points_and_feedback_and_that_once(cour
     assert "0 of 100" in page and "There is no file 4-masking.ipynb in the submission." in page
     command = ["learngpt_teaching.grade", "week1", "--student", "nothing"]
     said = [run(*command, cwd=course).stdout for _ in range(2)]
-    assert "1 submissions, 1 of them new or changed." in said[0] and "Graded 1 submissions" in said[0]
+    assert "1 submission, 1 of them new or changed." in said[0] and "Graded 1 submission" in said[0]
     assert not (course / "feedback" / "nothing" / "week1").exists(), "of the marks before"
-    assert said[1] == "1 submissions, 0 of them new or changed.\n"
+    assert said[1] == "1 submission, 0 of them new or changed.\n"
     assert said[0].count("nothing, ") == 6
 
 
@@ -201,6 +201,14 @@ def test_validate_accepts_the_solved_and_names_what_is_missing():
     untouched = nbgrader(RELEASE, "validate", "3-vectorizing.ipynb")
     assert "VALIDATION FAILED ON 2 CELL(S)!" in untouched.stdout
     assert "This part of the TODO isn't written yet" in untouched.stdout
+
+
+def test_make_check_says_once_what_keeps_several_checks_from_running(tmp_path):
+    (tmp_path / "week1").mkdir()
+    shutil.copy(RELEASE / "6-positions.ipynb", tmp_path / "week1")
+    said = run("learngpt_teaching.own_work", tmp_path / "week1", "--notebook", "6", cwd=tmp_path).stdout
+    assert said.count("○  0 / ") == 6
+    assert [said.count(f"in GPTVer3.{name} in the cell") for name in ("logits", "pos_encodings")] == [1, 1]
 
 
 def test_make_check_grades_and_changes_nothing(tmp_path):

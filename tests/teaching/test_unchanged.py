@@ -9,7 +9,7 @@ from learngpt_teaching import unchanged
 from tests.support import ROOT
 
 EARLIER = 1_700_000_000
-SAID = "The course is open.\n1 submissions, 0 of them new or changed."
+SAID = "The course is open.\n1 submission, 0 of them new or changed."
 
 
 def overwrite(path, text="something else"):
