@@ -297,14 +297,16 @@ class SaveMarks(NbGraderPreprocessor):
             submitted = gradebook.find_submission_notebook(*where)
             grades, comments = (_by_cell(gradebook, kind, submitted) for kind in (api.Grade, api.Comment))
             for cell in nb.cells:
+                grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
                 if is_grade(cell):
-                    grade = grades[cell.metadata.nbgrader.grade_id]
+                    grade = grades[grade_id]
                     grade.auto_score, _ = determine_grade(cell, self.log)
-                    wanted = about.get("verdict") == SET_ASIDE or cell.metadata.nbgrader.grade_id in about["differing"]
+                    wanted = about.get("verdict") == SET_ASIDE or grade_id in about.get("differing", ())
+                    wanted = wanted or grade.auto_score is None  # a person's to give from the start
                     grade.needs_manual_grade = not unchanged if grade.manual_score is not None else wanted
-                elif is_solution(cell):
+                if is_solution(cell):
                     untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
-                    comments[cell.metadata.nbgrader.grade_id].auto_comment = "No response." if untouched else None
+                    comments[grade_id].auto_comment = "No response." if untouched else None
             late = submitted.assignment.total_seconds_late > 0
             marked["in_time"] = not late and submitted.late_submission_penalty is None
             gradebook.db.commit()
