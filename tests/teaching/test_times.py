@@ -7,10 +7,14 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import BasePlugin
 from traitlets.config import Config
 
+from learngpt_teaching.autograding import SaveMarks
 from learngpt_teaching.times import QuietPenalties, dates, late, put_bad_time_aside, read_time
+from tests.support import ROOT
 from tests.support.classroom import make_course, mark, open_gradebook
 
 
@@ -129,3 +133,33 @@ def test_a_penalty_is_nbgraders_and_its_warnings_are_quiet(tmp_path, caplog, opt
     with open_gradebook(course) as gradebook:
         assert gradebook.find_submission("week1", "dora").late_submission_penalty == penalty
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_penalty_goes_where_a_submission_is_in_time_after_all(tmp_path):
+    course = make_course(tmp_path / "course")
+    mark(course, "dora")
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_assignment("week1", duedate="2024-03-01 12:00:00")
+    converter = Autograde(coursedir=CourseDirectory(root=str(course)))
+    steps = SaveMarks(parent=converter), QuietPenalties(config=Config(LateSubmissionPlugin={"penalty_method": "zero"}))
+    about = {"notebook": "1-bigram", "assignment": "week1", "student": "dora"}
+
+    def penalty(when):
+        """Of a submission of that time, after nbgrader's steps: and what is left of 15 points."""
+        with open_gradebook(course) as gradebook:
+            gradebook.update_or_create_submission("week1", "dora", timestamp=when)
+        graded = nbformat.read(ROOT / "release" / "week1" / "1-bigram.ipynb", 4)
+        resources = {"nbgrader": about | {"db_url": f"sqlite:///{course / 'gradebook.db'}"}}
+        for step in steps:
+            graded, resources = step.preprocess(graded, resources)
+        with open_gradebook(course) as gradebook:
+            found = gradebook.find_submission_notebook("1-bigram", "week1", "dora")
+            return found.score, found.late_submission_penalty
+
+    late, in_time = "2024-03-02 13:00:00", "2024-02-28 13:00:00"
+    assert penalty(in_time) == (15, None)
+    assert penalty(late) == (15, 15)
+    assert penalty(in_time) == (15, None)
+    with open_gradebook(course) as gradebook:
+        gradebook.grant_extension("week1", "dora", days=2)
+    assert penalty(late) == (15, None)
