@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from learngpt.language import counted, mark, say
+from learngpt.language import counted, mark, say, together
 
 PACKAGE = Path(__file__).resolve().parent
 IMPORTS = {"F": "import torch.nn.functional as F", "nn": "from torch import nn", "math": "import math"}
@@ -178,7 +178,7 @@ def advice(error):
     shapes = {name: tuple(value.shape) for name, value in place.named(torch.Tensor).items()}
     if shapes and isinstance(error, (RuntimeError, IndexError, ValueError)):
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        said = f"{said} {say('The shapes here: {shapes}.', shapes=listed)}".strip()
+        said = together(said, say("The shapes here: {shapes}.", shapes=listed))
     return said
 
 
@@ -261,6 +261,38 @@ def what_ends_a_loop(method):
         if any(isinstance(part, ast.Break) for part in inside):
             return say("A `break` ends a loop there.")
     return ""
+
+
+def made_in_a_loop(method):
+    """That a loop of a learner's method makes what it fills anew at each step, in words, or ""."""
+    nodes = list(_syntax(method))
+    returned = {part.id for node in nodes if isinstance(node, ast.Return) for part in _names(node)}
+    for loop in (node for node in nodes if isinstance(node, ast.For | ast.While)):
+        inside = [part for each in loop.body for part in ast.walk(each)]
+        for part in inside:
+            made = part.targets[0] if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call) else None
+            if isinstance(made, ast.Name) and made.id in returned and any(_is_filled(made.id, each) for each in inside):
+                return say(
+                    "`{written}` stands in a loop, so each step begins with a new one. Make it once, before the loop.",
+                    written=ast.unparse(part),
+                )
+    return ""
+
+
+def _names(node):
+    return [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+
+
+def _is_filled(name, node):
+    """Whether a part of the syntax is a place of what has this name, into which something is written."""
+    place = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    return place and isinstance(node.value, ast.Name) and node.value.id == name
+
+
+def uses(owner, *names):
+    """Whether the methods of a learner's class use one of these names, or an attribute that is called so."""
+    nodes = [node for method in vars(owner).values() for node in _syntax(method)]
+    return any(getattr(node, "id", getattr(node, "attr", None)) in names for node in nodes)
 
 
 def _syntax(method):
@@ -1028,7 +1060,7 @@ def _index(error, place):
         )
     if "list index out of range" in text:
         asked = say(TOO_LONG) if place.loops else ""
-        return f"{say('The list is shorter than that.')} {asked}".strip()
+        return together(say("The list is shorter than that."), asked)
     return ""
 
 

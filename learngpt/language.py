@@ -90,6 +90,14 @@ def counted(one: str, many: str, n: float, **values: object) -> str:
     return _catalogue(spoken()).ngettext(one, many, 1 if n == 1 else 2).format(n=n, **values)
 
 
+def together(*sentences: str) -> str:
+    """Sentences one after the other, without those that are empty.
+
+    An f-string has no room for `say("...")`: before Python 3.12 the catalogues can't look into one.
+    """
+    return " ".join(filter(None, sentences))
+
+
 def mark(sentence: str) -> str:
     """Mark a sentence of a table for the catalogues. It is said later, with `say`."""
     return sentence

@@ -174,7 +174,8 @@ def test_what_is_not_in_the_catalogues_is_found_by_file_and_line(tmp_path):
         'say("{x} and {y}", x=1)',
         'say("{x.shape}", x=1)',
         'say("half of" + " it")',
+        "x = f\"{say('Said in one of these.')} {x}\"",
     ]
     path.write_text("\n".join(lines), "utf-8")
     assert sorted({found.split(":")[1] for found in unsayable(path)}) == ["4", "5", "7"]
-    assert [found.split(":")[1] for found in misnamed(path)] == ["8", "9", "10"]
+    assert [found.split(":")[1] for found in misnamed(path)] == ["8", "9", "10", "11"]

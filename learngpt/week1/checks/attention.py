@@ -22,7 +22,7 @@ from learngpt.checking import (
     times,
     two_causes,
 )
-from learngpt.language import mark, say
+from learngpt.language import mark, say, together
 from learngpt.week1.checks.heads import (
     HOLDS_SCORES,
     _weak_mask,
@@ -246,7 +246,7 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     if not agree(ran.call(ran.x), ran.out).all():
         made = made_anew(ran.head, ran.call, ran.x)
         said = say("head(x) gave two different outputs for the same x; expected the same.")
-        raise CheckFailed(said if made else f"{said} {say('Is there a dropout?')}", made)
+        raise CheckFailed(said if made else together(said, say("Is there a dropout?")), made)
     for s in range(1, T):
         edited = ran.x.clone()
         edited[:, s] += 1.0

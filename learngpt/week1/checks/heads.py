@@ -9,7 +9,15 @@ import threading
 import torch
 from torch.overrides import TorchFunctionMode
 
-from learngpt.advice import brackets_missing, is_library, what_ends_a_loop, what_met, where_nan_begins
+from learngpt.advice import (
+    brackets_missing,
+    is_library,
+    made_in_a_loop,
+    uses,
+    what_ends_a_loop,
+    what_met,
+    where_nan_begins,
+)
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -28,7 +36,7 @@ from learngpt.checking import (
     two_causes,
 )
 from learngpt.instruments import operations
-from learngpt.language import mark, say
+from learngpt.language import mark, say, together
 
 
 @check
@@ -54,7 +62,8 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
             dtype=out.dtype,
             expected=x.dtype,
         )
-        raise CheckFailed(said)
+        numpy = say("NumPy counts in float64, and no gradient comes back through it. Stay with torch all the way.")
+        raise CheckFailed(said, numpy if uses(Head, "numpy", "from_numpy", "np") else "")
     # The same head again: on a shorter text, on a longer one, and on the first.
     for again in (x[:, : max(1, x.shape[1] - 1)], torch.cat((x, x), 1), x):
         out = run(
@@ -191,6 +200,8 @@ def _explained(Head, x, out):
     wei = getattr(head, "wei", None)
     if probed.isnan().all() or (isinstance(wei, torch.Tensor) and wei.isnan().any()):
         return {"otherwise": where_nan_begins(Head(), probe)}
+    if isinstance(wei, torch.Tensor) and wei.shape == (3, 5, 5):
+        wei = wei[0]  # the weights don't depend on x
     if isinstance(wei, torch.Tensor) and wei.shape == (5, 5) and (cause := _cause_of_weights(wei, probed, probe)):
         return {"cause": cause}
     if agree(probed, _mean_of_past(probe)).all():
@@ -278,7 +289,7 @@ def _peeled(probed, probe, Head):
                 "product, or the sum, run over?"
             )
     if (probed[1:] == 0).all() and not (probed[0] == 0).all():
-        said = f"{say('only the first example was filled.')} {_what_ends_its_loop(Head)}".strip()
+        said = together(say("only the first example was filled."), _what_ends_its_loop(Head))
         cause = likely_cause(probed[:1], _suspects(probe[:1], Head))
         return two_causes(cause, said) if cause else said
     if agree(probed, probed[:1].expand_as(probed)).all():
@@ -523,21 +534,31 @@ def _oddities(x, Head):
     mean = _mean_of_past(x)
     short = _slots(x, Head)["rows"][1][1][0]
     lesson, ends = Head.__name__, _what_ends_its_loop(Head)
+    anew = made_in_a_loop(vars(Head).get("__call__"))
+    index = say("Is its number used as an index that never changes?")
     first_only = (
-        f"{say('only the first row was filled.')} {ends}".strip()
+        together(say("only the first row was filled."), ends)
         if lesson == "HeadVer1"
         else say("only the first row has weights. Were the others cut to whole numbers, by // or by an integer type?")
     )
+    letters = ""
+    if uses(Head, "einsum"):
+        letters = say("In the einsum, the positions of x need the letter of the weights' columns: that one is summed.")
     joined = say("the examples were laid one behind the other: the past of one isn't that of the next.")
     through = say("the sum goes on from one example to the next. Start again at 0 for each.")
     through_both = say("the sum, and the count, go on from one example to the next. Start again at 0 for each.")
     if lesson != "HeadVer1":  # there is no sum that is carried along
         through = through_both = joined
     cut_off = say(CUT_OFF)
+    left_out = say("position 0 is left out of the rows after it.")
+    if lesson == "HeadVer1":
+        left_out = together(
+            left_out, say("Does a slice begin at 1, or is a running mean divided by t, where t + 1 rows are in it?")
+        )
     over_examples = say("the average runs over the examples, dim=0, not over the positions, dim=1.")
     windows = [tril.triu(1 - width) for width in range(2, T)]
     return [
-        (say("the input came back unchanged, nothing was averaged."), x),
+        (together(say("the input came back unchanged, nothing was averaged."), letters), x),
         (say("the output is all zeros: it was made, but never filled."), torch.zeros(B, T, C)),
         (short, before / before.sum(1, keepdim=True).clamp(min=1) @ x),
         (short, torch.cat((x[:, :1], (before / before.sum(1, keepdim=True) @ x)[:, 1:]), 1)),
@@ -600,13 +621,12 @@ def _oddities(x, Head):
          torch.cat((0 * x[:, :1] / 0, _mean_of_past(x[:, 1:])), 1)),
         (say("the rows of the past were multiplied; add them up, and divide by t + 1."), x.cumprod(1)),
         (say("the square root of the mean of the squares was taken."), _mean_of_past(x.square()).sqrt()),
-        (f"{say('only the first example was filled.')} {ends}".strip(), torch.cat((mean[:1], 0 * x[1:]))),
-        (f"{say('only the first row of the first example was filled.')} {ends}".strip(),
+        (together(say("only the first example was filled."), ends), torch.cat((mean[:1], 0 * x[1:]))),
+        (together(say("only the first row of the first example was filled."), ends),
          torch.cat((torch.cat((x[:1, :1], 0 * x[:1, 1:]), 1), 0 * x[1:]))),
-        (say("only the last example was filled. Is its number used as an index that never changes?"),
-         torch.cat((0 * x[:-1], mean[-1:]))),
-        (say("only the last row was filled."), torch.cat((0 * x[:, 1:], mean[:, -1:]), 1)),
-        (say("position 0 is left out of the rows after it."), torch.cat((x[:, :1], _mean_of_past(x[:, 1:])), 1)),
+        (together(say("only the last example was filled."), anew or index), torch.cat((0 * x[:-1], mean[-1:]))),
+        (together(say("only the last row was filled."), anew), torch.cat((0 * x[:, 1:], mean[:, -1:]), 1)),
+        (left_out, torch.cat((x[:, :1], _mean_of_past(x[:, 1:])), 1)),
         (say("whole numbers were made of the means: start from floats, torch.zeros(B, T, C)."), mean.trunc()),
         *((say("the means were rounded, to {n} decimals. Leave them as they are.", n=n), mean.round(decimals=n))
           for n in range(4)),
@@ -885,7 +905,7 @@ def kept_early(known):
     said = say(
         "the output is right, so x was weighed with other weights than self.wei holds. Keep those, after the softmax."
     )
-    return f"{said}\n{say('What self.wei holds: {weights}', weights=known)}" if known else said
+    return said + "\n" + say("What self.wei holds: {weights}", weights=known) if known else said
 
 
 def _cause_of_weights(wei, out, x):

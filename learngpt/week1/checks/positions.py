@@ -25,7 +25,7 @@ from learngpt.checking import (
     two_causes,
 )
 from learngpt.instruments import sinusoids
-from learngpt.language import counted, mark, say
+from learngpt.language import counted, mark, say, together
 from learngpt.week1.checks.models import (
     GIVEN,
     BentMeanModule,
@@ -72,7 +72,10 @@ def _encodings(GPT, block_size, embed_size):
         )
     table = tensor(table, NAME, (block_size, embed_size))
     if table.dtype not in (torch.float32, torch.float64):
-        raise CheckFailed(say("{what} is {dtype}, expected torch.float32.", what=NAME, dtype=table.dtype))
+        cut = ""
+        if not table.is_floating_point() and not table.is_complex():
+            cut = say("sines and cosines are cut to whole numbers in it. torch.zeros makes a table that takes them.")
+        raise CheckFailed(say("{what} is {dtype}, expected torch.float32.", what=NAME, dtype=table.dtype), cut)
     again = run(f"pos_encodings({block_size}, {embed_size})", GPT.pos_encodings, block_size, embed_size)
     if not agree(tensor(again, NAME, (block_size, embed_size)), table).all():
         raise CheckFailed(
@@ -335,6 +338,8 @@ def _layouts(T, C, ends):
         (say("these are the angles, before sine and cosine."), lambda angles: angles),
         (say("the cosine columns hold the angles; their cosine is missing."),
          lambda angles: torch.where(odd, angles, angles.sin())),
+        (say("the cosine is taken of the sines beside it. Take it of the angles."),
+         lambda angles: torch.where(odd, angles.sin().cos(), angles.sin())),
         (say("the cosine columns were left at 0."), lambda angles: torch.where(odd, 0 * angles, angles.sin())),
         (say("the sine columns were left at 0."), lambda angles: torch.where(odd, angles.cos(), 0 * angles)),
         (say("the cosines stand in the even columns, and the odd ones were left at 0."),
@@ -376,7 +381,7 @@ def _layouts(T, C, ends):
          lambda angles: torch.where(torch.arange(T)[:, None] == T - 1, 0, _take_turns(angles))),
         (say("the first row was never filled."),
          lambda angles: torch.where(torch.arange(T)[:, None] == 0, 0, _take_turns(angles))),
-        (f"{say('only the first row was filled.')} {ends}".strip(),
+        (together(say("only the first row was filled."), ends),
          lambda angles: torch.where(torch.arange(T)[:, None] > 0, 0, _take_turns(angles))),
         (say("only the first two columns were filled."),
          lambda angles: torch.where(torch.arange(C) > 1, 0, _take_turns(angles))),

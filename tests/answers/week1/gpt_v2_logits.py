@@ -319,3 +319,8 @@ def forgets_the_logits(self, idx):
 @wrong("forward of a head that has none", LOGITS, "It has no `forward`, and is called itself: self.head(x)")
 def forward_of_the_head(self, idx):
     return self.lm_head(self.head.forward(self.token_embedding_table(idx)))
+
+
+@wrong("leaves a squeeze behind", LOGITS, "each dimension of size 1 is gone, as squeeze() takes them")
+def squeeze_left_behind(self, idx):
+    return self.lm_head(self.head(self.token_embedding_table(idx))).squeeze()

@@ -553,3 +553,20 @@ def power_then_product(block_size, embed_size):
 def rounds_the_table(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).round(decimals=2)
+
+
+@wrong("takes the cosine of the sines", DISTANCES, "the cosine is taken of the sines beside it")
+def cosine_of_the_sine(block_size, embed_size):
+    table = torch.zeros(block_size, embed_size)
+    table[:, 0::2] = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    table[:, 0::2] = torch.sin(table[:, 0::2])
+    table[:, 1::2] = torch.cos(table[:, 0::2])
+    return table
+
+
+@wrong("writes into a table of whole numbers", DIFFER, "sines and cosines are cut to whole numbers")
+def table_of_whole_numbers(block_size, embed_size):
+    table = torch.arange(block_size)[:, None].repeat(1, embed_size)
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()
+    return table

@@ -607,3 +607,38 @@ def writes_into_a_leaf(x, B, T, C):
         for t in range(T):
             out[b, t] = x[b, : t + 1].mean(0)
     return out
+
+
+@wrong("makes the result anew for each example", MEANS, "stands in a loop, so each step begins with a new one")
+def result_made_in_the_loop(x, B, T, C):
+    for b in range(B):
+        out = torch.zeros(B, T, C)
+        for t in range(T):
+            out[b, t] = x[b, : t + 1].mean(dim=0)
+    return out
+
+
+@wrong("makes the result anew for each position", MEANS, "stands in a loop, so each step begins with a new one")
+def result_made_in_the_inner_loop(x, B, T, C):
+    for t in range(T):
+        out = torch.zeros_like(x)
+        out[:, t] = x[:, : t + 1].mean(1)
+    return out
+
+
+@wrong("divides the step of a running mean by t", MEANS, "is a running mean divided by t")
+def running_mean_divided_by_t(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        mean = x[b, 0]
+        out[b, 0] = mean
+        for t in range(1, T):
+            mean = mean + (x[b, t] - mean) / t
+            out[b, t] = mean
+    return out
+
+
+@wrong("computes in NumPy", MEANS, "NumPy counts in float64")
+def means_of_numpy(x, B, T, C):
+    rows = [[x[b, : t + 1].detach().numpy().astype("float64").mean(0) for t in range(T)] for b in range(B)]
+    return torch.from_numpy(np.array(rows))

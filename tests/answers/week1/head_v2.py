@@ -471,3 +471,10 @@ def loop_in_a_thread(x, B, T, C):
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(means).result()
+
+
+@wrong("gives x the letter of the output's positions", EQUAL, "need the letter of the weights' columns")
+def einsum_of_the_wrong_letter(x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return torch.einsum("ts,btc->btc", weights, x)
