@@ -34,7 +34,7 @@ from learngpt.advice import (
     what_met,
 )
 from learngpt.fresh import ABOVE
-from learngpt.language import counted, mark, say
+from learngpt.language import counted, mark, say, together
 from learngpt.noticing import Noticed
 from learngpt.showing import Plain
 
@@ -107,10 +107,13 @@ def set_up_notebook(todos: dict[str, int] | tuple[()] = ()) -> None:
         if short:
             shown = short._render_traceback_()
             shell._showtraceback(type(short), short, shown)  # whoever reads the output finds the message as it is
+        elif isinstance(error, SyntaxError) and not _ran(trace):
+            shown = shell.SyntaxTB.structured_traceback(kind, error, [])  # the line, and where in it
+            shell._showtraceback(kind, error, shown)
         else:
             shown = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
             if isinstance(error, NameError) and _at_the_margin(trace):
-                shown = [*shown, f"{say('Does a cell above make {name}?', name=error.name)} {say(ABOVE)}"]
+                shown = [*shown, together(say("Does a cell above make {name}?", name=error.name), say(ABOVE))]
             shell._showtraceback(kind, error, shown)
         return shown
 
@@ -268,6 +271,11 @@ def _not_defined(name):
         name=name,
         todo=todo,
     )
+
+
+def _ran(trace):
+    """Whether an error came up in a line of a cell, not before its first one, when Python reads the cell."""
+    return any(not is_library(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(trace))
 
 
 def _at_the_margin(trace):
@@ -450,6 +458,8 @@ def tensor(value, what, shape):
 
 def cause_of_shape(yours, expected):
     """What led from one shape to the other where only one thing can have done it, in words, else an empty string."""
+    if yours != expected and yours == tuple(size for size in expected if size != 1):
+        return say("each dimension of size 1 is gone, as squeeze() takes them.")
     if yours == expected or 1 in expected:  # then one shape may come from many places
         return ""
     positions = 1 if len(expected) == 3 else None

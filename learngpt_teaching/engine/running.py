@@ -7,6 +7,7 @@ the kernel, for the words. So nothing that a student's code does to its own proc
 
 import ast
 import asyncio
+import functools
 import html
 import json
 import logging
@@ -348,7 +349,7 @@ class _Run:
         except Lost as error:
             cell.outputs = [*cell.get("outputs", []), _error(str(error))]
         if is_solution(cell) and (said := message_of(cell.outputs)):
-            said = re.sub(r"\([^()]*, line (\d+)\)", lambda at: say("(line {number} of that cell)", number=at[1]), said)
+            said = re.sub(r"\([^()]*, line (\d+)\)", functools.partial(_line_of, cell), said)
             for name in self.notebook.classes:
                 if re.search(rf"^class {name}\b", cell.source, re.M):
                     self.stopped[name] = " ".join((say("The cell that defines {name} stopped.", name=name), said))
@@ -577,6 +578,15 @@ class _Watch:
         self.why = why
         await self.manager.interrupt_kernel()
         await asyncio.sleep(2)
+
+
+def _line_of(cell: NotebookNode, at: re.Match[str]) -> str:
+    """Where in a cell Python's own message points to, with the line itself: that of a closed page has no number."""
+    written, number = cell.source.split("\n"), int(at[1])
+    line = written[number - 1].strip() if 0 < number <= len(written) else ""
+    if not line or "`" in line:
+        return say("(line {number} of that cell)", number=number)
+    return say("(line {number} of that cell, `{line}`)", number=number, line=line[:100])
 
 
 def _error(message: str) -> NotebookNode:

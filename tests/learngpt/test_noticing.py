@@ -146,3 +146,12 @@ def test_after_the_last_check_comes_what_is_next(kernel):
     assert "Well done" not in "".join(said[:-1])
     assert said[-1].startswith("All checks of this notebook have passed, 10 points. Well done.")
     assert "Then go on with 4-masking.ipynb." in said[-1]
+
+
+def test_a_syntax_error_shows_its_line_and_where_in_it(kernel):
+    kernel.run(GIVEN)
+    shown = kernel.run("class HeadVer2:\n    def __call__(self, x)\n        return x")
+    assert re.fullmatch(r"Cell In\[\d+\], line 2\n +def __call__\(self, x\)\n +\^\nSyntaxError: expected ':'", shown), (
+        shown
+    )
+    assert "----> 1 exec" in kernel.run('exec("1 +")')  # one that comes up while a cell runs
