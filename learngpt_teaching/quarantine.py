@@ -25,7 +25,7 @@ def quarantine(folder: Path | str, most_bytes: int = MOST_BYTES) -> list[tuple[s
     """Move out of the folder of a submission what must not be copied, to a new folder in "set aside" beside it.
 
     Links, devices and pipes are deleted, and a line of text says what they were. Ordinary files beyond `most_bytes` in
-    all are moved.
+    all are moved, the largest first.
 
     Args:
         folder: submitted/STUDENT/ASSIGNMENT.
@@ -33,24 +33,23 @@ def quarantine(folder: Path | str, most_bytes: int = MOST_BYTES) -> list[tuple[s
     Returns:
         list of (name in the submission, what it was), empty where all is ordinary.
     """
-    folder, total = Path(folder), 0
+    folder = Path(folder)
     found: list[tuple[str, str]] = []
-    large: list[Path] = []
+    sizes: list[tuple[int, Path]] = []
     for root, folders, files, at in os.fwalk(folder, follow_symlinks=False):
         inside = Path(root).relative_to(folder)
-        for name in sorted([*folders, *files], key=lambda name: (not name.endswith(".ipynb"), name)):  # those first
+        for name in sorted([*folders, *files]):
             about = os.stat(name, dir_fd=at, follow_symlinks=False)
             if stat.S_ISREG(about.st_mode):
-                total += about.st_size
-                if total > most_bytes:
-                    large.append(inside / name)
-                    found.append((str(inside / name), f"a file beyond {most_bytes:,} bytes in all"))
+                sizes.append((about.st_size, inside / name))
             elif not stat.S_ISDIR(about.st_mode):
                 kind = next((words for is_kind, words in KINDS.items() if is_kind(about.st_mode)), "no ordinary file")
                 if stat.S_ISLNK(about.st_mode):
                     kind += f" to {os.readlink(name, dir_fd=at)}"
                 os.unlink(name, dir_fd=at)
                 found.append((str(inside / name), kind))
+    large = _largest(sizes, most_bytes)
+    found += [(str(inside), f"a file beyond {most_bytes:,} bytes in all") for inside in large]
     if found:
         new = _new_folder(folder)
         for inside in large:
@@ -61,6 +60,22 @@ def quarantine(folder: Path | str, most_bytes: int = MOST_BYTES) -> list[tuple[s
         with open(new / RECORD, "x", encoding="utf-8") as record:
             record.writelines(lines)
     return [(_printable(name), _printable(what)) for name, what in found]
+
+
+def _largest(sizes: list[tuple[int, Path]], most_bytes: int) -> list[Path]:
+    """Without these files the others have so many bytes at most: the largest, notebooks of a usual size last."""
+    total, large = sum(size for size, _ in sizes), []
+
+    def turn(file: tuple[int, Path]) -> tuple[bool, int]:
+        size, inside = file
+        return inside.suffix == ".ipynb" and size <= most_bytes // 10, -size
+
+    for size, inside in sorted(sizes, key=turn):
+        if total <= most_bytes:
+            break
+        large.append(inside)
+        total -= size
+    return large
 
 
 def was_set_aside(folder: Path | str) -> list[str]:

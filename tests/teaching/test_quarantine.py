@@ -53,6 +53,16 @@ def test_of_a_link_a_line_of_text_is_kept(submission, victim):
     assert not any(path.is_symlink() for path in submission.parent.rglob("*"))
 
 
+def test_of_too_many_bytes_the_largest_files_go_and_the_notebooks_stay(submission):
+    (submission / "0-old.ipynb").write_bytes(b"x" * 900)
+    (submission / "2-averaging.ipynb").write_bytes(b"x" * 80)
+    (submission / "corpus.txt").write_bytes(b"x" * 90)
+    (submission / "1-bigram.ipynb").write_bytes(b"x" * 80)
+    assert quarantine(submission, most_bytes=1000) == [("0-old.ipynb", "a file beyond 1,000 bytes in all")]
+    assert quarantine(submission, most_bytes=240) == [("corpus.txt", "a file beyond 240 bytes in all")]
+    assert names(submission) == ["1-bigram.ipynb", "2-averaging.ipynb"]
+
+
 def test_a_later_submission_does_not_write_through_an_earlier_link(submission, victim):
     (submission / "a").symlink_to(victim)
     quarantine(submission)
