@@ -23,7 +23,7 @@ from nbgrader.api import Base, BaseCell, Gradebook, SubmittedNotebook
 from nbgrader.converters import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from nbgrader.utils import determine_grade, is_grade
 from sqlalchemy import inspect
 
 from learngpt_teaching.course import Course, CourseError, digest
@@ -33,7 +33,7 @@ from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
-from learngpt_teaching.times import put_bad_time_aside
+from learngpt_teaching.times import has_no_time, put_bad_time_aside
 
 # What a failed check draws with. Among many submissions some fail, and each of their kernels would import it.
 PICTURES = ("matplotlib.pyplot", "matplotlib.backends.backend_agg")
@@ -236,6 +236,8 @@ class GradedExporter(NotebookExporter):
             return self.results[name]
         if folder != self._folder:
             self._begin(folder)
+        # Marks that come in this way are looked at again by `make grade`.
+        stamp(kept_in(self.coursedir), folder.parent.name, folder.name).unlink(missing_ok=True)
         for line in self._jobs[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
@@ -274,6 +276,11 @@ def course_of(coursedir: CourseDirectory) -> Course:
     return Course(coursedir.format_path(coursedir.source_directory, ".", coursedir.assignment_id))
 
 
+def stamp(kept: Kept, student: str, assignment: str) -> Path:
+    """Where it is noted what of a submission stands in the gradebook."""
+    return kept.folder / f"{digest(student, assignment)}.graded"
+
+
 def kept_in(coursedir: CourseDirectory) -> Kept:
     """Where a course keeps results: beside what nbgrader makes of them."""
     return Kept(Path(coursedir.root) / coursedir.autograded_directory / ".results")
@@ -290,36 +297,36 @@ class SaveMarks(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         about, marked = nb.metadata.get("learngpt", {}), resources["nbgrader"]
         where = marked["notebook"], marked["assignment"], marked["student"]
-        kept = kept_in(self.parent.coursedir)
+        course = self.parent.coursedir
+        kept = kept_in(course)
         record = kept.folder / f"{digest(where)}.marked"
         unchanged = record.is_file() and record.read_text() == about.get("submitted")
         with Gradebook(marked["db_url"]) as gradebook:
             submitted = gradebook.find_submission_notebook(*where)
-            grades, comments = (_by_cell(gradebook, kind, submitted) for kind in (api.Grade, api.Comment))
-            for cell in nb.cells:
-                grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-                if is_grade(cell):
-                    grade = grades[grade_id]
-                    grade.auto_score, _ = determine_grade(cell, self.log)
+            grades = _by_cell(gradebook, submitted)
+            for cell in filter(is_grade, nb.cells):
+                grade_id = cell.metadata.nbgrader.grade_id
+                grade = grades[grade_id]
+                grade.auto_score, _ = determine_grade(cell, self.log)
+                if grade.manual_score is not None:  # once asked for, until a person has looked
+                    grade.needs_manual_grade = grade.needs_manual_grade or not unchanged
+                else:
                     wanted = about.get("verdict") == SET_ASIDE or grade_id in about.get("differing", ())
-                    wanted = wanted or grade.auto_score is None  # a person's to give from the start
-                    grade.needs_manual_grade = not unchanged if grade.manual_score is not None else wanted
-                if is_solution(cell):
-                    untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
-                    comments[grade_id].auto_comment = "No response." if untouched else None
+                    grade.needs_manual_grade = wanted or grade.auto_score is None  # a person's to give from the start
+            if has_no_time(course.format_path(course.submitted_directory, marked["student"], marked["assignment"])):
+                submitted.assignment.timestamp = None  # nbgrader leaves the one of before
             late = submitted.assignment.total_seconds_late > 0
             marked["in_time"] = not late and submitted.late_submission_penalty is None
             gradebook.db.commit()
         kept.folder.mkdir(parents=True, exist_ok=True)
         record.write_text(about.get("submitted", ""))
         # nbgrader makes no page of feedback where there is one, of other marks perhaps.
-        course = self.parent.coursedir
         pages = course.format_path(course.feedback_directory, marked["student"], marked["assignment"])
         shutil.rmtree(pages, ignore_errors=True)
         return nb, resources
 
 
-def _by_cell(gradebook: Gradebook, kind: Any, notebook: SubmittedNotebook) -> dict[str, Any]:
-    """The grades or the comments of a submitted notebook, by the grade ids of their cells."""
-    rows = gradebook.db.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
-    return dict(rows.filter(kind.notebook_id == notebook.id).all())
+def _by_cell(gradebook: Gradebook, notebook: SubmittedNotebook) -> dict[str, api.Grade]:
+    """The grades of a submitted notebook, by the grade ids of their cells."""
+    rows = gradebook.db.query(BaseCell.name, api.Grade).join(api.Grade, api.Grade.cell_id == BaseCell.id)
+    return dict(rows.filter(api.Grade.notebook_id == notebook.id).all())

@@ -61,6 +61,7 @@ VALUES = {
     ("a", "href"): re.compile(r"(https?://|mailto:|#)", re.I),
     ("img", "src"): re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*$", re.I),
 }
+UNDESCRIBED = re.compile(r"<img\s(?![^>]*\balt=)")
 CODE_CLASS = re.compile(r"highlight|hl-\w+|[a-z][a-z0-9]?")  # of highlighted code
 
 AS_IT_IS = {"text/plain", "text/latex", "text/markdown"}  # which the templates escape, or `markdown2html` cleans
@@ -157,8 +158,8 @@ class CleanOutputs(Preprocessor):
 def _about_picture(metadata):
     """What the templates may write into <img>: they put no quotes around width and height."""
     about = {key: metadata[key] for key in ("width", "height") if _whole(metadata.get(key)) is not None}
-    alt = metadata.get("alt")
-    about["alt"] = alt if isinstance(alt, str) else say("A picture that nobody described.")
+    if isinstance(metadata.get("alt"), str):
+        about["alt"] = metadata["alt"]
     return NotebookNode(about)
 
 
@@ -262,13 +263,15 @@ def words(cell, about):
     return check_message(cell) if lost else ""
 
 
-def points(mark):
-    """How a mark stands in a table: what it means, and its number."""
+def points(mark, cell):
+    """How the mark of a graded cell stands in a table: what it means, and its number."""
     if mark.get("waits") and not mark.get("by_hand"):
         return "waits", say("… of {possible}", possible=number(mark.points))
     about = {"score": number(mark.score), "possible": number(mark.points)}
     if mark.score >= mark.points:
         return "full", say("✓ {score} of {possible}", **about)
+    if unwritten(cell) and not mark.score:
+        return "unwritten", say("○ {score} of {possible}", **about)
     return "lost", say("✗ {score} of {possible}", **about)
 
 
@@ -325,7 +328,7 @@ def overview(gradebook, assignment, student, autograded):
                 waits=bool(grade.needs_manual_grade),
             )
             with speaking(language(graded)):
-                row = (*points(cell.metadata.nbgrader), check_title(cell), words(cell, verdict(graded)))
+                row = (*points(cell.metadata.nbgrader, cell), check_title(cell), words(cell, verdict(graded)))
             checks.append(row)
         penalty = notebook.late_submission_penalty or 0
         notebooks.append(
@@ -379,10 +382,12 @@ class FeedbackExporter(HTMLExporter):
 
     def from_notebook_node(self, nb, resources=None, **options):
         # HTMLExporter's own parses each page again, which takes longer than all the rest, for pictures without a
-        # description, which `CleanOutputs` gives one, and for another template's cells.
+        # description and for another template's cells.
         self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python", parent=self))
         with speaking(language(nb)):
-            return super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
+            page, resources = super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
+            alt = escape(say("A picture that nobody described."))
+            return UNDESCRIBED.sub(lambda _: f'<img alt="{alt}" ', page), resources
 
     def _create_environment(self):
         environment = super()._create_environment()

@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import glob
-import hashlib
 import logging
 import os
 import sys
@@ -29,7 +28,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import PICTURES, Grader, course_of, kept_in, noted, share_engine, tidy
+from learngpt_teaching.autograding import PICTURES, Grader, course_of, kept_in, noted, share_engine, stamp, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable, stop_at_once
@@ -112,7 +111,7 @@ class GradeClass(NbGrader):
         self.kept, self.settings = kept_in(self.coursedir), StudentCode(parent=self)
         folders = self._submissions()
         if not folders:
-            self.fail("There is nothing in %s. Collect submissions first.", self._submitted("*"))
+            self.fail("There is nothing in %s. Collect submissions first.", self._submitted(self.coursedir.student_id))
         warned = open_to_others(self.coursedir)
         for line in warned:
             print(line)
@@ -131,7 +130,9 @@ class GradeClass(NbGrader):
         print(report)
         folder = report_folder(self.coursedir, self.coursedir.assignment_id)
         print(f"\nThe class as a page: {write_report(self.coursedir, self.coursedir.assignment_id, folder)}")
-        if self.all_kept and not report.failed:
+        if report.failed:
+            self.exit(1)
+        if self.all_kept:
             self._note(begun, warned, len(folders))
 
     def _note(self, begun: str, warned: list[str], submissions: int) -> None:
@@ -166,9 +167,7 @@ class GradeClass(NbGrader):
         return sorted(Path(folder).parent.name for folder in found if os.path.isdir(folder))
 
     def _stamp(self, student):
-        """Where it is noted what of a submission stands in the gradebook."""
-        name = hashlib.sha256(f"{student}\n{self.coursedir.assignment_id}".encode()).hexdigest()
-        return self.kept.folder / f"{name}.graded"
+        return stamp(self.kept, student, self.coursedir.assignment_id)
 
     def _state(self, student, found: dict[str, Job]) -> str:
         """Changes with all that a student's marks depend on."""
@@ -178,8 +177,10 @@ class GradeClass(NbGrader):
         return digest([job.key for job in found.values()], self.coursedir.db_url, when, marks)
 
     def _marks(self, gradebook: Gradebook, student: str) -> list[list[object]]:
-        """What the gradebook holds of a submission, by the names of its cells, but for what was given by hand."""
-        rows = gradebook.db.query(api.BaseCell.name, api.Grade.auto_score)
+        """What the gradebook holds of a submission, by the names of its cells."""
+        of_grade = api.Grade.auto_score, api.Grade.manual_score, api.Grade.needs_manual_grade
+        of_time = api.SubmittedNotebook.late_submission_penalty, api.SubmittedAssignment.timestamp
+        rows = gradebook.db.query(api.BaseCell.name, *of_grade, *of_time)
         rows = rows.select_from(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
         rows = rows.join(api.SubmittedNotebook, api.Grade.notebook_id == api.SubmittedNotebook.id)
         where = api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id
@@ -189,14 +190,15 @@ class GradeClass(NbGrader):
         asked = rows.filter(
             api.SubmittedAssignment.student_id == student, api.Assignment.name == self.coursedir.assignment_id
         )
-        return sorted(([*row] for row in asked), key=str)
+        return sorted([str(value) for value in row] for row in asked)
 
     def _is_graded(self, student, found: dict[str, Job]) -> bool:
         autograded = self.coursedir.format_path(
             self.coursedir.autograded_directory, student, self.coursedir.assignment_id
         )
-        stamp = self._stamp(student)
-        return os.path.isdir(autograded) and stamp.is_file() and stamp.read_text() == self._state(student, found)
+        noted = self._stamp(student)
+        whole = all(os.path.isfile(os.path.join(autograded, f"{name}.ipynb")) for name in found)
+        return whole and noted.is_file() and noted.read_text() == self._state(student, found)
 
     def _grade(self, students: list[str], report: "Report") -> None:
         """Grade what is new or changed, and write it. Few submissions are in memory at a time, however many there are.
@@ -241,7 +243,7 @@ class GradeClass(NbGrader):
         try:
             results = {name: future.result() for name, future in each.futures.items()}
             self._write(student, each.found, results, report)
-        except (Broken, NbGraderException) as error:
+        except (Broken, NbGraderException, OSError) as error:  # a full disk, too, is said at the end
             report.failed[student] = printable(error)
         for job in each.found.values():
             grader.forget(job, each.budget)
@@ -321,6 +323,8 @@ class Report:
             if result.verdict != GRADED:
                 self.notes.append(f"  {student}, {name}: {result.verdict}: {printable(result.reason, 500)}")
             self.notes += [f"  {student}, {name}: {note}" for note in result.notes]
+            if result.verdict in (UNREADABLE, SET_ASIDE):
+                continue  # nothing of it was checked
             for check, outcome in result.checks.items():
                 self.tried[name, check] += 1
                 self.passed[name, check] += outcome.points == outcome.possible
@@ -345,7 +349,7 @@ class Report:
         SET_ASIDE: "with a notebook that the machine kept us from grading: grade again, or give its points by hand",
         DIFFERS: "with a notebook whose checks pass and whose exam doesn't: read its cells",
         UNREADABLE: "with a notebook that is missing or can't be read",
-        GRADED: "graded",
+        GRADED: "with all notebooks graded",
     }
 
 

@@ -174,12 +174,13 @@ def _next(graded: list[Graded]) -> str:
 
 
 def unsaved(folder):
-    """Notebooks of a folder in whose kernel something ran after they were last saved.
+    """Notebooks of a folder with whose kernel JupyterLab spoke after they were last saved.
 
-    That is all a Jupyter server knows: what was typed and neither run nor saved is in the browser alone.
+    That is all a Jupyter server knows: perhaps a cell ran, perhaps a page was opened anew. What was typed and neither
+    run nor saved is in the browser alone.
 
     Returns:
-        list of (notebook, when it was saved, when its kernel was last at work).
+        list of (notebook, when it was saved, when its kernel was last spoken to).
     """
     found = []
     for server in list_running_servers():
@@ -230,7 +231,7 @@ def main() -> None:
         if which not in ("*", notebook, notebook.partition("-")[0]):
             continue
         about = {"notebook": notebook, "saved": f"{saved:%H:%M:%S}", "ran": f"{ran:%H:%M:%S}"}
-        print(say("{notebook} was saved at {saved}, and its kernel was at work until {ran}.", **about))
+        print(say("{notebook} was saved at {saved}, and JupyterLab spoke to its kernel after that, at {ran}.", **about))
         print("  " + say("What counts is the file. If you changed it since, save it with Ctrl + S and run this again."))
     graded, pages = [], Pages(folder.with_name(f"{folder.name}-feedback"))
     try:

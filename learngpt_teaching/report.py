@@ -356,7 +356,7 @@ def _pictures(points, found):
         axes.set(xlabel="points", ylabel="students", xticks=range(10))
         axes.set_xticklabels([words.replace(" to ", "–") for words, _ in bins], fontsize=9)
         axes.yaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"Points of {len(points)} students")
+        axes.set_title(f"Points of {len(points)} student{'s' * (len(points) != 1)}")
         text = ", ".join(f"{count} have {words}" for words, count in bins if count)
         pictures["points"] = (_png(figure, FigureCanvasAgg), f"Bars: {text or 'nobody handed in'}.")
 

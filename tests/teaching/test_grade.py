@@ -20,10 +20,13 @@ import pytest
 from distributed import LocalCluster, Security
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 
-from learngpt_teaching.grade import AHEAD, GradeClass, Report
+from learngpt_teaching.grade import AHEAD, GradeClass, Report, _UnderWay
 from learngpt_teaching.settings import StudentCode
 from tests.support import ROOT, needs_program
+from tests.support.classroom import make_course as make_class
+from tests.support.classroom import mark, open_gradebook
 from tests.support.programs import run
 
 GRADE = "learngpt_teaching.grade", "week1"
@@ -236,6 +239,41 @@ def test_what_is_missing_is_said_at_once(tmp_path):
     generate(course)
     shutil.rmtree(course / "submitted")
     assert "Collect submissions first." in fails()
+
+
+def test_what_a_full_disk_keeps_from_being_written_is_said_of_that_student(monkeypatch):
+    def write(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(GradeClass, "_write", write)
+    report = Report(SimpleNamespace(notebooks=["1-bigram"]))
+    GradeClass()._finish("ada", _UnderWay({}, None, {}), None, report)
+    assert report.failed == {"ada": "[Errno 28] No space left on device"}
+
+
+def test_a_penalty_and_points_by_hand_are_seen_to_change(tmp_path):
+    course = make_class(tmp_path / "course")
+    mark(course, "ada")
+    app = GradeClass(coursedir=CourseDirectory(assignment_id="week1"))
+
+    def seen():
+        with open_gradebook(course) as gradebook:
+            return app._marks(gradebook, "ada")
+
+    states = [seen()]
+    with open_gradebook(course) as gradebook:
+        [first, *_] = gradebook.find_submission("week1", "ada").notebooks
+        first.late_submission_penalty = 3
+        gradebook.db.commit()
+    states.append(seen())
+    with open_gradebook(course) as gradebook:
+        gradebook.find_submission("week1", "ada").notebooks[0].grades[0].manual_score = 1
+        gradebook.db.commit()
+    states.append(seen())
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_submission("week1", "ada", timestamp="2024-03-05 14:22:33")
+    states.append(seen())
+    assert len({str(state) for state in states}) == 4 and seen() == states[-1] != []
 
 
 def test_a_large_class_is_never_in_memory_at_once(monkeypatch):

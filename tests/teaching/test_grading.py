@@ -140,7 +140,7 @@ def test_feedback_is_in_the_language_of_the_notebook(course):
     graded = nbformat.read(course / "autograded" / "solved" / "week1" / "4-masking.ipynb", 4)
     assert any('speak("ko")' in cell.source for cell in graded.cells)  # the course's own cells, too
     page = (course / "feedback" / "untouched" / "week1" / "index.html").read_text()
-    assert "✗ 0 of" not in page and "✗ 0 /" in page
+    assert "✗ 0 of" not in page and "○ 0 /" in page
     assert graded.metadata.learngpt.language == "ko" and graded.metadata.learngpt.file == "ko/4-masking.ipynb"
 
 
@@ -179,6 +179,9 @@ def test_points_and_a_comment_given_by_hand_stay_and_are_asked_for_again_when_th
     path = course / "submitted" / "partly" / "week1" / "5-self-attention.ipynb"
     path.write_text(path.read_text().replace("class HeadVer4", "# once more\\nclass HeadVer4", 1))
     nbgrader(course, "autograde", "week1", "--student", "partly", "--force")
+    # What came in this way `make grade` looks at again; and nobody has looked at the points yet.
+    said = run("learngpt_teaching.grade", "week1", "--student", "partly", cwd=course).stdout
+    assert "1 submission, 1 of them new or changed." in said
     marks, comments = by_hand(course, "partly", "5-self-attention")
     assert marks.pop(lost) == (1.5, True) and "Nearly." in comments
     assert not any(waits for _, waits in marks.values())

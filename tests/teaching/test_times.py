@@ -161,5 +161,9 @@ def test_a_penalty_goes_where_a_submission_is_in_time_after_all(tmp_path):
     assert penalty(late) == (15, 15)
     assert penalty(in_time) == (15, None)
     with open_gradebook(course) as gradebook:
-        gradebook.grant_extension("week1", "dora", days=2)
+        gradebook.grant_extension("week1", "dora", days=0)
+    assert penalty(late) == (15, 15)
+    aside = course / "submitted" / "dora" / "week1" / "not a time.txt"
+    aside.parent.mkdir(parents=True)
+    aside.write_text("tomorrow-ish")  # so it has no time, whatever it had before
     assert penalty(late) == (15, None)
