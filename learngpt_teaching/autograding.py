@@ -46,9 +46,13 @@ class Grader:
     Args:
         kept: where results are kept; None to keep none.
         ahead: modules that are imported for all kernels, besides those of the course.
+
+    Raises:
+        CourseError: the assignment has no exam, or one that lacks a graded cell.
     """
 
     def __init__(self, course: Course, kept: Kept | None, settings: StudentCode, ahead: tuple[str, ...] = ()):
+        _ = course.exams  # here, and not once for each notebook of a class
         self._modules = (*course.modules, *ahead)
         self.course, self.kept = course, kept if settings.seed is None else None
         self.at_once, self.contain = settings.at_once, settings.contain

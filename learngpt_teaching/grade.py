@@ -244,7 +244,8 @@ class GradeClass(NbGrader):
             results = {name: future.result() for name, future in each.futures.items()}
             self._write(student, each.found, results, report)
         except (Broken, NbGraderException, OSError) as error:  # a full disk, too, is said at the end
-            report.failed[student] = printable(error)
+            held = "Another program holds the gradebook. Grade again when that one has ended."
+            report.failed[student] = held if "database is locked" in str(error.__context__) else printable(error)
         for job in each.found.values():
             grader.forget(job, each.budget)
 

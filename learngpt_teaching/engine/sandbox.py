@@ -473,6 +473,7 @@ def _make(contain: bool) -> Warmed:
 
 def stop_at_once(message: str) -> NoReturn:
     """End this process and all its kernels now: a thread may wait for a minute for what a student's code does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C twice sees no traceback
     with _making:  # so that no thread starts a new one meanwhile
         for each in [*_begun.values(), *_warmed.values()]:
             with contextlib.suppress(Exception):  # whatever happens, this ends here

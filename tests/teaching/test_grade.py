@@ -20,7 +20,9 @@ import pytest
 from distributed import LocalCluster, Security
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
+from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import OperationalError
 
 from learngpt_teaching.grade import AHEAD, GradeClass, Report, _UnderWay
 from learngpt_teaching.settings import StudentCode
@@ -241,14 +243,25 @@ def test_what_is_missing_is_said_at_once(tmp_path):
     assert "Collect submissions first." in fails()
 
 
-def test_what_a_full_disk_keeps_from_being_written_is_said_of_that_student(monkeypatch):
-    def write(*_):
-        raise OSError(28, "No space left on device")
+def locked():
+    try:
+        raise OperationalError("insert", {}, sqlite3.OperationalError("database is locked"))
+    except OperationalError:  # as nbgrader does
+        raise NbGraderException("This may occur if you recently upgraded nbgrader.") from None
 
-    monkeypatch.setattr(GradeClass, "_write", write)
+
+def full():
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("write", "why"), [(full, "[Errno 28] No space left on device"), (locked, "Another program holds the gradebook.")]
+)
+def test_what_keeps_marks_from_being_written_is_said_of_that_student(monkeypatch, write, why):
+    monkeypatch.setattr(GradeClass, "_write", lambda *_: write())
     report = Report(SimpleNamespace(notebooks=["1-bigram"]))
     GradeClass()._finish("ada", _UnderWay({}, None, {}), None, report)
-    assert report.failed == {"ada": "[Errno 28] No space left on device"}
+    assert report.failed["ada"].startswith(why)
 
 
 def test_a_penalty_and_points_by_hand_are_seen_to_change(tmp_path):
