@@ -266,7 +266,7 @@ def what_ends_a_loop(method):
 def made_in_a_loop(method):
     """That a loop of a learner's method makes what it fills anew at each step, in words, or ""."""
     nodes = list(_syntax(method))
-    returned = {part.id for node in nodes if isinstance(node, ast.Return) for part in _names(node)}
+    returned = {getattr(part, "id", "") for node in nodes if isinstance(node, ast.Return) for part in ast.walk(node)}
     for loop in (node for node in nodes if isinstance(node, ast.For | ast.While)):
         inside = [part for each in loop.body for part in ast.walk(each)]
         for part in inside:
@@ -277,10 +277,6 @@ def made_in_a_loop(method):
                     written=ast.unparse(part),
                 )
     return ""
-
-
-def _names(node):
-    return [part for part in ast.walk(node) if isinstance(part, ast.Name)]
 
 
 def _is_filled(name, node):

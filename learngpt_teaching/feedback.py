@@ -263,8 +263,9 @@ def words(cell, about):
     return check_message(cell) if lost else ""
 
 
-def points(mark, cell):
+def points(cell):
     """How the mark of a graded cell stands in a table: what it means, and its number."""
+    mark = cell.metadata.nbgrader
     if mark.get("waits") and not mark.get("by_hand"):
         return "waits", say("… of {possible}", possible=number(mark.points))
     about = {"score": number(mark.score), "possible": number(mark.points)}
@@ -328,7 +329,7 @@ def overview(gradebook, assignment, student, autograded):
                 waits=bool(grade.needs_manual_grade),
             )
             with speaking(language(graded)):
-                row = (*points(cell.metadata.nbgrader, cell), check_title(cell), words(cell, verdict(graded)))
+                row = (*points(cell), check_title(cell), words(cell, verdict(graded)))
             checks.append(row)
         penalty = notebook.late_submission_penalty or 0
         notebooks.append(

@@ -85,4 +85,4 @@ def test_words_and_points_speak_it(monkeypatch):
         assert words(cell, {}) == (
             "«Your instructor gave these points.» «They are for what you handed in before, and are looked at again.»"
         )
-        assert points(cell.metadata.nbgrader, cell) == ("lost", "«✗ 1 of 2»")
+        assert points(cell) == ("lost", "«✗ 1 of 2»")
