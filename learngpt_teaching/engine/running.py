@@ -46,6 +46,8 @@ DIFFERENT = mark(
     "The check passes in your notebook, and the same question with other numbers doesn't. Does your code depend on the "
     "numbers of the check, or change what the check uses?"
 )
+QUIET = logging.getLogger(f"{__name__}.nbclient")  # by itself it takes the log of the nbgrader that runs
+QUIET.setLevel(logging.CRITICAL)
 ABSENT = "absent"  # how an exam ends to which no kernel came
 ASIDE = mark("This notebook could not be graded, through no fault of yours: {reason}")
 
@@ -485,9 +487,8 @@ class _Run:
         before, given = self.course.before(self.notebook.name), self.notebook.given
         manager = ContainedKernelManager(self.sandbox, self.limits, before, given)
         options: dict[str, Any] = {"allow_errors": True, "timeout": None, "record_timing": False}
-        options |= {"iopub_timeout": 10, "raise_on_iopub_timeout": True}
+        options |= {"iopub_timeout": 10, "raise_on_iopub_timeout": True, "log": QUIET}
         client = _Client(nbformat.v4.new_notebook(), km=manager, **options)
-        client.log.setLevel(logging.CRITICAL)
         client._spent = {}
         try:
             await client.async_start_new_kernel()

@@ -76,7 +76,7 @@ def course(tmp_path_factory):
     notebook.cells.insert(3, new_code_cell(trick))
     nbformat.write(notebook, path)
     nbgrader(course, "generate_assignment", "week1")
-    nbgrader(course, "autograde", "week1")
+    (course / "autograde.log").write_text(nbgrader(course, "autograde", "week1").stderr)
     for student in ("partly", "messy", "nothing", "untouched"):
         nbgrader(course, "generate_feedback", "week1", "--student", student)
     nbgrader(course, "export")
@@ -90,6 +90,13 @@ def test_marks(course):
     right = {"solved": 100, "untouched": 0, "partly": 15 + 10 + 20 - 8, "messy": 100 - 15 - 20, "trickster": waits}
     right["nothing"] = 0
     assert scores == right
+
+
+def test_the_log_names_who_was_not_graded_to_the_last_notebook(course):
+    said = (course / "autograde.log").read_text()
+    assert "nothing, 6-positions: unreadable: There is no file 6-positions.ipynb" in said
+    assert "trickster, 4-masking: differs: The check says yes and the exam no" in said
+    assert "untouched/week1/6-positions.ipynb" in said
 
 
 def autograded(course, student, name):
