@@ -506,7 +506,7 @@ class _Run:
             client, self.client = self.client, None
             if client.kc is not None:
                 client.kc.stop_channels()
-            await client.km.shutdown_kernel(now=True)
+            await client.km.end()
             await client.km.cleanup_resources()
 
     def _watched(self, manager: ContainedKernelManager) -> "_Watch":

@@ -81,6 +81,8 @@ START = (
     "import gc, runpy; gc.disable(); runpy.run_module('learngpt_teaching.kernel.warm', run_name='__main__', "
     "alter_sys=True)"
 )
+# A fork copies the table of pages, and then there are far fewer. Where a system has no huge pages, it changes nothing.
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 BROKEN = -signal.SIGKILL  # how a kernel ends whose parent ended
 
 
@@ -179,6 +181,7 @@ class Warmed:
         command += ["/run/kernels", "contained"] if contain else [str(self.folder), "open"]
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         environment["TORCHDYNAMO_DISABLE"] = "1"  # torch.compile does nothing: there is no compiler to wait for
+        environment |= HUGE_PAGES
         environment |= {key: os.environ[key] for key in ("ATEN_CPU_CAPABILITY",) if key in os.environ}
         # The packages that run here, and no others that are installed.
         places = [str(Path(file).resolve().parent.parent) for file in (learngpt.__file__, learngpt_teaching.__file__)]
@@ -240,6 +243,7 @@ class Warmed:
             command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
             command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+        read += ["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"]
         command += ["--tmpfs", "/tmp"]  # first, for what is needed may lie below it
         for folder in sorted({str(parent) for path in read for parent in Path(path).parents}):
             command += ["--perms", "0755", "--dir", folder]
@@ -553,3 +557,8 @@ class ContainedKernelManager(AsyncKernelManager):
         self._kernel_spec = KernelSpec(display_name="contained", language="python")
         self.provisioner = Provisioner(kernel_id="contained", kernel_spec=self._kernel_spec, parent=self)
         self.provisioner.sandbox, self.provisioner.options = sandbox, (limits, before, given)
+
+    async def end(self) -> None:
+        """Kill the kernel; Jupyter's own way looks ten times a second only whether it has ended."""
+        await self.provisioner.kill()
+        await asyncio.wait_for(self.provisioner.wait(), timeout=5)

@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 import torch
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.inputtransformer2 import TransformerManager
+from traitlets.config import Config
 
 from learngpt import carrying, checking
 from learngpt_teaching.exam.answering import answer, put_back_state
@@ -193,6 +194,11 @@ def _enter_namespaces() -> None:
             file.write(value)
 
 
+class _Kernel(IPKernelApp):
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """There is none."""
+
+
 def _become_kernel(request: dict[str, Any], folder: str, contained: bool, classes: Names, given: Names) -> NoReturn:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -209,8 +215,9 @@ def _become_kernel(request: dict[str, Any], folder: str, contained: bool, classe
         _sit_for_the_course(request, place, given, contained)
     with open("../connection.json", "w") as file:
         json.dump(request["connection"], file)
-    app = IPKernelApp.instance(connection_file=os.path.abspath("../connection.json"), log_level=50)
-    app.initialize(["--HistoryManager.enabled=False"])
+    config = Config({"HistoryManager": {"enabled": False}})
+    app = _Kernel.instance(connection_file=os.path.abspath("../connection.json"), log_level=50, config=config)
+    app.initialize()
     os.unlink("../connection.json")
     checking.set_up_notebook()
     names = app.shell.user_ns
@@ -350,6 +357,7 @@ if __name__ == "__main__":
     # Each kernel would import it, for as long as the rest of its start takes; None is how Python is told not to.
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # typeshed knows modules alone
     _import("ipykernel.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic")
+    _import("IPython.core.oinspect", "IPython.core.debugger", "IPython.core.logger", "tornado.platform.asyncio")
     channel = socket.socket(fileno=int(sys.argv[1]))
     asked = b""
     while not asked.endswith(b"\n") and (more := channel.recv(1 << 16)):
