@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from learngpt.carrying import take
+from learngpt_teaching.engine.sandbox import HUGE_PAGES
 from tests.support import SOLVED
 from tests.support.kernels import forked
 
@@ -34,6 +35,8 @@ LONGEST = [
     "tests/course/test_bad_input.py",
     "tests/learngpt/test_own_text.py",
     "tests/learngpt/test_never_stuck.py",
+    "tests/teaching/test_hostile.py",
+    "tests/week1/test_gpt.py",
 ]
 
 
@@ -43,6 +46,7 @@ def pytest_sessionstart(session):
     options = session.config.option
     linux = hasattr(os, "pidfd_open")  # elsewhere Jupyter starts them as it does
     if linux and getattr(options, "numprocesses", None) and "not slow" not in options.markexpr:
+        os.environ |= HUGE_PAGES
         kernels = contextlib.ExitStack()
         kernels.enter_context(forked())
         session.config.add_cleanup(kernels.close)

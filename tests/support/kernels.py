@@ -14,8 +14,11 @@ import subprocess
 import sys
 import tempfile
 
-# None of the course: a kernel runs the packages of the checkout that asks for it.
-IMPORTED = "torch ipykernel.kernelapp IPython.core.completerlib matplotlib.pyplot matplotlib_inline.backend_inline"
+# None of the course: a kernel runs the packages of the checkout that asks for it. The first optimizer imports _dynamo.
+IMPORTED = (
+    "torch torch._dynamo ipykernel.kernelapp IPython.core.completerlib matplotlib.pyplot "
+    "matplotlib_inline.backend_inline"
+)
 # PyTorch reads it when it is imported. Kernels have the plainest, as the replay of the notebooks wants them.
 CAPABILITY, PLAINEST = "ATEN_CPU_CAPABILITY", "default"
 
