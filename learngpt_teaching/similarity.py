@@ -9,10 +9,11 @@ short answer it can't be more than its length allows.
 """
 
 import ast
+import contextlib
+import functools
 import math
 import re
-from collections import Counter
-from itertools import combinations
+from collections import Counter, defaultdict
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -33,7 +34,7 @@ def tree(source, released):
         tuple of the nodes of its syntax tree as text, in order, without what was given; () where nothing was written or
         where it can't be parsed.
     """
-    given = Counter(ast.dump(statement) for _, statement in _statements(_parse(released)))
+    given = Counter(_given(released))
     nodes, names = [], {}
     for place, statement in _statements(_parse(source)):
         dump = ast.dump(statement)
@@ -45,14 +46,22 @@ def tree(source, released):
     return tuple(nodes)
 
 
+@functools.cache
+def _given(released):
+    return [ast.dump(statement) for _, statement in _statements(_parse(released))]
+
+
 def _parse(source):
-    try:
-        if len(source) > MOST_CHARACTERS:
-            return ast.Module([], [])
-        source = re.sub(r"\A(\s*%%.*\n)+", "", source)  # %%time
-        return ast.parse(TransformerManager().transform_cell(source))  # other magics are no Python either
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+    if len(source) <= MOST_CHARACTERS:
+        for python in (str, _without_magics):  # what is Python needs no second look, which takes twenty times as long
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                return ast.parse(python(source))
+    return ast.Module([], [])
+
+
+def _without_magics(source):
+    source = re.sub(r"\A(\s*%%.*\n)+", "", source)  # %%time
+    return TransformerManager().transform_cell(source)  # other magics are no Python either
 
 
 def _statements(module):
@@ -117,41 +126,84 @@ def _runs(nodes):
     return Counter(nodes[start : start + RUN] for start in range(max(1, len(nodes) - RUN + 1)))
 
 
-def matches(trees):
+class _Forms:
+    """How the students of a class write one cell.
+
+    Args:
+        written: {student: tree}.
+    """
+
+    def __init__(self, written):
+        self._of = {student: nodes for student, nodes in written.items() if nodes}
+        self._who = defaultdict(list)  # who writes exactly this, so that a common form is compared once
+        for student, nodes in sorted(self._of.items()):
+            self._who[nodes].append(student)
+        self._near = _near(self._who)
+        self._others = len(self._of) - 1
+        self._seen = {  # how many others write so
+            form: sum(len(self._who[other]) for other in likenesses) - 1 for form, likenesses in self._near.items()
+        }
+
+    def pairs(self, least):
+        """The pairs of students whose forms are alike and say so many bits."""
+        for form, likenesses in self._near.items():
+            for other in likenesses:
+                if self._said(form, other)[0] >= least:
+                    yield from ((one, two) for one in self._who[form] for two in self._who[other] if one < two)
+
+    def likeness(self, one, two):
+        """(bits, (how alike, how many others write so, of how many others)), or None where two students aren't."""
+        form, other = self._of.get(one), self._of.get(two)
+        return self._said(form, other) if other in self._near.get(form, ()) else None
+
+    def _said(self, form, other):
+        likeness, seen = self._near[form][other], max(self._seen[form], self._seen[other])
+        rare = -math.log2(seen / self._others) if seen else math.inf
+        return min(rare, min(len(form), len(other)) / NODES_PER_BIT) * likeness, (likeness, seen, self._others)
+
+
+def _near(forms):
+    """{form: {a form that is alike, itself among them: how alike}}.
+
+    Two sets with a share of ALIKE in common have one of their rarest elements in common, of so few that most pairs are
+    never compared (the prefix filter of Chaudhuri, Ganti and Kaushik 2006).
+    """
+    elements = {form: {(run, n) for run, count in _runs(form).items() for n in range(count)} for form in forms}
+    how_common = Counter(element for each in elements.values() for element in each)
+    near = {form: {form: 1.0} for form in forms}
+    having = defaultdict(list)  # a rare element -> forms
+    for form, own in elements.items():
+        few = len(own) - math.ceil(ALIKE * len(own) - 1e-9) + 1
+        rare = sorted(own, key=lambda element: (how_common[element], element))[:few]
+        for other in {other for element in rare for other in having[element]}:
+            common = len(own & elements[other])
+            likeness = common / (len(own) + len(elements[other]) - common)
+            if likeness >= ALIKE:
+                near[form][other] = near[other][form] = likeness
+        for element in rare:
+            having[element].append(form)
+    return near
+
+
+def matches(trees, least=0.0):
     """Pairs of students whose solutions are alike, the least likely ones first.
 
     Args:
         trees: {cell: {student: tree}}.
+        least: bits that a pair must have to be told.
 
     Returns:
         list of (bits, student, student, {cell: (how alike, how many others write so, of how many others)})
     """
-    pairs = {}
-    for cell, written in trees.items():
-        written = {student: nodes for student, nodes in written.items() if nodes}
-        forms = {}  # who writes exactly this, so that a common form is compared once
-        for student, nodes in sorted(written.items()):
-            forms.setdefault(nodes, []).append(student)
-        near = {nodes: {nodes: 1.0} for nodes in forms}
-        runs = {nodes: _runs(nodes) for nodes in forms}
-        for one, other in combinations(forms, 2):
-            shorter, longer = sorted((len(one), len(other)))
-            if shorter >= ALIKE * longer - RUN:
-                common = (runs[one] & runs[other]).total()
-                likeness = common / max(1, runs[one].total() + runs[other].total() - common)
-                if likeness >= ALIKE:
-                    near[one][other] = near[other][one] = likeness
-        others = len(written) - 1
-        for form, likenesses in near.items():
-            count = sum(len(forms[other]) for other in likenesses) - 1  # others who write so
-            for other, likeness in likenesses.items():
-                for one in forms[form]:
-                    for two in forms[other]:
-                        if one < two:
-                            reverse = sum(len(forms[each]) for each in near[other]) - 1
-                            seen = max(count, reverse)
-                            bits = min(-math.log2(seen / others), min(len(form), len(other)) / NODES_PER_BIT)
-                            found = pairs.setdefault((one, two), [0.0, {}])
-                            found[0] += bits * likeness
-                            found[1][cell] = (likeness, seen, others)
-    return sorted(((bits, *pair, cells) for pair, (bits, cells) in pairs.items()), key=lambda row: (-row[0], row[1:3]))
+    cells = {cell: _Forms(written) for cell, written in trees.items()}
+    # Who is alike in many cells has a share of the bits in one of them at least: what half of the class writes is no
+    # reason to look at the pairs of half of the class.
+    share = least / max(1, len(cells))
+    pairs = {pair for forms in cells.values() for pair in forms.pairs(share)}
+    found = []
+    for one, two in pairs:
+        said = {cell: each for cell, forms in cells.items() if (each := forms.likeness(one, two))}
+        bits = sum(bits for bits, _ in said.values())
+        if bits >= least:
+            found.append((bits, one, two, {cell: about for cell, (_, about) in said.items()}))
+    return sorted(found, key=lambda row: (-row[0], row[1:3]))

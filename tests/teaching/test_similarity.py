@@ -1,10 +1,11 @@
 """Solutions that are the same, nearly the same, or the same as everybody's."""
 
+import itertools
 import random
 
 import pytest
 
-from learngpt_teaching.similarity import alike, matches, tree
+from learngpt_teaching.similarity import ALIKE, alike, matches, tree
 
 RELEASED = '''class Head:
     """Means."""
@@ -82,3 +83,36 @@ def test_nearly_the_same_counts_as_the_same_form():
     [(bits, one, two, cells)] = matches(trees)
     assert (one, two) == ("a", "b") and 0.85 < cells["cell"][0] < 1 and cells["cell"][1:] == (1, 9)
     assert 2 < bits < 3.17
+
+
+def drawn(students, seed=0):
+    """A class whose solutions of two cells are a few forms with none to many changes: {cell: {student: tree}}."""
+    draw = random.Random(seed)
+    written = {}
+    for cell in ("first", "second"):
+        forms = [tuple(draw.choice("abcdefgh") for _ in range(draw.randint(3, 60))) for _ in range(6)]
+        written[cell] = {}
+        for number in range(students):
+            nodes = list(draw.choice(forms))
+            for _ in range(draw.choice([0, 0, 1, 2, 5])):
+                nodes[draw.randrange(len(nodes))] = draw.choice("abcdefgh")
+            written[cell][f"s{number:03}"] = tuple(nodes)
+    return written
+
+
+def test_no_pair_that_is_alike_is_passed_over():
+    trees = drawn(80)
+    found = {(one, two): cells for _, one, two, cells in matches(trees)}
+    for cell, written in trees.items():
+        likeness = {pair: alike(*map(written.get, pair)) for pair in itertools.combinations(sorted(written), 2)}
+        near = {pair: share for pair, share in likeness.items() if share >= ALIKE}
+        assert {pair: cells[cell][0] for pair, cells in found.items() if cell in cells} == near
+        assert len(near) > 100
+
+
+def test_pairs_with_many_bits_are_those_of_all_pairs():
+    trees = drawn(80)
+    everybody = matches(trees)
+    for least in (0.5, 2, 4):
+        assert matches(trees, least) == [row for row in everybody if row[0] >= least]
+    assert 0 < len(matches(trees, 4)) < len(everybody)
