@@ -45,7 +45,7 @@ def pytest_sessionstart(session):
     options = session.config.option
     linux = hasattr(os, "pidfd_open")  # elsewhere Jupyter starts them as it does
     if linux and getattr(options, "numprocesses", None) and "not slow" not in options.markexpr:
-        os.environ |= HUGE_PAGES
+        os.environ |= HUGE_PAGES | os.environ
         kernels = contextlib.ExitStack()
         kernels.enter_context(forked())
         session.config.add_cleanup(kernels.close)

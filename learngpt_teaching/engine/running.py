@@ -28,7 +28,15 @@ from learngpt.evidence import FAILED, UNWRITTEN, earned, lines, message_of
 from learngpt.language import ENGLISH, mark, say, speaking
 from learngpt_teaching.course import Course, Notebook, digest, is_demonstration, is_graded, is_solution, marks, tree
 from learngpt_teaching.engine.rebuilding import Cell, is_own, rebuild
-from learngpt_teaching.engine.sandbox import Broken, ContainedKernelManager, Provisioner, Sandbox, Warmed, printable
+from learngpt_teaching.engine.sandbox import (
+    QUIET,
+    Broken,
+    ContainedKernelManager,
+    Provisioner,
+    Sandbox,
+    Warmed,
+    printable,
+)
 from learngpt_teaching.exam import asking
 from learngpt_teaching.later import Later
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
@@ -46,8 +54,6 @@ DIFFERENT = mark(
     "The check passes in your notebook, and the same question with other numbers doesn't. Does your code depend on the "
     "numbers of the check, or change what the check uses?"
 )
-QUIET = logging.getLogger(f"{__name__}.nbclient")  # by itself it takes the log of the nbgrader that runs
-QUIET.setLevel(logging.CRITICAL)
 ABSENT = "absent"  # how an exam ends to which no kernel came
 ASIDE = mark("This notebook could not be graded, through no fault of yours: {reason}")
 

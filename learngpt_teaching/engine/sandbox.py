@@ -8,6 +8,7 @@ import functools
 import gc
 import itertools
 import json
+import logging
 import os
 import shutil
 import signal
@@ -81,8 +82,12 @@ START = (
     "import gc, runpy; gc.disable(); runpy.run_module('learngpt_teaching.kernel.warm', run_name='__main__', "
     "alter_sys=True)"
 )
-# A fork copies the table of pages, and then there are far fewer. Where a system has no huge pages, it changes nothing.
+# A fork copies an entry for each page, and of huge ones there are few. Where a system has none, it changes nothing.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+# For Jupyter's managers and clients of kernels: by itself each takes the log of the nbgrader that runs.
+QUIET = logging.getLogger(f"{__name__}.jupyter")
+QUIET.setLevel(logging.CRITICAL)
+KILLED = 5  # seconds after which nothing waits any longer for the end of a kernel that was killed
 BROKEN = -signal.SIGKILL  # how a kernel ends whose parent ended
 
 
@@ -551,7 +556,7 @@ class ContainedKernelManager(AsyncKernelManager):
     provisioner: Provisioner
 
     def __init__(self, sandbox: Sandbox, limits: dict[str, int], before: list[str], given: list[str]):
-        super().__init__(transport="ipc", shutdown_wait_time=0)
+        super().__init__(transport="ipc", shutdown_wait_time=0, log=QUIET)
         self.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.context.setsockopt(zmq.RCVHWM, MESSAGES)
         self._kernel_spec = KernelSpec(display_name="contained", language="python")
@@ -561,4 +566,5 @@ class ContainedKernelManager(AsyncKernelManager):
     async def end(self) -> None:
         """Kill the kernel; Jupyter's own way looks ten times a second only whether it has ended."""
         await self.provisioner.kill()
-        await asyncio.wait_for(self.provisioner.wait(), timeout=5)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.provisioner.wait(), timeout=KILLED)

@@ -1,8 +1,10 @@
 """What holds between the two packages, between ours and nbgrader, and between threads."""
 
 import ast
+import asyncio
 import inspect
 import shutil
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -40,6 +42,22 @@ def test_nbgrader_still_has_what_we_use_of_its_insides():
     start = inspect.getsource(Autograde.start)
     assert start.index("self.init_notebooks()") < start.index("self.exporter_class(") < start.index("convert_notebooks")
     assert "self.notebooks = sorted(self.assignments[assignment])" in inspect.getsource(Autograde.convert_notebooks)
+
+
+def test_a_kernel_that_ends_too_late_takes_no_result_along(monkeypatch):
+    monkeypatch.setattr(sandbox_module, "KILLED", 0.1)
+    signals = []
+    kernels = SimpleNamespace(ended={}, signal=lambda *about: signals.append(about))
+    manager = sandbox_module.ContainedKernelManager(kernels, LIMITS, [], [])
+    manager.provisioner.number = 7
+    asyncio.run(manager.end())
+    assert signals == [(7, signal.SIGKILL)]
+
+
+def test_what_jupyter_says_of_kernels_is_not_in_the_log_of_nbgrader():
+    manager = sandbox_module.ContainedKernelManager(SimpleNamespace(), LIMITS, [], [])
+    for each in (manager, manager.provisioner, manager.client()):
+        assert each.log is sandbox_module.QUIET
 
 
 def test_threads_that_ask_at_the_same_time_get_one_sandbox(monkeypatch):
