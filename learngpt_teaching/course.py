@@ -6,11 +6,13 @@ are two rooms that bear its name: `learngpt.ASSIGNMENT` has the checks, `learngp
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib
 import importlib.metadata
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +127,10 @@ def title(cell: NotebookNode) -> str:
     return words
 
 
+# What Python 3.12 and newer say of a student's "\d" is for nobody who reads the terminal.
+warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
+
+
 def tree(source: str) -> ast.Module:
     """The syntax tree of a cell as IPython would run it, to be read only; an empty one where there is none."""
     # A tree takes 600 times as many bytes as its source.
@@ -132,14 +138,18 @@ def tree(source: str) -> ast.Module:
 
 
 def _parsed(source: str) -> ast.Module:
+    for python in (str, _without_magics):  # what is Python needs no second look, which takes twenty times as long
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.parse(python(source))
+    return ast.Module([], [])
+
+
+def _without_magics(source: str) -> str:
     first, _, rest = source.lstrip().partition("\n")
     if first.startswith("%%"):  # the rest of the cell is Python for some magics, and a string for the others
         source = rest if first[2:].split(" ")[0].strip() in PYTHON_MAGICS else ""
-    try:
-        plain: str = TransformerManager().transform_cell(source)
-        return ast.parse(plain)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+    plain: str = TransformerManager().transform_cell(source)
+    return plain
 
 
 _parsed_once = functools.lru_cache(100)(_parsed)

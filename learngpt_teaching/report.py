@@ -38,6 +38,7 @@ MOST_MISTAKES = 8
 MISSING = "missing"
 GONE = (MISSING, "unreadable")
 UNWRITTEN = "The TODO isn't written yet."
+POINTS_WAIT = "points by hand were given for an earlier version: look again."
 COUNTED = ("graded", "differs")  # verdicts under which the checks ran
 
 
@@ -140,22 +141,30 @@ def read_class(coursedir, assignment):
             name = " ".join(part for part in (student.first_name, student.last_name) if part)
             students[student.id] = Student(student.id, name)
         for submission in _submissions(gradebook, about):
-            one = students[submission.student_id]
+            one = students.get(submission.student_id)
+            if one is None:  # a run that is under way has added them
+                continue
             folder = Path(coursedir.format_path(coursedir.autograded_directory, one.id, assignment))
-            if folder.is_dir():
-                _read_submission(one, submission, folder, checks, released, trees)
-                submitted = Path(coursedir.format_path(coursedir.submitted_directory, one.id, assignment))
-                one.notes[:0] = [("", line) for line in [*was_set_aside(submitted), *has_no_time(submitted)]]
+            _read_submission(one, submission, folder, checks, released, trees)
+            submitted = Path(coursedir.format_path(coursedir.submitted_directory, one.id, assignment))
+            one.notes[:0] = [("", line) for line in [*was_set_aside(submitted), *has_no_time(submitted)]]
     count = sum(one.submitted for one in students.values())
-    alike = matches(trees, math.log2(CLASSES * _pairs(count)))
+    alike = matches(dict(sorted(trees.items())), math.log2(CLASSES * _pairs(count)))
     return Class(assignment, possible, list(checks.values()), list(students.values()), alike)
 
 
 def _submissions(gradebook, assignment):
-    """The submissions of an assignment, each with its notebooks and grades, fifty of them in a few questions."""
+    """The submissions of an assignment, each with its notebooks and grades.
+
+    Fifty of them in a few questions that are answered at once: SQLite lets nobody write while an answer is half read.
+    """
     grades = selectinload(SubmittedAssignment.notebooks).selectinload(SubmittedNotebook.grades).selectinload(Grade.cell)
     wanted = gradebook.db.query(SubmittedAssignment).filter_by(assignment_id=assignment.id)
-    return wanted.order_by(SubmittedAssignment.student_id).options(grades).yield_per(50)
+    wanted = wanted.order_by(SubmittedAssignment.student_id)
+    ids = [one.id for one in wanted.with_entities(SubmittedAssignment.id)]
+    for start in range(0, len(ids), 50):
+        few = SubmittedAssignment.id.in_(ids[start : start + 50])
+        yield from wanted.filter(few).options(grades).all()
 
 
 def _read_submission(one, submission, folder, checks, released, trees):
@@ -166,6 +175,7 @@ def _read_submission(one, submission, folder, checks, released, trees):
     one.points = max(0.0, sum(scores.values()) - (submission.late_submission_penalty or 0))
     for notebook in submission.notebooks:
         name = notebook.name
+        one.notes += [(name, POINTS_WAIT)] if points_wait(notebook) else []
         path = folder / f"{name}.ipynb"
         if not path.is_file():
             one.notebooks[name] = (MISSING, "", notebook.flagged, scores[name])
@@ -181,7 +191,7 @@ def _read_submission(one, submission, folder, checks, released, trees):
         one.notes += [(name, str(note)) for note in from_file.get("notes", [])]
         if about["verdict"] not in COUNTED:
             continue
-        earned = {grade.cell.name: grade.auto_score for grade in notebook.grades}
+        earned = {grade.name: grade.auto_score for grade in notebook.grades}
         for cell in graded.cells:
             grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
             check = checks.get((name, grade_id))
@@ -194,13 +204,18 @@ def _read_submission(one, submission, folder, checks, released, trees):
                 trees[f"{name}, {grade_id}"][one.id] = tree(cell.source, released[name, grade_id])
 
 
+def points_wait(notebook):
+    """Whether points of a submitted notebook were given by hand, and it changed since."""
+    return any(grade.needs_manual_grade and grade.manual_score is not None for grade in notebook.grades)
+
+
 def _read(path):
     """A notebook that we made: `nbformat.read` would hold it against its schema, which takes six times as long."""
     return nbformat.v4.reads(path.read_text(encoding="utf-8"))
 
 
 def _cells(path, kind):
-    return [cell for cell in _read(path).cells if cell.metadata.get("nbgrader", {}).get(kind)]
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.metadata.get("nbgrader", {}).get(kind)]
 
 
 def write_report(coursedir, assignment, folder):

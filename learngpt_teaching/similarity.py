@@ -12,10 +12,9 @@ import ast
 import contextlib
 import functools
 import math
-import re
 from collections import Counter, defaultdict
 
-from IPython.core.inputtransformer2 import TransformerManager
+from learngpt_teaching import course
 
 ALIKE = 0.85  # from here on, two trees count as one form
 RUN = 3
@@ -32,8 +31,14 @@ def tree(source, released):
 
     Returns:
         tuple of the nodes of its syntax tree as text, in order, without what was given; () where nothing was written or
-        where it can't be parsed.
+        where it can't be parsed, or is too deep.
     """
+    with contextlib.suppress(RecursionError):  # a sum of two thousand terms is as deep as that
+        return _written(source, released)
+    return ()
+
+
+def _written(source, released):
     given = Counter(_given(released))
     nodes, names = [], {}
     for place, statement in _statements(_parse(source)):
@@ -52,16 +57,7 @@ def _given(released):
 
 
 def _parse(source):
-    if len(source) <= MOST_CHARACTERS:
-        for python in (str, _without_magics):  # what is Python needs no second look, which takes twenty times as long
-            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-                return ast.parse(python(source))
-    return ast.Module([], [])
-
-
-def _without_magics(source):
-    source = re.sub(r"\A(\s*%%.*\n)+", "", source)  # %%time
-    return TransformerManager().transform_cell(source)  # other magics are no Python either
+    return course.tree(source) if len(source) <= MOST_CHARACTERS else ast.Module([], [])
 
 
 def _statements(module):

@@ -2,15 +2,27 @@
 
 import csv
 import re
+import sqlite3
 
 import nbformat
 import pytest
 from markupsafe import escape
 from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 
 from learngpt_teaching.autograding import tidy
-from learngpt_teaching.report import Check, Class, Student, histogram, likely_causes, mistakes, unlikely, write_report
+from learngpt_teaching.report import (
+    Check,
+    Class,
+    Student,
+    _submissions,
+    histogram,
+    likely_causes,
+    mistakes,
+    unlikely,
+    write_report,
+)
 from tests.support import ROOT, SOURCE
 from tests.support.classroom import make_course, mark, open_gradebook
 from tests.support.pages import Dangers
@@ -204,6 +216,20 @@ def test_a_class_of_nobody_has_a_report_too(tmp_path):
     page = write_report(CourseDirectory(root=str(course), course_id="learngpt"), "week1", tmp_path / "report")
     html = page.read_text()
     assert "0 of 0 students handed in." in html and "No times are known." in html
+
+
+def test_while_a_class_is_read_marks_can_be_written(tmp_path):
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
+        gradebook.add_assignment("week1")
+        for number in range(120):
+            gradebook.add_student(f"s{number}")
+            gradebook.add_submission("week1", f"s{number}")
+        found = _submissions(gradebook, gradebook.find_assignment("week1"))
+        names = [next(found).student_id]
+        with sqlite3.connect(tmp_path / "gradebook.db", timeout=0.1) as other:
+            other.execute("update student set last_name = 'Kim'")
+        names += [one.student_id for one in found]
+    assert names == sorted(f"s{number}" for number in range(120))
 
 
 def test_an_unknown_assignment_is_named(course):

@@ -55,7 +55,7 @@ def test_another_way_is_another_tree():
     assert 0.85 < alike(tree(cell(ANSWER), RELEASED), tree(cell(near), RELEASED)) < 1
 
 
-@pytest.mark.parametrize("source", ["def (", "", "x" * 100_000, "(" * 5000, "\x00"])
+@pytest.mark.parametrize("source", ["def (", "", "x" * 100_000, "(" * 5000, "\x00", "x = " + "a + " * 2000 + "a"])
 def test_what_cannot_be_parsed_says_nothing(source):
     assert tree(source, RELEASED) == ()
 
@@ -96,6 +96,7 @@ def drawn(students, seed=0):
             nodes = list(draw.choice(forms))
             for _ in range(draw.choice([0, 0, 1, 2, 5])):
                 nodes[draw.randrange(len(nodes))] = draw.choice("abcdefgh")
+            nodes += draw.choices("abcdefgh", k=draw.randint(0, len(nodes) // 6))
             written[cell][f"s{number:03}"] = tuple(nodes)
     return written
 
@@ -107,7 +108,7 @@ def test_no_pair_that_is_alike_is_passed_over():
         likeness = {pair: alike(*map(written.get, pair)) for pair in itertools.combinations(sorted(written), 2)}
         near = {pair: share for pair, share in likeness.items() if share >= ALIKE}
         assert {pair: cells[cell][0] for pair, cells in found.items() if cell in cells} == near
-        assert len(near) > 100
+        assert len(near) > 50
 
 
 def test_pairs_with_many_bits_are_those_of_all_pairs():
