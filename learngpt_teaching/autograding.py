@@ -8,9 +8,11 @@ import contextlib
 import fnmatch
 import functools
 import glob
+import logging
 import os
 import shutil
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +27,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import determine_grade, is_grade
 from sqlalchemy import inspect
+from sqlalchemy.exc import SAWarning
 
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
@@ -171,6 +174,7 @@ def share_engine() -> None:
     if hasattr(api.create_engine, "cache_info"):
         return
     api.create_engine = functools.cache(api.create_engine)
+    warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
     create_all, complete = Base.metadata.create_all, set[Any]()
 
     def create_once(bind: Any) -> None:
@@ -179,6 +183,18 @@ def share_engine() -> None:
             complete.add(bind)
 
     Base.metadata.create_all = create_once
+
+
+class _Printable(logging.Filter):
+    """Lets nothing into a log that moves a cursor or changes a colour: students choose the names of their files."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = "".join(char if char.isprintable() or char == "\n" else " " for char in record.getMessage())
+        record.args = ()
+        return True
+
+
+PRINTABLE = _Printable()
 
 
 class GradedExporter(NotebookExporter):
@@ -198,6 +214,7 @@ class GradedExporter(NotebookExporter):
         self._folder: Path | None = None
         self._jobs: dict[str, Job] = {}
         share_engine()
+        self.log.addFilter(PRINTABLE)
         try:
             if self.results is None:
                 settings = StudentCode(parent=self)
@@ -245,7 +262,10 @@ class GradedExporter(NotebookExporter):
         for line in self._jobs[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
-            return noted(self.grader.begin(self._jobs[name], self._budget).result(), self._jobs[name])
+            result = self.grader.begin(self._jobs[name], self._budget).result()
+            for line in result.notes:
+                self.log.warning("%s, %s: %s", folder.parent.name, name, line)
+            return noted(result, self._jobs[name])
         except Broken as error:
             raise NbGraderException(str(error)) from None
         finally:

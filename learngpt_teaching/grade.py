@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import time
-import warnings
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.utils import rmtree
-from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
@@ -33,7 +31,7 @@ from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable, stop_at_once
 from learngpt_teaching.exchange import open_to_others
-from learngpt_teaching.report import report_folder, write_report
+from learngpt_teaching.report import POINTS_WAIT, points_wait, report_folder, write_report
 from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, UNREADABLE, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
@@ -106,7 +104,6 @@ class GradeClass(NbGrader):
             self.course = course_of(self.coursedir)
         except CourseError as error:
             self.fail("%s", error)
-        warnings.simplefilter("ignore", SAWarning)  # nbgrader 0.9.6 adds to sessions in an order that 2.1 notes
         self._must_know_assignment()
         self.kept, self.settings = kept_in(self.coursedir), StudentCode(parent=self)
         folders = self._submissions()
@@ -178,7 +175,7 @@ class GradeClass(NbGrader):
 
     def _marks(self, gradebook: Gradebook, student: str) -> list[list[object]]:
         """What the gradebook holds of a submission, by the names of its cells."""
-        of_grade = api.Grade.auto_score, api.Grade.manual_score, api.Grade.needs_manual_grade
+        of_grade = api.Grade.auto_score, api.Grade.manual_score, api.Grade.extra_credit, api.Grade.needs_manual_grade
         of_time = api.SubmittedNotebook.late_submission_penalty, api.SubmittedAssignment.timestamp
         rows = gradebook.db.query(api.BaseCell.name, *of_grade, *of_time)
         rows = rows.select_from(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
@@ -245,7 +242,8 @@ class GradeClass(NbGrader):
             self._write(student, each.found, results, report)
         except (Broken, NbGraderException, OSError) as error:  # a full disk, too, is said at the end
             held = "Another program holds the gradebook. Grade again when that one has ended."
-            report.failed[student] = held if "database is locked" in str(error.__context__) else printable(error)
+            cause = error.__context__ or error  # nbgrader's own words lead to a traceback
+            report.failed[student] = held if "database is locked" in str(cause) else printable(cause)
         for job in each.found.values():
             grader.forget(job, each.budget)
 
@@ -268,7 +266,9 @@ class GradeClass(NbGrader):
         """Hand one submission to nbgrader, which writes marks and notebooks."""
         coursedir = type(self.coursedir)(parent=self, student_id=student)
         coursedir.assignment_id = self.coursedir.assignment_id
-        one = OneSubmission(coursedir=coursedir, parent=self)
+        log = self.log.getChild("nbgrader")  # all but errors stands in the report
+        log.setLevel(logging.ERROR)
+        one = OneSubmission(coursedir=coursedir, parent=self, log=log)
         one.course = self.course
         one.results = {name: noted(result, found[name]) for name, result in results.items()}
         self._stamp(student).unlink(missing_ok=True)  # whatever happens from here on, this isn't graded before its end
@@ -281,8 +281,11 @@ class GradeClass(NbGrader):
         report.add(student, results)
         report.notes += [f"  {student}: {line}" for job in found.values() for line in job.left_out]
         with self._gradebook() as gradebook:
-            if line := late(gradebook.find_submission(self.coursedir.assignment_id, student)):
+            submission = gradebook.find_submission(self.coursedir.assignment_id, student)
+            if line := late(submission):
                 report.notes.append(f"  {line}")
+            names = [notebook.name for notebook in submission.notebooks if points_wait(notebook)]
+            report.notes += [f"  {student}, {name}: {POINTS_WAIT}" for name in names]
 
 
 @dataclass(frozen=True)
@@ -337,9 +340,10 @@ class Report:
             lines[0] += f" That is {3600 * count / seconds:,.0f} an hour."
             lines += [f"  {self.verdicts[each]:6}  {words}" for each, words in reversed(self.WORDS.items())]
             lines += ["", "Checks passed:"]
-            for (name, check), tried in self.tried.items():
-                title = self.course.notebooks[name].checks[check].title
-                lines.append(f"  {self.passed[name, check] / tried:5.0%}  {name}  {title}")
+            for name, notebook in self.course.notebooks.items():
+                for grade_id, check in notebook.checks.items():
+                    if tried := self.tried[name, grade_id]:
+                        lines.append(f"  {self.passed[name, grade_id] / tried:5.0%}  {name}  {check.title}")
         if self.notes:
             lines += ["", "To look at:", *self.notes]
         if self.failed:

@@ -11,6 +11,7 @@ from learngpt_teaching import copies
 from learngpt_teaching.course import Course, digest, tree
 from learngpt_teaching.damage import Unreadable
 from learngpt_teaching.engine.rebuilding import MOST_BYTES, Cell, grade_ids, language_of, read
+from learngpt_teaching.engine.sandbox import printable
 from learngpt_teaching.later import Later
 
 MOST_FILES, MOST_SUBMISSION_BYTES = 30, 40_000_000  # of notebooks that are read of one submission
@@ -71,7 +72,7 @@ def jobs(course: Course, folder: Path | str, limits: dict[str, int]) -> dict[str
         language = language_of(cells) if cells is not None else usual
         course.node(name, language)  # here, where the catalogues are; a cluster's worker has none
         key = digest(course.key(name), said, limits, language)
-        made[name] = Job(name, cells, missing, file.shown if file else "", left_out, language, key)
+        made[name] = Job(name, cells, missing, printable(file.shown) if file else "", left_out, language, key)
     return made
 
 
@@ -114,7 +115,7 @@ def _choose(course: Course, files: list[_File]) -> dict[str, tuple[_File, tuple[
         released = copies.released(releases, course.assignment, name) if len(found) > 1 else set()
         takes, leaves = copies.choose([_copy(course, name, file, released) for file in found])
         left_out = (
-            say(copies.LEFT_OUT[why], file=left.shown, taken=takes.shown)
+            say(copies.LEFT_OUT[why], file=printable(left.shown), taken=printable(takes.shown))
             for left, why in leaves
             # The released notebook of another language lies there by itself.
             if left.state != copies.UNTOUCHED or Path(left.shown).parent == Path(takes.shown).parent

@@ -284,9 +284,13 @@ def test_a_penalty_and_points_by_hand_are_seen_to_change(tmp_path):
         gradebook.db.commit()
     states.append(seen())
     with open_gradebook(course) as gradebook:
+        gradebook.find_submission("week1", "ada").notebooks[0].grades[0].extra_credit = 2
+        gradebook.db.commit()
+    states.append(seen())
+    with open_gradebook(course) as gradebook:
         gradebook.update_or_create_submission("week1", "ada", timestamp="2024-03-05 14:22:33")
     states.append(seen())
-    assert len({str(state) for state in states}) == 4 and seen() == states[-1] != []
+    assert len({str(state) for state in states}) == 5 and seen() == states[-1] != []
 
 
 def test_a_large_class_is_never_in_memory_at_once(monkeypatch):

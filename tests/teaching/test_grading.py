@@ -60,6 +60,10 @@ def course(tmp_path_factory):
     for cell in notebook.cells:
         cell.source = cell.source.replace(" / C**0.5", "")  # forgets to divide: loses variance and weights
     nbformat.write(notebook, path)
+    # As Windows in Korea names a copy, and as somebody does who wants to be read in a terminal.
+    (partly / os.fsdecode(b"2-averaging \xba\xb9\xbb\xe7\xba\xbb.ipynb")).write_text("no notebook")
+    (partly / "4-masking \x1b[2J\n[AutogradeApp | ERROR] lost.ipynb").write_text("no notebook")
+    (partly / "notes \x1b[2J.txt").write_text("mine")
     messy = submit(course, "messy", SOLVED)
     (messy / "3-vectorizing.ipynb").rename(messy / "My third notebook.ipynb")
     (messy / "1-bigram.ipynb").write_text("no notebook")
@@ -97,6 +101,8 @@ def test_the_log_names_who_was_not_graded_to_the_last_notebook(course):
     assert "nothing, 6-positions: unreadable: There is no file 6-positions.ipynb" in said
     assert "trickster, 4-masking: differs: The check says yes and the exam no" in said
     assert "untouched/week1/6-positions.ipynb" in said
+    assert "4-masking [2J [AutogradeApp | ERROR] lost.ipynb was taken." in said
+    assert "SAWarning" not in said and "\x1b" not in said
 
 
 def autograded(course, student, name):
@@ -189,6 +195,8 @@ def test_points_and_a_comment_given_by_hand_stay_and_are_asked_for_again_when_th
     # What came in this way `make grade` looks at again; and nobody has looked at the points yet.
     said = run("learngpt_teaching.grade", "week1", "--student", "partly", cwd=course).stdout
     assert "1 submission, 1 of them new or changed." in said
+    assert "  partly, 5-self-attention: points by hand were given for an earlier version: look again.\n" in said
+    assert "\x1b" not in said
     marks, comments = by_hand(course, "partly", "5-self-attention")
     assert marks.pop(lost) == (1.5, True) and "Nearly." in comments
     assert not any(waits for _, waits in marks.values())
