@@ -163,6 +163,11 @@ class GradeClass(NbGrader):
         found = glob.glob(self._submitted(self.coursedir.student_id))
         return sorted(Path(folder).parent.name for folder in found if os.path.isdir(folder))
 
+    def _files(self, student: str) -> list[str]:
+        """What a submission holds, in words for a terminal."""
+        folder = Path(self._submitted(student))
+        return sorted(printable(path.relative_to(folder), 80) for path in folder.rglob("*") if path.is_file())
+
     def _stamp(self, student):
         return stamp(self.kept, student, self.coursedir.assignment_id)
 
@@ -278,7 +283,7 @@ class GradeClass(NbGrader):
             self._stamp(student).write_text(self._state(student, found))
         else:
             self.all_kept = False
-        report.add(student, results)
+        report.add(student, results, None if any(job.file for job in found.values()) else self._files(student))
         report.notes += [f"  {student}: {line}" for job in found.values() for line in job.left_out]
         with self._gradebook() as gradebook:
             submission = gradebook.find_submission(self.coursedir.assignment_id, student)
@@ -319,12 +324,16 @@ class Report:
         self.verdicts, self.notes, self.failed = Counter(), [], {}
         self.passed, self.tried = Counter(), Counter()
 
-    def add(self, student, results: dict[str, Result]):
-        """Count one graded submission."""
+    def add(self, student, results: dict[str, Result], instead: list[str] | None = None):
+        """Count one graded submission.
+
+        Args:
+            instead: the files of one that holds no notebook of the course.
+        """
         verdicts = {result.verdict for result in results.values()}
         self.verdicts[next(each for each in self.WORDS if each in verdicts or each == GRADED)] += 1
         for name, result in results.items():
-            if result.verdict != GRADED:
+            if result.verdict != GRADED and instead is None:
                 self.notes.append(f"  {student}, {name}: {result.verdict}: {printable(result.reason, 500)}")
             self.notes += [f"  {student}, {name}: {note}" for note in result.notes]
             if result.verdict in (UNREADABLE, SET_ASIDE):
@@ -332,6 +341,11 @@ class Report:
             for check, outcome in result.checks.items():
                 self.tried[name, check] += 1
                 self.passed[name, check] += outcome.points == outcome.possible
+        if instead is not None:
+            files = ", ".join(instead[:5]) + ", ..." * (len(instead) > 5)
+            self.notes.append(
+                f"  {student}: no notebook of the course is in it, {f'only {files}' if files else 'and no file'}."
+            )
 
     def __str__(self):
         count, seconds = sum(self.verdicts.values()), time.monotonic() - self.start
