@@ -324,6 +324,7 @@ def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
         cause = _stored_too_late(ran, yours) or _cause_of_stage(Head)
         cause = cause or ran.cause() or _cause_of_variance(Head)
         cause = cause or next((w for v, w in known if abs(yours - v) < 0.02 * v), None)
+        cause = cause or _cause_of_what_is_not_drawn(ran, seed)
     said = say("The variance of the scores is {variance:.4g}, expected 1.", variance=yours)
     if not cause:
         said += "\n" + say("The weights are right, so the scores are: what was stored isn't their variance.")
@@ -392,20 +393,33 @@ def _cause_of_variance(Head):
 
 def _depends_on_what_debug_draws(ran, seed):
     """With debug=True and the same seed, x is of no importance."""
-    torch.manual_seed(seed)
-    other = ran.call(-ran.x, debug=True)
-    if not agree(ran.out, other).all():
-        torch.manual_seed(seed)
-        if agree(ran.call(ran.x, debug=True), other).all():  # it was the first call that differed, not x
-            return
+    other = _with_another_x(ran, seed)
+    if other is not None:
         change = (ran.out - other).abs().max().item()
         raise CheckFailed(
             say(
                 "With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.",
                 change=change,
             ),
-            ran.cause() or say("key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew."),
+            ran.cause() or _cause_of_what_is_not_drawn(ran, seed),
         )
+
+
+def _cause_of_what_is_not_drawn(ran, seed):
+    """That x is of importance with debug=True, in words, or None."""
+    if _with_another_x(ran, seed) is None:
+        return None
+    return say("key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew.")
+
+
+def _with_another_x(ran, seed):
+    """The output (B, T, C) with debug=True, the same seed and another x, where it is another one; else None."""
+    torch.manual_seed(seed)
+    other = ran.call(-ran.x, debug=True)
+    if agree(ran.out, other).all():
+        return None
+    torch.manual_seed(seed)
+    return None if agree(ran.call(ran.x, debug=True), other).all() else other  # the first call differed, and not x
 
 
 def _variance(ran):
@@ -505,7 +519,10 @@ def _variance_suspects(ran, right_scores):
         *scaled,
         (say("`/ C ** 1/2` divides by C, and then by 2. Write C ** 0.5."), ran.raw / C / 2),
         (say("only the visible half of the scores was taken; take all, before the mask."), ran.scores[:, ~ran.future]),
-        (say("it was taken after the mask."), ran.scores.masked_fill(ran.future, 0)),
+        *(
+            (say("it was taken after the mask."), ran.scores.masked_fill(ran.future, low))
+            for low in (0, *(-(10.0**power) for power in range(2, 16)))
+        ),
         (say("it was taken after the softmax."), masked.softmax(-1)),
         (say("only the first example was taken; take all."), ran.scores[0]),
         (say("only the last example was taken; take all."), ran.scores[-1]),

@@ -693,6 +693,33 @@ def v_without_debug(self, x, q, k, v, B, T, C):
     return self.wei @ self.value(x)
 
 
+@wrong("takes query(x) where debug drew q", VARIANCE, "query(x) or value(x) is used")
+def q_without_debug(self, x, q, k, v, B, T, C):
+    q = self.query(x)
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("takes key(x) where debug drew k", VARIANCE, "query(x) or value(x) is used")
+def k_without_debug(self, x, q, k, v, B, T, C):
+    scores = q @ self.key(x).mT / math.sqrt(C)
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("variance after a mask of a large number", VARIANCE, "it was taken after the mask")
+def variance_after_a_large_number(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, -1e9)
+    self.var = scores.var()
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
 @wrong(".T on a batch", WEIGHTS, "k.T turns all 3 dimensions around")
 def reverses_all_dimensions(self, x, q, k, v, B, T, C):
     scores = q @ k.T / C**0.5
