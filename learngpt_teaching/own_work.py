@@ -16,19 +16,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, stop_at_once
+from learngpt.language import chosen, known, say, spoken, use
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _asked() -> argparse.Namespace:
+    """What a command asks for, answered with a word at once: what follows takes seconds to import."""
+    use(chosen(ROOT / "work"))
+    what = say("Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.")
+    parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=what)
+    parser.add_argument("folder", help=say("where the notebooks lie, for example work/week1"))
+    parser.add_argument("--notebook", default="*", help=say("the number or the name of one; else all are graded"))
+    asked = parser.parse_args()
+    print(say("Grading the notebooks of {folder} with the hidden tests.", folder=asked.folder), flush=True)
+    return asked
+
 
 if __name__ == "__main__":
     gc.disable()  # its share of a run as short as this is half a second
-    if hasattr(os, "fork"):
-        begin_warming(contain=False)  # PyTorch takes as long to import as all that follows here
+    ASKED = _asked()
+
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, stop_at_once
+
+if __name__ == "__main__" and hasattr(os, "fork"):
+    begin_warming(contain=False)  # PyTorch takes as long to import as all that follows here
 
 import jinja2
 from jupyter_server.serverapp import list_running_servers
 from nbformat.notebooknode import NotebookNode
 from traitlets.config import Config, PyFileConfigLoader
 
-from learngpt.language import chosen, known, say, spoken, use
 from learngpt_teaching.autograding import Grader
 from learngpt_teaching.course import Course, CourseError, marks, title
 from learngpt_teaching.engine.running import Budget
@@ -37,7 +55,6 @@ from learngpt_teaching.results import Outcome, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
 
-ROOT = Path(__file__).resolve().parent.parent
 COLOURS = {"✓": "32", "✗": "31", "○": "2"}  # of a terminal
 
 
@@ -217,15 +234,8 @@ def _print(each: Graded) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    use(chosen(ROOT / "work"))
-    what = say("Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.")
-    parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=what)
-    parser.add_argument("folder", help=say("where the notebooks lie, for example work/week1"))
-    parser.add_argument("--notebook", default="*", help=say("the number or the name of one; else all are graded"))
-    asked = parser.parse_args()
+def main(asked: argparse.Namespace) -> None:
     folder = Path(asked.folder).resolve()
-    print(say("Grading the notebooks of {folder} with the hidden tests.", folder=asked.folder), flush=True)
     which = asked.notebook or "*"
     for notebook, saved, ran in unsaved(folder):
         if which not in ("*", notebook, notebook.partition("-")[0]):
@@ -255,4 +265,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(ASKED)
