@@ -247,7 +247,8 @@ class GradeClass(NbGrader):
             self._write(student, each.found, results, report)
         except (Broken, NbGraderException, OSError) as error:  # a full disk, too, is said at the end
             held = "Another program holds the gradebook. Grade again when that one has ended."
-            cause = error.__context__ or error  # nbgrader's own words lead to a traceback
+            # nbgrader's own words lead to a traceback.
+            cause = error.__context__ if isinstance(error, NbGraderException) and error.__context__ else error
             report.failed[student] = held if "database is locked" in str(cause) else printable(cause)
         for job in each.found.values():
             grader.forget(job, each.budget)

@@ -35,6 +35,8 @@ from learngpt.week1.checks.heads import (
 )
 from learngpt.week1.checks.models import CHANGES, made_anew
 
+NOT_DRAWN = mark("key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew.")
+
 
 class _Run:
     """One call of a learner's head, with the query, key, value and scores that its layers give when first asked for.
@@ -324,7 +326,7 @@ def attention_variance_is_one(Head, B=4, T=128, C=900, seed=0):
         cause = _stored_too_late(ran, yours) or _cause_of_stage(Head)
         cause = cause or ran.cause() or _cause_of_variance(Head)
         cause = cause or next((w for v, w in known if abs(yours - v) < 0.02 * v), None)
-        cause = cause or _cause_of_what_is_not_drawn(ran, seed)
+        cause = cause or (None if _with_another_x(ran, seed) is None else say(NOT_DRAWN))
     said = say("The variance of the scores is {variance:.4g}, expected 1.", variance=yours)
     if not cause:
         said += "\n" + say("The weights are right, so the scores are: what was stored isn't their variance.")
@@ -401,15 +403,8 @@ def _depends_on_what_debug_draws(ran, seed):
                 "With debug=True the output still depends on x: it changed by {change:.2g} with another x, expected 0.",
                 change=change,
             ),
-            ran.cause() or _cause_of_what_is_not_drawn(ran, seed),
+            ran.cause() or say(NOT_DRAWN),
         )
-
-
-def _cause_of_what_is_not_drawn(ran, seed):
-    """That x is of importance with debug=True, in words, or None."""
-    if _with_another_x(ran, seed) is None:
-        return None
-    return say("key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew.")
 
 
 def _with_another_x(ran, seed):
