@@ -286,12 +286,14 @@ def _shows(draw, V, block_size, T, new):
 def generate_writes_likelier_text(draw):
     """With a table that has learned, the text is likelier; and `forward` gives logits, loss and its gradient.
 
-    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors. In 1,500
-    such languages a token cost 4.7 nats less after learning, with a standard deviation of 0.41; wanted is 1.
+    Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors, never
+    itself, so that one token over and over isn't likely by chance. In 1,500 such languages a token cost 4.7 nats less
+    after learning, with a standard deviation of 0.31; wanted is 1.
     """
     V, T, new = 50, 4, 120
     frequency = draw.random.permutation(1 / np.arange(1, V + 1) ** 2.5)
     pairs = np.log(frequency) + 1.5 * draw.random.standard_normal((V, V))
+    np.fill_diagonal(pairs, pairs.min())
     surprise = -np.log(softmax(pairs) + 1e-5)  # nats for each next token
     raw = draw.random.standard_normal((V, V))
     learned = raw + np.clip(-surprise - (-surprise).mean(1, keepdims=True) - raw, -4, 4)
@@ -637,7 +639,8 @@ def head_v4_weights_are_scaled_softmax(draw):
 
 def head_v4_ignores_the_order_of_the_past(draw):
     """The last output stays when the past is put in another order, and changes when its contents do."""
-    B, T, C, block_size = draw.sizes(range(2, 4), range(6, 9), range(10, 14), range(15, 19))
+    # A head of two halves has even C.
+    B, T, C, block_size = draw.sizes(range(2, 4), range(6, 9), range(10, 15, 2), range(15, 19))
     ask = draw.script()
     head = _Head(draw, ask, block_size, C)
     x = draw.normal(B, T, C, scale=1.5)
@@ -649,7 +652,8 @@ def head_v4_ignores_the_order_of_the_past(draw):
     if any(each.value is None for each in calls):
         return False
     still, moved = (np.abs(each.value[:, -1] - calls[0].value[:, -1]).max() for each in calls[1:])
-    return bool(still < 1e-4 and moved > 1e-6)  # nan is neither
+    size = max(1, np.abs(calls[0].value[:, -1]).max())  # weights that weren't normalized make large numbers
+    return bool(still < 1e-4 * size and moved > 1e-6)  # nan is neither
 
 
 def head_v4_trains(draw):
