@@ -8,10 +8,10 @@ from pathlib import Path
 
 from distributed import Client, Security
 
-from learngpt_teaching.autograding import PICTURES, Grader
 from learngpt_teaching.course import Course
 from learngpt_teaching.engine.running import Budget, control, grade_notebook
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, printable, warmed
+from learngpt_teaching.grader import PICTURES, Grader
 from learngpt_teaching.results import Kept, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job

@@ -26,11 +26,12 @@ from nbgrader.utils import rmtree
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import PICTURES, Grader, course_of, kept_in, noted, share_engine, stamp, tidy
+from learngpt_teaching.autograding import course_of, kept_in, noted, share_engine, stamp, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable, stop_at_once
 from learngpt_teaching.exchange import open_to_others
+from learngpt_teaching.grader import PICTURES, Grader
 from learngpt_teaching.report import POINTS_WAIT, points_wait, report_folder, write_report
 from learngpt_teaching.results import DIFFERS, GRADED, SET_ASIDE, UNREADABLE, Result
 from learngpt_teaching.settings import StudentCode

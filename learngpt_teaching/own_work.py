@@ -47,10 +47,10 @@ from jupyter_server.serverapp import list_running_servers
 from nbformat.notebooknode import NotebookNode
 from traitlets.config import Config, PyFileConfigLoader
 
-from learngpt_teaching.autograding import Grader
 from learngpt_teaching.course import Course, CourseError, marks, title
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
+from learngpt_teaching.grader import Grader
 from learngpt_teaching.results import Outcome, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs

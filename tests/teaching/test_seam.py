@@ -15,6 +15,7 @@ from nbgrader.converters import Autograde
 
 from learngpt_teaching import autograding
 from learngpt_teaching import course as course_module
+from learngpt_teaching import grader as grader_module
 from learngpt_teaching.course import Course, CourseError
 from learngpt_teaching.engine import running
 from learngpt_teaching.engine import sandbox as sandbox_module
@@ -139,10 +140,10 @@ def test_what_an_empty_budget_left_undone_is_not_kept(tmp_path, monkeypatch):
     course = Course(SOURCE)
     name = min(course.notebooks)
     spent = Result(course.notebooks[name].node, cut_short=True)
-    monkeypatch.setattr(autograding, "warmed", lambda *arguments: None)
-    monkeypatch.setattr(autograding, "control", lambda *arguments: None)
-    monkeypatch.setattr(autograding, "grade_notebook", lambda *arguments: spent)
-    grader = autograding.Grader(course, Kept(tmp_path), StudentCode())
+    monkeypatch.setattr(grader_module, "warmed", lambda *arguments: None)
+    monkeypatch.setattr(grader_module, "control", lambda *arguments: None)
+    monkeypatch.setattr(grader_module, "grade_notebook", lambda *arguments: spent)
+    grader = grader_module.Grader(course, Kept(tmp_path), StudentCode())
     job = Job(name, None, None, "", (), "en", "key")
     assert grader.begin(job, Budget(LIMITS)).result() is spent
     grader.close()
@@ -162,13 +163,13 @@ def test_no_point_is_lost_where_the_courses_own_answers_fail(tmp_path, monkeypat
     def fails(*arguments):
         raise Broken("The course's own answers fail.")
 
-    monkeypatch.setattr(autograding, "warmed", lambda *arguments: None)
-    monkeypatch.setattr(autograding, "control", fails)
+    monkeypatch.setattr(grader_module, "warmed", lambda *arguments: None)
+    monkeypatch.setattr(grader_module, "control", fails)
     for lost in (0, 1):
         checks = {grade_id: Outcome(points - lost, points) for grade_id, points in possible.items()}
         result = Result(course.notebooks[name].node, checks=checks)
-        monkeypatch.setattr(autograding, "grade_notebook", lambda *arguments, result=result: result)
-        grader = autograding.Grader(course, Kept(tmp_path), StudentCode())
+        monkeypatch.setattr(grader_module, "grade_notebook", lambda *arguments, result=result: result)
+        grader = grader_module.Grader(course, Kept(tmp_path), StudentCode())
         future = grader.begin(Job(name, [], None, "", (), "en", f"key{lost}"), Budget(LIMITS))
         if lost:
             with pytest.raises(Broken, match="own answers fail"):
