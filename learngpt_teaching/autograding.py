@@ -26,9 +26,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SAWarning
 
 from learngpt_teaching.course import Course, CourseError, digest
-from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready
-from learngpt_teaching.grader import Grader
 from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
@@ -91,6 +89,7 @@ class GradedExporter(NotebookExporter):
                 settings = StudentCode(parent=self)
                 must_be_ready(settings.contain)  # before nbgrader touches any submission
                 begin_warming(settings.contain)
+                from learngpt_teaching.grader import Grader  # takes 0.1 s, in which PyTorch is already being imported
             self.course = getattr(converter, "course", None) or course_of(self.coursedir)
             if self.results is None:
                 self.grader = Grader(self.course, kept_in(self.coursedir), settings)
@@ -144,7 +143,7 @@ class GradedExporter(NotebookExporter):
 
     def _begin(self, folder: Path) -> None:
         self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
-        self._budget = Budget(self.grader.limits)
+        self._budget = self.grader.budget()
         for name in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
             self.grader.begin(self._jobs[name], self._budget)
 

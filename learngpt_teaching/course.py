@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.notebooknode import NotebookNode
 
 import learngpt
@@ -148,6 +147,8 @@ def _without_magics(source: str) -> str:
     first, _, rest = source.lstrip().partition("\n")
     if first.startswith("%%"):  # the rest of the cell is Python for some magics, and a string for the others
         source = rest if first[2:].split(" ")[0].strip() in PYTHON_MAGICS else ""
+    from IPython.core.inputtransformer2 import TransformerManager  # not for nbgrader's commands that read no cell
+
     plain: str = TransformerManager().transform_cell(source)
     return plain
 

@@ -222,7 +222,7 @@ class GradeClass(NbGrader):
                     if grader is None:  # it takes seconds to start, and is not needed where nothing is new
                         grader = stack.enter_context(self._grader())
                         ahead = AHEAD + grader.at_once // len(self.course.notebooks)
-                    budget = Budget(self.settings.all_limits)
+                    budget = grader.budget()
                     futures = {name: grader.begin(job, budget) for name, job in found.items()}
                     under_way[student] = _UnderWay(found, budget, futures)
                 if grader and under_way:

@@ -40,6 +40,10 @@ class Grader:
         self._lock = threading.Lock()
         self._free = _Slots(self.at_once)
 
+    def budget(self) -> Budget:
+        """What one submission may take."""
+        return Budget(self.limits)
+
     def begin(self, job: Job, budget: Budget) -> "Future[Result]":
         """Start a job, unless it runs already; a result that was kept is there at once."""
         with self._lock:
@@ -82,7 +86,7 @@ class Grader:
             result = self._once(job, budget)
         if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
             with self._free.all():
-                result = self._once(job, Budget(self.limits))
+                result = self._once(job, self.budget())
         if result.denied:
             with self._free.one():
                 self._control(job.name)

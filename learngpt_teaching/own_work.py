@@ -48,7 +48,6 @@ from nbformat.notebooknode import NotebookNode
 from traitlets.config import Config, PyFileConfigLoader
 
 from learngpt_teaching.course import Course, CourseError, marks, title
-from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
 from learngpt_teaching.grader import Grader
 from learngpt_teaching.results import Outcome, Result
@@ -114,7 +113,7 @@ def grade(folder: Path | str, which: str = "*") -> Iterator[Graded]:
     must_be_ready(settings.contain)
     grader = Grader(course, None, settings)
     try:
-        budget, found = Budget(settings.all_limits), jobs(course, folder, settings.all_limits)
+        budget, found = grader.budget(), jobs(course, folder, settings.all_limits)
         running = {name: grader.begin(found[name], budget) for name in names}
         for name, future in running.items():
             yield _graded(course, found[name], future.result())

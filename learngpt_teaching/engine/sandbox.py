@@ -241,7 +241,8 @@ class Warmed:
             return self._sandboxes[what]
 
     def _bubblewrap(self) -> list[str]:
-        package, teaching = (Path(each.__file__).resolve().parent for each in (learngpt, learngpt_teaching))
+        package = Path(learngpt.__file__).resolve().parent
+        teaching = Path(learngpt_teaching.__file__).resolve().parent
         for each in (package, teaching / "kernel", teaching / "exam"):  # inside, nothing compiled could be kept
             compileall.compile_dir(each, quiet=2)
         read = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"]
