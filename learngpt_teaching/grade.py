@@ -18,6 +18,19 @@ if __name__ == "__main__" and len(sys.argv) == 2 and (said := unchanged.since(Pa
     print(said)
     sys.exit()
 
+from learngpt_teaching.engine.sandbox import (
+    Broken,
+    NoContainment,
+    begin_warming,
+    must_be_ready,
+    printable,
+    stop_at_once,
+)
+
+if __name__ == "__main__" and len(sys.argv) == 2 and hasattr(os, "fork"):
+    with contextlib.suppress(NoContainment):  # is said where it is needed
+        begin_warming(contain=True)  # something is new, and PyTorch takes as long to import as all that follows here
+
 from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.baseapp import NbGrader
@@ -29,7 +42,6 @@ from traitlets import Bool, Unicode, default
 from learngpt_teaching.autograding import course_of, kept_in, noted, share_engine, stamp, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, must_be_ready, printable, stop_at_once
 from learngpt_teaching.exchange import open_to_others
 from learngpt_teaching.grader import PICTURES, Grader
 from learngpt_teaching.report import POINTS_WAIT, points_wait, report_folder, write_report

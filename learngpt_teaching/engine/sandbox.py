@@ -475,6 +475,7 @@ def warmed(contain: bool, modules: tuple[str, ...] = ()) -> Warmed:
         if key not in _warmed or _warmed[key].process.poll() is not None:
             new = _begun.pop(contain, None) or _make(contain)
             new.import_ahead(modules)
+            gc.freeze()  # what is imported by now stays; else its collector looks through it again and again,
             _warmed[key] = new
         return _warmed[key]
 
@@ -482,7 +483,6 @@ def warmed(contain: bool, modules: tuple[str, ...] = ()) -> Warmed:
 def _make(contain: bool) -> Warmed:
     new = Warmed(contain)
     atexit.register(new.close)
-    gc.freeze()  # what is imported by now stays; else its collector looks through it again and again,
     atexit.register(gc.freeze)  # and for half a second before all ends
     return new
 
