@@ -27,9 +27,15 @@ def _asked() -> argparse.Namespace:
     what = say("Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.")
     parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=what)
     parser.add_argument("folder", help=say("where the notebooks lie, for example work/week1"))
-    parser.add_argument("--notebook", default="*", help=say("the number or the name of one; else all are graded"))
+    parser.add_argument("--notebook", default="", help=say("the number or the name of one; else all are graded"))
     asked = parser.parse_args()
-    print(say("Grading the notebooks of {folder} with the hidden tests.", folder=asked.folder), flush=True)
+    if asked.notebook:
+        words = say(
+            "Grading notebook {which} of {folder} with the hidden tests.", which=asked.notebook, folder=asked.folder
+        )
+    else:
+        words = say("Grading the notebooks of {folder} with the hidden tests.", folder=asked.folder)
+    print(words, flush=True)
     return asked
 
 
@@ -50,7 +56,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from learngpt_teaching.course import Course, CourseError, marks, title
 from learngpt_teaching.feedback import TEMPLATES, FeedbackExporter
 from learngpt_teaching.grader import Grader
-from learngpt_teaching.results import Outcome, Result
+from learngpt_teaching.results import UNREADABLE, Outcome, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job, jobs
 
@@ -142,8 +148,8 @@ class Pages:
     def __init__(self, folder: Path):
         self.folder, self._exporter = folder, FeedbackExporter(config=_config())
 
-    def write(self, each: Graded) -> None:
-        """Write the page of a notebook."""
+    def write(self, each: Graded) -> Path:
+        """Write the page of a notebook, and give its path."""
         notebook = each.result.notebook
         for cell in notebook.cells:
             if outcome := each.result.checks.get(marks(cell).get("grade_id", "")):
@@ -153,7 +159,9 @@ class Pages:
         resources = {"nbgrader": NotebookNode(about), "unique_key": name}
         page, _ = self._exporter.from_notebook_node(notebook, resources)
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{name}.html").write_text(page, encoding="utf-8")
+        path = self.folder / f"{name}.html"
+        path.write_text(page, encoding="utf-8")
+        return path
 
     def write_first(self, graded: list[Graded]) -> Path:
         """Write the first page, and give its path."""
@@ -174,13 +182,15 @@ def _config() -> Config:
 
 def _next(graded: list[Graded]) -> str:
     """What to do now, in a sentence."""
-    for each in graded:
-        for sign, words, _ in each.rows:
-            if sign == "✗":
-                about = {"notebook": each.job.name, "check": words}
-                return say("Next: {notebook}, “{check}” Its message says what was seen.", **about)
-            if sign == "○":
-                return say("Next: {notebook}. Its TODO isn't written yet.", notebook=each.job.name)
+    rows = [(each, sign, words) for each in graded for sign, words, _ in each.rows if sign != "✓"]
+    # What was tried and failed comes before what is unwritten or missing.
+    rows.sort(key=lambda row: row[1] == "○" or row[0].result.verdict == UNREADABLE)
+    if rows:
+        each, sign, words = rows[0]
+        if sign == "○":
+            return say("Next: {notebook}. Its TODO isn't written yet.", notebook=each.job.name)
+        about = {"notebook": each.job.name, "check": words}
+        return say("Next: {notebook}, “{check}” Its message says what was seen.", **about)
     if len(graded) == 1:
         return say(
             "All points of {notebook}. Next: the notebook after it, or `make check` for all of them.",
@@ -246,7 +256,7 @@ def main(asked: argparse.Namespace) -> None:
     try:
         for each in grade(folder, which):
             _print(each)
-            pages.write(each)
+            page = pages.write(each)
             graded.append(each)
     except (FileNotFoundError, CourseError, NoContainment) as error:
         sys.exit(str(error))
@@ -254,10 +264,12 @@ def main(asked: argparse.Namespace) -> None:
         sys.exit(error.said())
     except KeyboardInterrupt:
         stop_at_once(say("Stopped. Your notebooks are as they were."))
-    points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
-    print("\n" + say("In all: {points:g} of {possible:g} points", points=points, possible=possible))
+    print()
+    if which == "*":
+        page = pages.write_first(graded)
+        points, possible = sum(each.points for each in graded), sum(each.possible for each in graded)
+        print(say("In all: {points:g} of {possible:g} points", points=points, possible=possible))
     print(_next(graded))
-    page = pages.write_first(graded)
     print(say("The same as a page, with your notebooks as they were graded: {page}", page=page))
     if sys.stdout.isatty():
         webbrowser.open(page.as_uri())

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -16,6 +17,7 @@ from nbgrader.api import Gradebook
 
 from learngpt_teaching import own_work
 from learngpt_teaching.own_work import Pages, grade
+from learngpt_teaching.results import GRADED
 from tests.support import ROOT
 from tests.support.programs import run
 
@@ -226,7 +228,10 @@ def test_make_check_says_once_what_keeps_several_checks_from_running(tmp_path):
     (tmp_path / "week1").mkdir()
     shutil.copy(RELEASE / "6-positions.ipynb", tmp_path / "week1")
     said = run("learngpt_teaching.own_work", tmp_path / "week1", "--notebook", "6", cwd=tmp_path).stdout
+    assert said.startswith("Grading notebook 6 of ")
     assert said.count("○  0 / ") == 6
+    [page] = (tmp_path / "week1-feedback").iterdir()  # the one about all six, if there is one, stays as it is
+    assert str(page) in said and page.name == "6-positions.html"
     assert [said.count(f"in GPTVer3.{name} in the cell") for name in ("logits", "pos_encodings")] == [1, 1]
 
 
@@ -246,6 +251,10 @@ def test_make_check_grades_and_changes_nothing(tmp_path):
     assert sum(each.possible for each in results) == 100
     signs = {each.job.name: {sign for sign, _, _ in each.rows} for each in results}
     assert (signs["1-bigram"], signs["2-averaging"], signs["6-positions"]) == ({"○"}, {"✓"}, {"✗"})
+    first, *_, missing = results
+    assert own_work._next(results).startswith("Next: 1-bigram. Its TODO isn't written yet")
+    tried = replace(missing, result=replace(missing.result, verdict=GRADED))
+    assert own_work._next([first, tried]).startswith("Next: 6-positions, “")  # what was tried comes first
     pages = Pages(feedback)
     for each in results:
         pages.write(each)
