@@ -39,7 +39,7 @@ from nbgrader.utils import rmtree
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import course_of, kept_in, noted, share_engine, stamp, tidy
+from learngpt_teaching.autograding import STOPPED, course_of, kept_in, noted, share_engine, stamp, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.exchange import open_to_others
@@ -132,7 +132,7 @@ class GradeClass(NbGrader):
         except (NoContainment, Broken, CourseError) as error:
             self.fail("%s", error)
         except KeyboardInterrupt:
-            stop_at_once("Stopped. What was graded is kept; the same command goes on from here.")
+            stop_at_once(STOPPED)
         print(f"{_submissions(len(folders))}, {report.new} of them new or changed.", flush=True)
         if not report.new:
             self._note(begun, warned, len(folders))

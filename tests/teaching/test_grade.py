@@ -136,6 +136,28 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     assert marks(sqlite(course)) == all_marks(students)
 
 
+def test_nbgraders_own_command_stops_at_once_and_without_a_traceback(tmp_path):
+    course = make_course(tmp_path, ["right"])
+    generate(course)
+    path = course / "submitted" / "right" / "week1" / "1-bigram.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells.insert(1, new_code_cell("import time\ntime.sleep(1e9)"))
+    nbformat.write(notebook, path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nbgrader", "autograde", "week1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, cwd=course, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    said = ""
+    while "Converting notebook" not in said:  # then it waits for the result
+        assert (line := process.stdout.readline()), said
+        said += line
+    process.send_signal(signal.SIGINT)
+    said += process.communicate(timeout=20)[0]
+    assert said.endswith("\nStopped. What was graded is kept; the same command goes on from here.\n")
+    assert process.returncode == 130 and "Traceback" not in said
+    assert not (course / "autograded" / "right" / "week1").exists()
+
+
 def test_a_killed_worker_costs_nothing(tmp_path):
     course = make_course(tmp_path)
     generate(course)
