@@ -188,6 +188,8 @@ def _read_submission(one, submission, folder, checks, released, trees):
             one.languages[name] = from_file.get("language", ENGLISH)
         elif about["verdict"] == "unreadable":
             about["verdict"] = MISSING
+        if about["verdict"] != "graded" and by_hand(notebook) and not points_wait(notebook):
+            about["reason"] = f"Points were given by hand. {about['reason']}".strip()
         one.notebooks[name] = (about["verdict"], about["reason"], notebook.flagged, scores[name])
         one.notes += [(name, str(note)) for note in from_file.get("notes", [])]
         if about["verdict"] not in COUNTED:
@@ -205,9 +207,14 @@ def _read_submission(one, submission, folder, checks, released, trees):
                 trees[f"{name}, {grade_id}"][one.id] = tree(cell.source, released[name, grade_id])
 
 
+def by_hand(notebook):
+    """The grades of a submitted notebook that were given by hand."""
+    return [grade for grade in notebook.grades if grade.manual_score is not None]
+
+
 def points_wait(notebook):
     """Whether points of a submitted notebook were given by hand, and it changed since."""
-    return any(grade.needs_manual_grade and grade.manual_score is not None for grade in notebook.grades)
+    return any(grade.needs_manual_grade for grade in by_hand(notebook))
 
 
 def _cells(path, kind):
@@ -287,7 +294,7 @@ def _likeness(cell, about):
 
 def _page(found):
     handed_in = [one for one in found.students if one.submitted]
-    points = [one.points for one in handed_in]
+    points = [one.points for one in handed_in if not one.waits]
     times = sorted(one.time for one in handed_in if one.time)
     missed = [check for check in found.checks if check.messages]
     hardest = sorted(missed, key=lambda check: len(check.passed) / check.tried)
@@ -391,7 +398,7 @@ def _pictures(points, found):
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"Points of {len(points)} student{'s' * (len(points) != 1)}")
         text = ", ".join(f"{count} have {words}" for words, count in bins if count)
-        pictures["points"] = (_png(figure, FigureCanvasAgg), f"Bars: {text or 'nobody handed in'}.")
+        pictures["points"] = (_png(figure, FigureCanvasAgg), f"Bars: {text or 'nobody has a mark'}.")
 
         tried = [check for check in found.checks if check.tried]
         figure = Figure(figsize=(10, 0.8 + 0.26 * max(1, len(tried))))
