@@ -60,7 +60,7 @@ def load_text(path=None):
         said = say("There is no file {path} (looked from {folder}). Check the path.", path=path, folder=Path.cwd())
         raise FileNotFoundError(said) from None
     try:
-        content = raw.decode("utf-8-sig")
+        content = raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         said = say(
             "{path} isn't UTF-8 text: byte 0x{byte:02x} at offset {offset} can't be read. Save it as plain text in "
@@ -99,11 +99,15 @@ class Text:
         if not content:
             raise ValueError(say("{text} is empty. A model needs some text to learn from.", text=self.name))
         self.content = content
-        self.chars = "".join(map(chr, _code_points(content).bincount().nonzero().flatten().tolist()))
+        points = _code_points(content)
+        counts = points.bincount()
+        occur = counts.nonzero().flatten()
+        self.chars = "".join(map(chr, occur.tolist()))
         self.vocab_size = len(self.chars)
-        self._numbers = torch.full((sys.maxunicode + 1,), -1)  # of each code point, -1 where it isn't in the vocabulary
-        self._numbers[_code_points(self.chars)] = torch.arange(self.vocab_size)
-        ids = self.encode(content)
+        # Of each code point; -1 where it isn't in the vocabulary, and at the end for all that are larger.
+        self._numbers = torch.full((len(counts) + 1,), -1)
+        self._numbers[occur] = torch.arange(self.vocab_size)
+        ids = self._numbers.index_select(0, points)
         cut = int(0.9 * len(ids))
         self.training, self.validation = ids[:cut], ids[cut:]
 
@@ -122,7 +126,7 @@ class Text:
         Raises:
             ValueError: a character isn't in the vocabulary; the message says which and where.
         """
-        ids = self._numbers.index_select(0, _code_points(string))
+        ids = self._numbers.index_select(0, _code_points(string).clamp(max=len(self._numbers) - 1))
         if (ids < 0).any():
             place = (ids < 0).nonzero()[0].item()
             char = string[place]
