@@ -27,7 +27,7 @@ from learngpt_teaching.engine.sandbox import (
     stop_at_once,
 )
 
-if __name__ == "__main__" and len(sys.argv) == 2 and hasattr(os, "fork"):
+if __name__ == "__main__" and len(sys.argv) == 2 and not sys.argv[1].startswith("-") and hasattr(os, "fork"):
     with contextlib.suppress(NoContainment):  # is said where it is needed
         begin_warming(contain=True)  # something is new, and PyTorch takes as long to import as all that follows here
 
@@ -94,13 +94,15 @@ class GradeClass(NbGrader):
         "tls": "GradeClass.tls",
     }
     flags = NbGrader.flags | {"force": ({"GradeClass": {"force": True}}, "Grade what was graded before, too.")}
-    classes = [StudentCode]
-
     scheduler = Unicode("", help="Address of a Dask scheduler, tls://...; without it, this machine grades.").tag(
         config=True
     )
     tls = Unicode("", help="The folder with ca.pem, cert.pem and key.pem, for --scheduler.").tag(config=True)
     force = Bool(False, help="Grade what was graded before, too.").tag(config=True)
+
+    @default("classes")
+    def _classes_default(self):
+        return [*super()._classes_default(), StudentCode]
 
     @default("log_level")
     def _log_level_default(self):
@@ -227,7 +229,12 @@ class GradeClass(NbGrader):
             while waiting or under_way:
                 while waiting and len(under_way) < ahead:
                     student = waiting.popleft()
-                    found = self._new(student, report)
+                    found = {}
+                    try:
+                        found = self._new(student, report)
+                    except Exception as error:  # what one of them handed in keeps no mark from another one
+                        report.new += 1
+                        report.failed[student] = printable(f"The grader failed with {error!r}")
                     if not found:
                         progress.update()
                         continue

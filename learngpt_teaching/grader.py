@@ -86,7 +86,7 @@ class Grader:
             result = self._once(job, budget)
         if not result.keep:  # the machine was at fault: once more, with nothing else at work on it
             with self._free.all():
-                result = self._once(job, self.budget())
+                result = self._once(job, budget.second)
         if result.denied:
             with self._free.one():
                 self._control(job.name)

@@ -20,7 +20,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
 
@@ -42,6 +42,8 @@ from learngpt_teaching.later import Later
 from learngpt_teaching.results import DIFFERS, SET_ASIDE, UNREADABLE, Outcome, Result
 
 OUTPUT_BYTES = 100_000  # kept of what one cell shows
+NOTEBOOK_BYTES = 2_000_000  # kept of what all cells show
+ERROR_CHARACTERS = 2_000  # kept of an error after that
 MESSAGE_CHARACTERS = 5_000  # kept of what a check says
 SLOW = 8  # seconds after which a check that failed is taken for all of its class
 MOST_KERNELS = 16  # for one notebook; an answer that ends its kernel takes two for each check
@@ -54,6 +56,7 @@ DIFFERENT = mark(
     "The check passes in your notebook, and the same question with other numbers doesn't. Does your code depend on the "
     "numbers of the check, or change what the check uses?"
 )
+PACKAGE = r"learngpt(_teaching)?\.\w"  # how the name of a module of ours begins
 ABSENT = "absent"  # how an exam ends to which no kernel came
 ASIDE = mark("This notebook could not be graded, through no fault of yours: {reason}")
 
@@ -69,6 +72,11 @@ class Budget:
         self._limits = limits
         self._spent = {"wall": 0.0, "cpu": 0.0}
         self._lock = threading.Lock()
+
+    @functools.cached_property
+    def second(self) -> "Budget":
+        """What all notebooks together may take when they are tried again, with nothing else at work."""
+        return Budget(self._limits)
 
     def spend(self, wall: float = 0, cpu: float = 0) -> None:
         with self._lock:
@@ -168,12 +176,12 @@ def control(course: Course, name: str, warmed: Warmed, limits: dict[str, int]) -
     sandbox = warmed.sandbox(("control", course.assignment, name))  # no kernel of a student's inherits what it is sent
     number = sandbox.fork({}, limits, course.before(name), notebook.given, solutions)
     try:
-        channel = sandbox.examine(number, seconds=60)
+        channel = sandbox.examine(number, limits["wall"])
         if channel is None:
             said = mark("The course's own answers to {notebook} did not come to their exam.")
             raise Broken(Later(said, notebook=name))
         with channel:
-            taken = asking.take(channel, course.exams, list(notebook.checks), seconds=60)
+            taken = asking.take(channel, course.exams, list(notebook.checks), seconds=limits["wall"])
     finally:
         sandbox.end(number)
         sandbox.close()
@@ -255,15 +263,19 @@ def _notes(notebook: Notebook, rebuilt: NotebookNode) -> Iterator[str]:
         named = [node for node in nodes if isinstance(node, ast.Name) and node.id == "checks"]
         if any(isinstance(node.ctx, ast.Store) for node in named):
             named = []  # it is a name of the student's own
-        called = {id(node.value) for node in nodes if isinstance(node, ast.Attribute) and node.attr in notebook.asked}
-        if any(id(node) not in called for node in named):
+        attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+        called = {id(node.value) for node in attributes if node.attr in notebook.asked}
+        parts = [node for node in attributes if node.attr == "checks" and getattr(node.value, "id", "") != "self"]
+        if parts or any(id(node) not in called for node in named):
             yield "A cell uses a part of the checks, not only what the course's cells call."
         for node in nodes:
             for module in _imported(node):
-                if re.match(r"learngpt(_teaching)?\.", module) and module not in given:
+                if re.match(PACKAGE, module) and module not in given:
                     yield f"A cell imports from {printable(module)}, where the references of the checks are."
                 if module.split(".")[0] in ("threading", "concurrent", "multiprocessing"):
                     yield f"A cell imports {printable(module)}. What runs elsewhere isn't counted as an operation."
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(PACKAGE, node.value):
+                yield f"A cell names {printable(node.value, 80)}. The references of the checks are there."
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
                 asked = {each.value for each in node.args if isinstance(each, ast.Constant)}
                 names = [name for name in notebook.classes if name in asked]
@@ -281,25 +293,39 @@ class _Client(NotebookClient):
     """nbclient, with a limit on what it keeps of a cell's output, and deaf to widgets."""
 
     km: ContainedKernelManager
+    run: "_Run"
     _spent: dict[tuple[int, str], int]  # characters that each cell showed so far, by their kind
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         if msg["msg_type"] not in KINDS:
             return None
-        return super().process_message(msg, cell, cell_index)
+        try:
+            return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            raise
+        except Exception:  # it isn't as Jupyter makes messages: only the student's code can have sent it
+            return None
 
     def output(
         self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> NotebookNode | None:
-        size, kind = len(str(msg["content"])), msg["msg_type"]
-        spent = self._spent.get((cell_index, kind), 0)
+        content, kind = msg["content"], msg["msg_type"]
+        size, spent = len(str(content)), self._spent.get((cell_index, kind), 0)
         self._spent[cell_index, kind] = spent + size
-        if spent + size > OUTPUT_BYTES and kind == "stream":
-            left = max(0, OUTPUT_BYTES - spent)
-            msg["content"]["text"] = str(msg["content"].get("text", ""))[:left] + (f"\n{say(CUT)}\n" if left else "")
+        self.run.shown += size
+        full = self.run.shown > NOTEBOOK_BYTES
+        if kind == "stream" and (full or spent + size > OUTPUT_BYTES):
+            left = 0 if full else max(0, OUTPUT_BYTES - spent)
+            content["text"] = str(content.get("text", ""))[:left] + (f"\n{say(CUT)}\n" if left else "")
             if not left:
                 return None
-        elif spent if kind == "error" else spent + size > 10 * OUTPUT_BYTES:  # a second error of one cell is forged
+        elif kind == "error":
+            if spent:  # a second error of one cell is forged
+                return None
+            if full:
+                content["evalue"] = str(content.get("evalue"))[:ERROR_CHARACTERS]
+                content["traceback"] = ["\n".join(map(str, content.get("traceback", [])))[-ERROR_CHARACTERS:]]
+        elif full or spent + size > 10 * OUTPUT_BYTES:
             return None
         return super().output(outs, msg, None, cell_index)
 
@@ -327,6 +353,7 @@ class _Run:
         self.sandbox, self.limits, self.budget, self.seed = sandbox, limits, budget, seed
         self.outcomes: dict[str, Outcome] = {}
         self.kernels = 0
+        self.shown = 0  # characters of all outputs so far
         self.client: _Client | None = None
         self.ran: list[NotebookNode] = []  # cells to run again where a kernel had to be ended
         self.stopped: dict[str, str] = {}  # name of a class -> what stopped the cell that defines it
@@ -395,11 +422,11 @@ class _Run:
         number = manager.provisioner.number
 
         def take() -> asking.Result:
-            channel = self.sandbox.examine(number, min(20, self.budget.left))
+            channel = self.sandbox.examine(number, min(self.limits["idle"], self.budget.left))
             if channel is None:
                 return asking.Result(self.seed, ABSENT, dict.fromkeys(grade_ids))
             with channel:
-                seconds = self.budget.left, self.limits["call"]
+                seconds = self.budget.left, self.limits["call"], self.limits["idle"]
                 return asking.take(channel, self.course.exams, grade_ids, self.seed, *seconds)
 
         async with self._watched(manager):
@@ -445,7 +472,7 @@ class _Run:
                 except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
                     lost = error  # a message that is none: only the student's code can have sent it
                 finally:
-                    cell.outputs = _clean(cell.outputs)
+                    cell.outputs, cell.execution_count = _clean(cell.outputs), None
             if not lost:
                 if watch.why:
                     cell.outputs = [each for each in cell.outputs if each.output_type != "error"] + [_error(watch.why)]
@@ -468,7 +495,8 @@ class _Run:
         cgroup = self.sandbox.cgroups.get(kernel.number)
         if cgroup and cgroup.memory_ran_out:
             return self._too_much_memory
-        # A process can end itself by any signal but this one: in its namespace nobody can send it that.
+        # A process can end itself by any signal but this one: in its namespace nobody can send it that, nor does it
+        # set itself the limit that would.
         if kernel.status == -signal.SIGKILL and not kernel.killed:
             raise Broken(Later(mark("The system ended a kernel. Was there too little memory?")))
         return ""
@@ -495,7 +523,7 @@ class _Run:
         options: dict[str, Any] = {"allow_errors": True, "timeout": None, "record_timing": False}
         options |= {"iopub_timeout": 10, "raise_on_iopub_timeout": True, "log": QUIET}
         client = _Client(nbformat.v4.new_notebook(), km=manager, **options)
-        client._spent = {}
+        client.run, client._spent = self, {}
         try:
             await client.async_start_new_kernel()
             await client.async_start_new_kernel_client()

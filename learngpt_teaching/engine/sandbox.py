@@ -48,8 +48,8 @@ LIMITS = {
     "cpu": 120,  # seconds of computing
     # of one cell; computing is counted, so that a busy machine changes no mark
     "cell_cpu": 60,
-    "idle": 60,  # seconds on the clock in which it does nothing
-    "call": 20,  # seconds on the clock of one call that the exam makes
+    "idle": 60,  # seconds on the clock in which it does nothing; so of one call that the exam makes
+    "call": 20,  # seconds of computing of one call that the exam makes
     # of one kernel and all that it starts
     "data": 3 << 30,  # memory of one process
     "memory": 4 << 30,  # memory of all processes together

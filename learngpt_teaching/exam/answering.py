@@ -15,6 +15,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from time import process_time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -50,14 +51,15 @@ def answer(channel: socket.socket, namespace: Names, given: Names | None = None)
         EOFError, OSError: the other side ended the connection.
     """
     namespace.update(given or {})
-    _silence()
     plan, tensors = _receive(channel)
+    clock = _Clock(plan["seconds"], plan["idle"])
+    _silence()
     late: set[str] = set()  # names whose code ran out of time once; it isn't called again
     with torch.inference_mode(False), warnings.catch_warnings():
         for number, question in enumerate(plan["questions"]):
             own = [tensors.pop(0) for _ in range(question["tensors"])]
             put_back_state(question["seed"])
-            desk = _Desk(namespace, own, plan["seconds"], late)
+            desk = _Desk(namespace, own, clock, late)
             try:
                 for count, (status, dtype, shape, body) in enumerate(desk.answers(question["steps"])):
                     sizes = shape + (0,) * (MOST_DIMENSIONS - len(shape))
@@ -75,12 +77,38 @@ def _silence() -> None:
     sys.stdin = open(os.devnull)  # noqa: SIM115  open until the process ends
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+
+class _Clock:
+    """`with clock:` raises _OutOfTime in what computes for too long, or does nothing for too long.
+
+    Computing is counted, so that a machine which others keep busy changes no mark. What catches it gets it again.
+    """
+
+    def __init__(self, seconds: float, idle: float):
+        self.seconds, self.idle = seconds, idle
+        signal.signal(signal.SIGPROF, self._stop)
+        signal.signal(signal.SIGALRM, self._look)
+
+    def __enter__(self) -> None:
+        self.before = process_time()
+        signal.setitimer(signal.ITIMER_PROF, self.seconds, 1.0)
+        signal.setitimer(signal.ITIMER_REAL, self.idle, 1.0)
+
+    def __exit__(self, *error: object) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
         raise _OutOfTime
 
-    signal.signal(signal.SIGALRM, stop)
-    torch.set_num_threads(1)
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        now = process_time()
+        if now - self.before < 0.02:
+            raise _OutOfTime
+        self.before = now
+        signal.setitimer(signal.ITIMER_REAL, self.idle, 1.0)
 
 
 def _receive(channel: socket.socket) -> tuple[dict[str, Any], list[torch.Tensor]]:
@@ -130,12 +158,12 @@ def _sow(seed: int) -> None:
 
 
 class _Desk:
-    MOST_ROWS = 20_000  # of a table that we lend
+    MOST_ROWS = 200_000  # of a table that we lend
     LIBRARIES = (sys.prefix, sys.base_prefix, "<frozen", os.path.dirname(os.path.dirname(__file__)))
     """The results of one question's steps, and the steps: each method is one, named as in `asking.Script`."""
 
-    def __init__(self, namespace: Names, tensors: list[torch.Tensor], seconds: float, late: set[str]):
-        self.namespace, self.tensors, self.seconds, self.late = namespace, tensors, seconds, late
+    def __init__(self, namespace: Names, tensors: list[torch.Tensor], clock: _Clock, late: set[str]):
+        self.namespace, self.tensors, self.clock, self.late = namespace, tensors, clock, late
         self.results: list[tuple[Status, Any]] = []  # of each step so far: (Status, value)
         self.looked: set[str] = set()
         self.lent: list[tuple[type, str, object]] = []  # (class, attribute, its own value, or _Desk where it had none)
@@ -159,11 +187,8 @@ class _Desk:
         try:
             arguments = [self._value(argument) for argument in arguments]
             named = {name: self._value(argument) for name, argument in named.items()}
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, 1.0)  # and again each second, if it is caught
-            try:
+            with self.clock:
                 return Status.OK, getattr(self, step)(*arguments, **named)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
         except _NoResult as none:
             return none.args[0], None
         except _OutOfTime:

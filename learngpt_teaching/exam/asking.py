@@ -223,6 +223,7 @@ def take(
     seed: int | None = None,
     seconds: float = 120.0,
     call_seconds: float = 20.0,
+    idle_seconds: float = 60.0,
 ) -> Result:
     """Ask all questions of these grade ids, then compare.
 
@@ -232,7 +233,8 @@ def take(
         grade_ids: which of them, in this order.
         seed: of an earlier exam, to repeat it; drawn anew if left out.
         seconds: for the whole exam.
-        call_seconds: for one call of the student's code; one that takes longer costs its own class only.
+        call_seconds: of computing, for one call of the student's code; one that takes longer costs its own class only.
+        idle_seconds: on the clock, for a call that computes nothing meanwhile.
 
     Returns:
         Result.
@@ -243,7 +245,7 @@ def take(
         exam = exams[grade_id](Draw(seed, grade_id))
         taken[grade_id] = exam, next(exam)
     scripts = [script for _, asked in taken.values() for script in asked]
-    ending = ask(channel, scripts, seconds, call_seconds)
+    ending = ask(channel, scripts, seconds, call_seconds, idle_seconds)
     with np.errstate(all="ignore"):
         return Result(seed, ending, {grade_id: _verdict(*pair) for grade_id, pair in taken.items()})
 
@@ -262,7 +264,13 @@ class _Ended(Exception):
     """No further answer will come."""
 
 
-def ask(channel: socket.socket, scripts: list[Script], seconds: float, call_seconds: float = 20.0) -> str:
+def ask(
+    channel: socket.socket,
+    scripts: list[Script],
+    seconds: float,
+    call_seconds: float = 20.0,
+    idle_seconds: float = 60.0,
+) -> str:
     """Send scripts and fill in their answers.
 
     Returns:
@@ -271,7 +279,7 @@ def ask(channel: socket.socket, scripts: list[Script], seconds: float, call_seco
     stream = _Stream(channel, time.monotonic() + seconds)
     nonce = os.urandom(16)
     try:
-        stream.send(_request(scripts, nonce, call_seconds))
+        stream.send(_request(scripts, nonce, call_seconds, idle_seconds))
         for question, script in enumerate(scripts):
             for number, answer in enumerate(script.answers):
                 _read(stream, answer, nonce, question, number)
@@ -280,12 +288,13 @@ def ask(channel: socket.socket, scripts: list[Script], seconds: float, call_seco
     return "complete"
 
 
-def _request(scripts: list[Script], nonce: bytes, call_seconds: float) -> bytes:
+def _request(scripts: list[Script], nonce: bytes, call_seconds: float, idle_seconds: float) -> bytes:
     """The scripts as bytes: length of the JSON, JSON, numbers."""
     arrays = [array for script in scripts for array in script.numbers]
     plan = {
         "nonce": nonce.hex(),
         "seconds": call_seconds,
+        "idle": idle_seconds,
         "questions": [
             {"seed": script.seed, "steps": script.steps, "tensors": len(script.numbers)} for script in scripts
         ],

@@ -24,7 +24,6 @@ import signal
 import socket
 import sys
 import traceback
-import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -254,7 +253,8 @@ def _allow(more: bool) -> None:
 def _sit(place: str, names: Names, given: Names) -> NoReturn:
     with contextlib.suppress(BaseException), socket.socket(socket.AF_UNIX) as channel:
         channel.connect(place)
-        own = {name for name, value in names.items() if _is_own_function(value)}  # a helper may bear such a name
+        # What a student's code calls may bear a name of the course's; a class of an earlier notebook is the course's.
+        own = {name for name, value in names.items() if callable(value) and not isinstance(value, type)}
         _give_names_back(names, {name: value for name, value in given.items() if name not in own})
         answer(channel, names)
     os._exit(0)
@@ -271,10 +271,6 @@ def _sit_for_the_course(request: dict[str, Any], place: str, given: Names, conta
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {EXAM})
     while True:
         signal.pause()
-
-
-def _is_own_function(value: object) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__ == "__main__"
 
 
 def _put_back(names: Names, given: Names) -> None:
@@ -323,6 +319,11 @@ class _Comparison(ctypes.Structure):  # scmp_arg_cmp
     _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64)]
 
 
+def _computing(argument: int) -> _Comparison:
+    """That an argument, of which the system reads the lower half, says RLIMIT_CPU."""
+    return _Comparison(argument, MASKED_EQUAL, 0xFFFFFFFF, resource.RLIMIT_CPU)
+
+
 def _forbid_calls() -> None:
     """Let the kernel of the system answer that it doesn't know certain calls."""
     seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
@@ -333,6 +334,8 @@ def _forbid_calls() -> None:
     other_family = _Comparison(0, NOT_EQUAL, socket.AF_UNIX)
     calls: list[tuple[str, list[_Comparison]]] = [(name, []) for name in FORBIDDEN.split()]
     calls += [("clone", [new_user]), ("socket", [other_family]), ("socketpair", [other_family])]
+    # The system kills who goes beyond a limit on computing as it kills who takes too much memory: no kernel sets one.
+    calls += [("setrlimit", [_computing(0)]), ("prlimit64", [_computing(1), _Comparison(2, NOT_EQUAL, 0)])]
     for name, conditions in calls:
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
         if number >= 0:  # an old libseccomp doesn't know the newest

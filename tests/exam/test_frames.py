@@ -253,20 +253,29 @@ def test_whoever_ends_the_process_closes_the_connection():
     assert first.status == Status.OK and second.status is None
 
 
-def test_one_call_that_never_ends_costs_its_own_class_only():
+@pytest.mark.parametrize("does", ["nothing", "much"])
+def test_one_call_that_never_ends_costs_its_own_class_only(does):
     def never():
         while True:
             with contextlib.suppress(Exception):
-                time.sleep(60)
+                time.sleep(60) if does == "nothing" else sum(range(1000))
+
+    def busy_machine():  # it computes a little, again and again, for longer than anything may take
+        for _ in range(10):
+            time.sleep(0.15)
+            end = time.process_time() + 0.02
+            while time.process_time() < end:
+                pass
+        return torch.tensor(1.0)
 
     scripts = []
-    for name in ("never", "never", "sometimes"):
+    for name in ("never", "never", "slow"):
         script = asking.Script(seed=0)
         script.answer(script.call(script.look(name)), ())
         scripts.append(script)
-    names = {"never": never, "sometimes": lambda: torch.tensor(1.0)}
+    names = {"never": never, "slow": busy_machine}
     ending = with_child(
-        lambda channel: answering.answer(channel, names), lambda channel: asking.ask(channel, scripts, 20, 0.5)
+        lambda channel: answering.answer(channel, names), lambda channel: asking.ask(channel, scripts, 20, 0.6, 0.6)
     )
     assert ending == "complete"
     assert [script.answers[0].status for script in scripts] == [Status.LATE, Status.LATE, Status.OK]

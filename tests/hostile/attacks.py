@@ -281,6 +281,52 @@ def stops_itself(notebook):
     insert(notebook, "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\nimport time\ntime.sleep(1e9)")
 
 
+@submission("Lets the system end it, by a limit on its own computing.", UNTOUCHED, 0)
+def limits_itself(notebook):
+    insert(
+        notebook,
+        "import ctypes, resource\ntry:\n    resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nexcept OSError:\n"
+        "    pass\nlibc = ctypes.CDLL(None)\nlimit = (ctypes.c_uint64 * 2)(1, 1)\n"
+        "libc.syscall(302, 0, ctypes.c_uint64(1 << 32), limit, None)\nlibc.syscall(160, ctypes.c_uint64(0), limit)\n"
+        "while True:\n    pass",
+    )
+
+
+@submission("Outputs that are none.", SOLVED, 15)
+def outputs_that_are_none(notebook):
+    messages = (
+        ("display_data", {"data": "x", "metadata": {}}),
+        ("display_data", {"data": {"text/plain": 5}, "metadata": {}}),
+        ("display_data", {"data": {"image/png": [1]}, "metadata": 5}),
+        ("display_data", {"data": {}, "metadata": {}, "transient": 5}),
+        ("error", {"ename": 5, "evalue": [], "traceback": "x"}),
+        ("stream", {"name": 5, "text": 7}),
+        ("stream", {"name": "stdout", "text": "x", "execution_count": {"much": "x" * 1000}}),
+        ("status", {}),
+    )
+    for kind, content in messages:
+        insert(
+            notebook,
+            f"k = get_ipython().kernel\nk.session.send(k.iopub_socket, {kind!r}, {content!r}, parent=k.get_parent())",
+        )
+
+
+@submission("Forty cells that each show as much as a cell may.", UNTOUCHED, 0)
+def many_full_cells(notebook):
+    much = (
+        "from IPython.display import display\nclass Page:\n    def _repr_html_(self):\n"
+        '        return \'<img alt="a" width="10" style="" src="data:image/png;base64,\' + \'A\' * 980_000 + \'">\'\n'
+        "display(Page())\nprint('x' * 99_000)\nraise ValueError('x' * 99_000)"
+    )
+    for _ in range(40):
+        insert(notebook, much)
+
+
+@submission("Five hundred magic lines, more than IPython takes.", SOLVED, {11, 15})
+def many_magics(notebook):
+    insert(notebook, "!ls\n" * 510)
+
+
 @submission("Calls itself without end.", UNTOUCHED, 0, phrase="RecursionError")
 def calls_itself(notebook):
     in_call(notebook, "return self(x)")

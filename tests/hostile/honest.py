@@ -109,6 +109,13 @@ def helper_with_a_name_of_the_course(notebook):
     solution["source"] = helper + solution["source"].replace('float("-inf"))', "plots())")
 
 
+@submission("What the answer calls bears a name that the course gives, and is no plain function.", SOLVED, 15)
+def partial_with_a_name_of_the_course(notebook):
+    solution = by_id(notebook, SOLUTION)
+    helper = 'import functools\nplots = functools.partial(float, "-inf")\n\n'
+    solution["source"] = helper + solution["source"].replace('float("-inf"))', "plots())")
+
+
 @submission("An expression of five hundred parts.", SOLVED, 15)
 def deep_expression(notebook):
     insert(notebook, "if 0:\n    a" + ".b" * 500)

@@ -322,6 +322,8 @@ def test_a_large_class_is_never_in_memory_at_once(monkeypatch):
     def new(app, student, report):
         nonlocal most
         reads.append(student)
+        if student == "500":
+            raise RuntimeError("something in it that nobody thought of")
         if int(student) % 3:
             return {}
         report.new += 1
@@ -331,6 +333,9 @@ def test_a_large_class_is_never_in_memory_at_once(monkeypatch):
 
     class Grades:
         at_once = 3
+
+        def budget(self):
+            return None
 
         def begin(self, job, budget):
             done = Future()
@@ -345,5 +350,6 @@ def test_a_large_class_is_never_in_memory_at_once(monkeypatch):
     app.course, app.settings = SimpleNamespace(notebooks=["1-bigram"]), StudentCode()
     report = Report(app.course)
     app._grade(students, report)
-    assert reads == students and report.new == 334 and not at_once
+    assert reads == students and report.new == 335 and not at_once
+    assert list(report.failed) == ["500"] and "nobody thought of" in report.failed["500"]
     assert most <= AHEAD + Grades.at_once
