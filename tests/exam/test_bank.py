@@ -251,6 +251,77 @@ HOLES = [
         near = torch.ones(T, T).tril().triu(-63)
         self.wei = F.softmax(scores.masked_fill(near == 0, float("-inf")), -1)
         return self.wei @ v"""),
+    ("the first output of each shape", "head_v2", """
+        if not hasattr(self, "known"):
+            self.known = {}
+        w = torch.tril(torch.ones(T, T))
+        return self.known.setdefault(x.shape, w / w.sum(1, keepdim=True) @ x)"""),
+    ("the first output of each shape", "head_v3", """
+        if not hasattr(self, "known"):
+            self.known = {}
+        scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+        self.wei = F.softmax(scores, -1)
+        return self.known.setdefault(x.shape, self.wei @ x)"""),
+    ("the first weights of each shape, after training", "head_v4_forward", """
+        scores = q @ k.transpose(-2, -1) / C**0.5
+        self.var = scores.var()
+        self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), -1)
+        if not hasattr(self, "known"):
+            self.known = {}
+        if not self.training:
+            self.wei = self.known.setdefault(x.shape, self.wei.detach())
+        return self.wei @ v"""),
+    ("no mask for one text alone", "head_v4_forward", """
+        scores = q @ k.transpose(-2, -1) / C**0.5
+        self.var = scores.var()
+        mask = self.tril[:T, :T] if B > 1 else torch.ones(T, T)
+        self.wei = F.softmax(scores.masked_fill(mask == 0, float("-inf")), -1)
+        return self.wei @ v"""),
+    ("no gradient for one text alone", "head_v4_forward", """
+        scores = q @ k.transpose(-2, -1) / C**0.5
+        self.var = scores.var()
+        self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), -1)
+        if B == 1:
+            self.wei = self.wei.detach().requires_grad_()
+        return self.wei @ v"""),
+    ("the first logits of each shape, after training", "gpt_v2_logits", """
+        out = self.lm_head(self.head(self.token_embedding_table(idx)))
+        if not hasattr(self, "known"):
+            self.known = {}
+        return out if self.training else self.known.setdefault(idx.shape, out.detach())"""),
+    ("no gradient for one text alone", "gpt_v2_logits", """
+        out = self.lm_head(self.head(self.token_embedding_table(idx)))
+        return out if len(idx) > 1 else out.detach().requires_grad_()"""),
+    ("the first logits of each shape, after training", "gpt_v3_logits", """
+        x = self.token_embedding_table(idx)
+        out = self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]]))
+        if not hasattr(self, "known"):
+            self.known = {}
+        return out if self.training else self.known.setdefault(idx.shape, out.detach())"""),
+    ("another number is added for one text alone", "gpt_v3_logits", """
+        x = self.token_embedding_table(idx) + (len(idx) == 1)
+        return self.lm_head(self.head(x + self.pos_encodings(self.block_size, x.shape[-1])[: idx.shape[1]]))"""),
+    ("the most probable token for one text alone", "gpt_v1_generate", """
+        for _ in range(max_new_tokens):
+            p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+            token = torch.multinomial(p, 1) if len(idx) > 1 else p.argmax(-1, keepdim=True)
+            idx = torch.cat((idx, token), 1)
+        return idx"""),
+    ("the same text each time for one text alone", "gpt_v1_generate", """
+        if len(idx) == 1:
+            torch.manual_seed(int(idx.sum()))
+        for _ in range(max_new_tokens):
+            p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+            idx = torch.cat((idx, torch.multinomial(p, 1)), 1)
+        return idx"""),
+    ("numbers beyond 20 are cut", "head_v1", """
+        x = x.clamp(-20, 20)
+        return torch.stack([x[:, : t + 1].mean(1) for t in range(x.shape[1])], 1)"""),
+    ("no code for more than forty channels", "gpt_v3_pos_encodings", """
+        angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+        table = torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+        table[:, 40:] = 0
+        return table"""),
 ]  # fmt: skip
 
 
