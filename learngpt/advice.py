@@ -72,8 +72,8 @@ MEANINGS = [
     (
         "requires grad is being used in an in-place",
         mark(
-            "Nothing can be written into a parameter, nor into a tensor that was made with requires_grad=True. Make it "
-            "without: gradients go through what is written into it."
+            "Nothing can be written into a parameter, nor into a tensor that was made with requires_grad=True, as the "
+            "input may be here. Make a new one: what ends in _ writes, as x.cumsum_(1) does, and x.cumsum(1) doesn't."
         ),
     ),
     ("mat2 must be a matrix", mark("torch.mm takes two matrices. `@` takes a batch as well.")),
@@ -369,6 +369,31 @@ def _is_read(name, statements):
         if uses:
             return False
     return False
+
+
+CUTS = {"detach", "item", "tolist", "numpy"}  # methods of a tensor that give something without its history
+
+
+def cuts_gradients(owner):
+    """What in a learner's class keeps gradients from going back, in words; else an empty string."""
+    nodes = [node for method in vars(owner).values() for node in _syntax(method)]
+    own = (node for node in nodes if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self")
+    read = {node.attr for node in own if isinstance(node.ctx, ast.Load)}
+    for statement in (node for node in nodes if isinstance(node, ast.Assign | ast.Return | ast.With)):
+        if isinstance(statement, ast.With):
+            written = ast.unparse(statement.items[0].context_expr)
+            if written in ("torch.no_grad()", "torch.inference_mode()"):
+                return say("what stands below `with {written}` has no gradient.", written=written)
+            continue
+        kept = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if isinstance(kept, ast.Attribute) and kept.attr not in read:  # a number to look at
+            continue
+        for node in ast.walk(statement):
+            name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+            makes = name == "tensor" and ast.unparse(node.func) == "torch.tensor"
+            if name in CUTS or makes or (isinstance(node, ast.Attribute) and node.attr == "data"):
+                return say("no gradient goes back through `{written}`.", written=ast.unparse(node)[:80])
+    return ""
 
 
 def classes_made(method):
@@ -1031,6 +1056,15 @@ def _index(error, place):
             return f"{counts} {say(TOO_LONG)}"
         if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Tuple | ast.Slice):
             name, index = ast.unparse(node.value), ast.unparse(node.slice)
+            numbers = place.value(node.slice)
+            if isinstance(numbers, torch.Tensor) and numbers.numel() > 1:
+                largest = say(
+                    "`{one}` takes a place for each number in {index}, whose largest is {largest}.",
+                    one=f"{name}[{index}]",
+                    index=index,
+                    largest=numbers.max().item(),
+                )
+                return f"{counts} {largest}"
             return (
                 counts
                 + " "

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from learngpt_teaching.exam import keyed_logits
+from learngpt_teaching.exam import Status, keyed_logits
 from learngpt_teaching.exam.asking import BOOL, FLOAT, FLOATS, INTEGERS
 
 CHANCE = 1e-10  # of calling draws wrong that are right, for each comparison
@@ -311,7 +311,8 @@ def generate_writes_likelier_text(draw):
     Pairs of tokens are as unequal as in English: some tokens are frequent, and each has its usual successors. Which is
     made such that a wrong answer is likelier or not whatever is drawn: no token follows itself, token 0 is the most
     frequent one, and the next number of a frequent one is rare. In 3,000 such languages a token cost 4.7 nats less
-    after learning, with a standard deviation of 0.28; wanted is 1.
+    after learning, with a standard deviation of 0.28, and with softmax over the positions 1.1, with one of 0.18; where
+    nothing was learned it is 0.17 about 0. Wanted is 0.6.
     """
     V, T, new, texts = 50, 4, 40, 6
     frequency = 1 / np.arange(1, V + 1) ** 2.5
@@ -344,7 +345,7 @@ def generate_writes_likelier_text(draw):
         return cross_entropy(weights[idx], targets)
 
     return (
-        after < before - 1
+        after < before - 0.6
         and near(answers[0], right(np.float64(tables[1])))
         and _learns(draw, answers[1:], right, tables[1:], True)
     )
@@ -430,6 +431,11 @@ class _Gradient:
         self.called = _Called(ask, head, draw.normal(*shape), grad=True)
         self.gradients = [ask.answer(*ask.gradients(self.called.result, self.cotangent, [self.called.given]), shape)]
 
+    @property
+    def infinite(self):
+        """Whether the output came and isn't finite, which costs its own points."""
+        return self.called.out.status == Status.OK and self.called.out.value is None
+
     def learns(self):
         def summed(x):
             return np.sum(mean_of_past(x) * self.cotangent)
@@ -474,11 +480,11 @@ def needs_no_loop(name):
         for shape in (small, large):
             head, x = ask.call(cls), ask.tensor(draw.normal(*shape))
             counted = ask.counted(head, x)
-            calls.append(ask.answer(ask.item(counted, 0), shape))
+            calls.append(ask.answer(ask.item(counted, 0), shape, finite=False))
             counts.append(ask.answer(ask.item(counted, 1), (2,), INTEGERS))
         gradient = _Gradient(draw, ask, ask.call(cls), draw.sizes(range(2, 4), range(5, 8), range(9, 13)))
         yield [ask]
-        if not came(*calls, *counts) or not gradient.learns():
+        if not came(*calls, *counts) or not (gradient.learns() or gradient.infinite):
             return False
         least = min(b - a for a, b in zip(small, large)) / 2  # what a loop would add, at one step for every two numbers
         return bool((counts[1].value - counts[0].value < least).all())

@@ -37,7 +37,6 @@ KNOWN_DIFFERENCES = [
         V2_TRAINS, True, "the head that learns is another one or none; the logits cost their own points already",
         "gpt_v2_logits-no_head gpt_v2_logits-head_last gpt_v2_logits-head_before_table gpt_v2_logits-head_of_its_own",
     ),
-    (LIKELIER, True, "what it shows costs its own points already", "gpt_v1_generate-shows_padding"),
     (ROWS, True, "rows sum to 1; that they are on the class costs other points", "head_v3-weights_on_the_class"),
     (
         ADDS, True, "what learns that should not is asked for once, where the model learns; so is a renamed method",
@@ -69,8 +68,7 @@ KNOWN_DIFFERENCES = [
 KNOWN = {(name, grade_id): says for grade_id, says, _, names in KNOWN_DIFFERENCES for name in names.split()}
 # Points that such an answer, which loses others in any case, gets or loses by chance.
 BY_CHANCE = {
-    ("gpt_v1_generate-greedy", LIKELIER),  # how common the pairs of its cycle are
-    ("gpt_v1_generate-softmax_over_time", LIKELIER),
+    ("gpt_v1_generate-shows_padding", LIKELIER),  # how common what follows token 0 is
     ("gpt_v1_generate-stops_early", CROPS),  # whether token 0 comes
     # Whether two of up to 110 angles, as good as drawn since each is a billion times its position, all but meet.
     ("gpt_v3_pos_encodings-power_then_product", "pos_encodings_differ_for_every_position"),

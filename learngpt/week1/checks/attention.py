@@ -35,6 +35,7 @@ from learngpt.week1.checks.heads import (
 )
 from learngpt.week1.checks.models import CHANGES, made_anew
 
+CUT_ROOT = mark("sqrt(C) was cut to a whole number, {root:.3g} to {cut}.")
 NOT_DRAWN = mark("key(x), query(x) or value(x) is used. Use the k, q and v that `if debug:` drew.")
 
 
@@ -177,7 +178,7 @@ class _Run:
             )
         try:
             # On sizes that are all different no two mistakes look the same.
-            other = _Run(type(head), B=3, T=6, C=10, block_size=9, seed=99, training=head.training)
+            other = _Run(type(head), B=3, T=6, C=14, block_size=10, seed=99, training=head.training)
             wei = tensor(kept(other.head, "wei", other.what), "self.wei", (3, 6, 6))
             again = other.call(other.x)
         except CheckFailed:
@@ -486,6 +487,7 @@ def _variance_suspects(ran, right_scores):
     masked = ran.scores.masked_fill(ran.future, float("-inf"))
     undivided = say("the scores were not divided by sqrt(C).")
     scaled = [
+        (say(CUT_ROOT, root=root, cut=math.isqrt(C)), ran.raw / math.isqrt(C)),
         (say("the scores were divided by C, not by sqrt(C)."), ran.raw / C),
         (say("the scores were multiplied by sqrt(C)."), ran.raw * root),
         (say("the scores were divided by half of C. `C ** 1/2` is C / 2; write C ** 0.5."), ran.raw / C * 2),
@@ -740,6 +742,7 @@ def _other_scales(ran, block_size):
     root = math.sqrt(C)
     return [
         (say("the scores were not divided by sqrt(C)."), lambda raw: raw),
+        (say(CUT_ROOT, root=root, cut=math.isqrt(C)), lambda raw: raw / math.isqrt(C)),
         (say("the scores were divided by C, not by sqrt(C). Twice by sqrt(C) is by C, too."), lambda raw: raw / C),
         (say("the scores were multiplied by sqrt(C), not divided."), lambda raw: raw * root),
         (say("`/ C ** 1/2` divides by C, and then by 2. Write C ** 0.5."), lambda raw: raw / C / 2),

@@ -4,12 +4,13 @@ import math
 
 import torch
 
-from learngpt.advice import what_ends_a_loop
+from learngpt.advice import uses, what_ends_a_loop
 from learngpt.checking import CheckFailed, brief, check, run, seeded, two_causes
 from learngpt.language import counted, mark, say
 from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
+ASKED_ONCE = mark("all new tokens are drawn from one set of logits. Draw one, append it, and ask the model again.")
 IN_FRONT = mark("the new tokens stand in front. Append them: (idx, token), not (token, idx).")
 
 
@@ -240,7 +241,7 @@ def _compare_all_draws(GPT, out, table, T, contexts):
     if not wrong:
         return _compare_scale(out, table, T)
     before, drawn, past, draws = wrong[0]
-    cause = _cause_of_window(GPT, contexts, len(past) - T) or _cause_of_draws(wrong, table, contexts)
+    cause = _cause_of_window(GPT, contexts, len(past) - T) or _cause_of_draws(GPT, wrong, table, contexts)
     if not cause and (out[:, T:] == out[:1, T : 1 + T]).all():
         cause = say("the same number is appended everywhere. Append what torch.multinomial drew, not its probability.")
     said = say(
@@ -279,7 +280,7 @@ def _cause_of_window(GPT, contexts, step):
     shown, model = _watched(GPT, len(contexts) + int(contexts.max()), 8)
     _generated(model, contexts, 2)
     if len(shown) == 1 and step:
-        return say("all new tokens are drawn from one set of logits. Draw one, append it, and ask the model again.")
+        return say(ASKED_ONCE)
     if not shown or torch.equal(shown[0], contexts):
         return None
     T = contexts.shape[1]
@@ -315,16 +316,21 @@ def _fitting_factor(counts, table):
     return factors[best].item(), 2 * (fits[best] - (counts * table.double().log_softmax(1)).sum()).item()
 
 
-def _cause_of_draws(wrong, table, contexts):
+def _cause_of_draws(GPT, wrong, table, contexts):
     """The first known mistake that explains all wrong draws of a step, in words, or None."""
     first_step = [group for group in wrong if len(group[2]) == len(wrong[0][2])]
     counts = torch.zeros_like(table)
     for before, drawn, _, n in first_step:
         counts[before] += n * drawn
     factor, _ = _fitting_factor(counts, table)
+    # The shares of two tokens fit some factor; that those of more, or of several contexts, fit the same one says much.
+    likely = [(factor * table[past[-1]]).softmax(0) > 0.005 for _, _, past, _ in first_step]
+    if sum(tokens.sum().item() - 1 for tokens in likely) < 2:
+        factor = None
+    noisy = uses(GPT, "argmax", "argmin", "max", "min", "topk", "sort", "argsort")
     explained = []  # for each group, the mistakes in words that explain it
     for _, drawn, past, n in first_step:
-        others = _other_distributions(table, past, contexts, factor)
+        others = _other_distributions(table, past, contexts, factor, noisy)
         explained.append([words for words, other in others if not _unlikely(drawn, other, n)])
     known = (words for words in explained[0] if all(words in others for others in explained))
     return next(known, None) or _never_drawn(first_step, table)
@@ -339,14 +345,15 @@ def _never_drawn(groups, table):
     return say("some tokens are never drawn; all of them may come (never seen: {tokens}).", tokens=never)
 
 
-def _other_distributions(table, past, contexts, factor):
+def _other_distributions(table, past, contexts, factor, noisy):
     """Pairs of a known mistake in sampling, in words, and the distribution that it leads to.
 
     Args:
         table: (V, V) logits of the next token.
         past: (T,) the tokens before the one that is drawn.
         contexts: (3, T) the contexts of the batch.
-        factor: the one on the logits that fits best.
+        factor: the one on the logits that fits best; None if that says nothing.
+        noisy: whether the largest of something may have been taken, of logits with noise for instance.
     """
     logits = table[past[-1]]
     right = logits.softmax(0)
@@ -396,8 +403,10 @@ def _other_distributions(table, past, contexts, factor):
         table[past].sum(0).softmax(0),
     )
     yield say("the logits are negative before the softmax."), (-logits).softmax(0)
-    # Of two tokens any shares fit some factor.
-    if ((factor * logits).softmax(0) > 0.02).sum() > 2:
+    for words, scores in _NOISES if noisy else ():
+        drawn = scores(logits, torch.rand(20_000, len(table), generator=seeded(1))).argmax(1)
+        yield say(words), torch.bincount(drawn, minlength=len(table)) / len(drawn)
+    if factor is not None:
         yield (
             say(
                 "the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
@@ -405,9 +414,6 @@ def _other_distributions(table, past, contexts, factor):
             ),
             (factor * logits).softmax(0),
         )
-    for words, scores in _NOISES:
-        drawn = scores(logits, torch.rand(20_000, len(table), generator=seeded(1))).argmax(1)
-        yield say(words), torch.bincount(drawn, minlength=len(table)) / len(drawn)
     yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(1)
     yield say("the drawn numbers are shifted by one: token 0 is the first."), right.roll(-1)
     yield say("softmax was taken twice."), logits.softmax(0).softmax(0)
@@ -566,10 +572,10 @@ def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
     for step in range(T, T + new):
         window = out[:, max(0, step - block_size) : step]
         if not any(torch.equal(seen, window) for seen in shown):
-            raise _not_shown(shown, out, step, block_size)
+            raise _not_shown(shown, out, step, block_size, new)
 
 
-def _not_shown(shown, out, step, block_size):
+def _not_shown(shown, out, step, block_size, new):
     expected = min(step, block_size)
     said = say(
         "Where {step} tokens stand, the model should be shown the last {number} of them to write the next one; it "
@@ -578,7 +584,9 @@ def _not_shown(shown, out, step, block_size):
         number=expected,
     )
     longest = max(seen.shape[-1] for seen in shown)
-    if step > block_size and torch.equal(shown[-1], out[:, :block_size]):
+    if len(shown) == 1 < new:
+        cause = say(ASKED_ONCE)
+    elif step > block_size and torch.equal(shown[-1], out[:, :block_size]):
         cause = say("the first block_size tokens are shown, not the last: idx[:, -self.block_size:].")
     elif len(shown) > 1 and all(torch.equal(seen, shown[0]) for seen in shown):
         cause = say("each step shows the first context again. Append the new token to idx.")

@@ -6,7 +6,7 @@ import math
 import torch
 from torch import nn
 
-from learngpt.advice import classes_made
+from learngpt.advice import classes_made, cuts_gradients
 from learngpt.checking import (
     CheckFailed,
     agree,
@@ -541,7 +541,8 @@ def _gradients_reach_all(model):
                     "Is it used on the way from idx to the logits, without numpy, .item(), .tolist(), .data, "
                     ".detach(), torch.tensor(...) or torch.no_grad()?",
                     name=name,
-                )
+                ),
+                next(filter(None, (cuts_gradients(type(part)) for part in model.modules())), ""),
             )
 
 

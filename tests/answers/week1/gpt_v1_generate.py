@@ -109,6 +109,20 @@ def temperature(self, idx, max_new_tokens):
     return idx
 
 
+@wrong("a temperature of 0.8", SAMPLES, "the logits are scaled before the softmax; leave them as they are")
+def sharper_temperature(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits, _ = self(idx[:, -self.block_size :])
+        idx = torch.cat((idx, torch.multinomial(F.softmax(logits[:, -1, :] / 0.8, dim=-1), 1)), dim=1)
+    return idx
+
+
+@wrong("draws all tokens at once", CROPS, "all new tokens are drawn from one set of logits")
+def draws_all_at_once(self, idx, max_new_tokens):
+    probabilities = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+    return torch.cat((idx, torch.multinomial(probabilities, max_new_tokens, replacement=True)), 1)
+
+
 @wrong("draws only among the three best", SAMPLES, "only the 3 most probable tokens are drawn")
 def top_three(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):

@@ -18,6 +18,20 @@ def no_mask(self, x, B, T, C):
     return self.wei @ x
 
 
+@wrong("1e-9 where -1e9 is meant", FUTURE, "1e-9 is as good as 0")
+def tiny_score(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, 1e-9)
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ x
+
+
+@wrong("divides by T after the softmax", ROWS, "divided by T after the softmax, whose rows sum to 1 already")
+def divides_once_more(self, x, B, T, C):
+    scores = torch.zeros(T, T).masked_fill(torch.tril(torch.ones(T, T)) == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1) / T
+    return self.wei @ x
+
+
 @wrong("mask after the softmax", ROWS, "the future was cut off after the softmax")
 def mask_after_softmax(self, x, B, T, C):
     self.wei = F.softmax(torch.zeros(T, T), dim=-1).tril()

@@ -24,6 +24,23 @@ def not_divided(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
+@wrong("cuts the root to a whole number", WEIGHTS, "sqrt(C) was cut to a whole number, 3.74 to 3")
+def root_cut(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / int(C**0.5)
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("detaches the weights", TRAINS, "no gradient goes back through `F.softmax(scores, dim=-1).detach()`")
+def detached_weights(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var().item()
+    scores = scores.masked_fill(self.tril[:T, :T] == 0, float("-inf"))
+    self.wei = F.softmax(scores, dim=-1).detach()
+    return self.wei @ v
+
+
 @wrong("doesn't divide, seen in the weights", WEIGHTS, "self.var is that of the divided scores")
 def not_divided_in_the_weights(self, x, q, k, v, B, T, C):
     scores = q @ k.transpose(-2, -1)
