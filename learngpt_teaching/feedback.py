@@ -33,6 +33,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 NBGRADERS = Path(nbgrader.__file__).resolve().parent / "server_extensions" / "formgrader" / "templates"
 
 LONGEST = 100_000  # characters of HTML or markdown; cleaning takes longer than its length where tags are deeply nested
+MOST_FORMULAS = 100  # LaTeX blocks of one cell; where one isn't closed, the rest is looked through for each
 
 ATTRIBUTES = {
     "*": {"style", "class"},
@@ -100,6 +101,8 @@ def markdown2html(context, source):
     try:
         if len(source) > LONGEST:
             raise ValueError(say("{count:,} characters of text are too long to be shown.", count=len(source)))
+        if (count := source.count("\\begin")) > MOST_FORMULAS:
+            raise ValueError(say("{count:,} blocks of formulas are too many to be shown.", count=count))
         renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
         return clean_html(MarkdownWithMath(renderer=renderer).render(source))
     except Exception as error:  # whatever a submission makes the renderer do, its other cells are to be seen

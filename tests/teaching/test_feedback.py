@@ -11,7 +11,7 @@ from nbconvert.exporters import HTMLExporter
 from nbformat.notebooknode import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
-from learngpt_teaching.feedback import LONGEST, NBGRADERS, FeedbackExporter, clean_html
+from learngpt_teaching.feedback import LONGEST, NBGRADERS, FeedbackExporter, clean_html, markdown2html
 from tests.support import ROOT
 from tests.support.classroom import make_course, mark, nbgrader
 from tests.support.pages import CHECK, HTML, LOST, PIXEL, Dangers, autograded
@@ -125,6 +125,7 @@ def test_long_and_deep_html_costs_little_and_is_named():
     assert clean_html("<div>" * 20_000) != ""
     with pytest.raises(ValueError, match="too long to be shown"):
         clean_html("<b>" * LONGEST)
+    assert "too many to be shown" in markdown2html({}, "\\begin{a}" * 8000)
 
 
 @pytest.mark.slow
