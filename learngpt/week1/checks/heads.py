@@ -696,16 +696,8 @@ def keeps_examples_and_future_apart(Head, B=3, T=5, C=4, seed=0):
             s=s,
         )
         raise CheckFailed(said)
-    blind = (mine <= 1e-7).triu()
-    if blind.any():
-        s, t = blind.nonzero()[0].tolist()
-        said = say(
-            "Position {t} didn't change when position {s} was edited; every position depends on itself and on all "
-            "of its past.",
-            t=t,
-            s=s,
-        )
-        raise CheckFailed(said)
+    if not (mine > 1e-7).any():  # of which rows it is made, another check says
+        raise CheckFailed(say("The output didn't change when the input did: it doesn't depend on it."))
 
 
 def _changes(Head, B, T, C, seed):
@@ -713,16 +705,16 @@ def _changes(Head, B, T, C, seed):
     x = torch.randn(B, T, C, generator=seeded(seed))
     name, what = Head.__name__, f"{Head.__name__}()(x)"
     out = tensor(run(what, _make(Head), x), say("The output of {name}", name=name), x.shape)
-    if out[0].isnan().any():
-        raise CheckFailed(say("{call} has nan at example 0. Is there a division by 0?", call=what))
     changes = []
     for s in range(T):
         edited = x.clone()
         edited[0, s] += 1.0
-        changes.append((tensor(run(what, _make(Head), edited), what, x.shape) - out).abs().amax(-1))
+        other = tensor(run(what, _make(Head), edited), what, x.shape)
+        same = (other == out) | (other.isnan() & out.isnan())  # what isn't finite costs other points
+        changes.append((other - out).abs().nan_to_num(nan=math.inf).masked_fill(same, 0).amax(-1))
     changes = torch.stack(changes)
     again = tensor(run(what, _make(Head), x), what, x.shape) if (changes[:, 1:] > 1e-6).any() else out
-    if not agree(again, out).all():
+    if not agree(again.nan_to_num(), out.nan_to_num()).all():
         said = say(
             "{call} gave two different outputs for the same x; expected the same. Is there a dropout?", call=what
         )
