@@ -10,8 +10,6 @@ import glob
 import logging
 import os
 import shutil
-import sys
-import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,14 +26,13 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SAWarning
 
 from learngpt_teaching.course import Course, CourseError, digest
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, stop_at_once
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready
 from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
 from learngpt_teaching.settings import StudentCode
+from learngpt_teaching.stopping import STOPPED, end_with
 from learngpt_teaching.submissions import Job, jobs
 from learngpt_teaching.times import has_no_time, put_bad_time_aside
-
-STOPPED = "Stopped. What was graded is kept; the same command goes on from here."
 
 
 def share_engine() -> None:
@@ -70,13 +67,6 @@ class _Printable(logging.Filter):
 PRINTABLE = _Printable()
 
 
-def _end(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
-    """How a program of nbgrader's ends that is interrupted: it took back what was half done, and raised that again."""
-    if issubclass(kind, KeyboardInterrupt):
-        stop_at_once(STOPPED)
-    sys.__excepthook__(kind, error, trace)
-
-
 class GradedExporter(NotebookExporter):
     """Reads a submitted notebook as the graded notebook of the course that it makes.
 
@@ -97,7 +87,7 @@ class GradedExporter(NotebookExporter):
         self.log.addFilter(PRINTABLE)
         try:
             if self.results is None:
-                sys.excepthook = _end
+                end_with(STOPPED)  # nbgrader takes back what is half done, and raises it again
                 settings = StudentCode(parent=self)
                 must_be_ready(settings.contain)  # before nbgrader touches any submission
                 begin_warming(settings.contain)

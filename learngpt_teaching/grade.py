@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learngpt_teaching import unchanged
+from learngpt_teaching.stopping import STOPPED, end_with
 
+if __name__ == "__main__":
+    end_with(STOPPED)
 if __name__ == "__main__" and len(sys.argv) == 2 and (said := unchanged.since(Path.cwd(), sys.argv[1])):
     print(said)
     sys.exit()
@@ -24,7 +27,6 @@ from learngpt_teaching.engine.sandbox import (
     begin_warming,
     must_be_ready,
     printable,
-    stop_at_once,
 )
 
 if __name__ == "__main__" and len(sys.argv) == 2 and not sys.argv[1].startswith("-") and hasattr(os, "fork"):
@@ -39,7 +41,7 @@ from nbgrader.utils import rmtree
 from tqdm import tqdm
 from traitlets import Bool, Unicode, default
 
-from learngpt_teaching.autograding import STOPPED, course_of, kept_in, noted, share_engine, stamp, tidy
+from learngpt_teaching.autograding import course_of, kept_in, noted, share_engine, stamp, tidy
 from learngpt_teaching.course import Course, CourseError, digest
 from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.exchange import open_to_others
@@ -133,29 +135,41 @@ class GradeClass(NbGrader):
             self._grade(folders, report)
         except (NoContainment, Broken, CourseError) as error:
             self.fail("%s", error)
-        except KeyboardInterrupt:
-            stop_at_once(STOPPED)
-        print(f"{_submissions(len(folders))}, {report.new} of them new or changed.", flush=True)
+        changed = f"{_submissions(len(folders))}, {report.new} of them new or changed."
+        print(f"{_submissions(len(folders))}, graded as asked." if self.force else changed, flush=True)
+        waiting = self._waiting()
         if not report.new:
-            self._note(begun, warned, len(folders))
+            print(waiting, end="")
+            self._note(begun, warned, changed, waiting)
             return
         print(report)
+        print(waiting, end="")
         folder = report_folder(self.coursedir, self.coursedir.assignment_id)
         print(f"\nThe class as a page: {write_report(self.coursedir, self.coursedir.assignment_id, folder)}")
         if report.failed:
             self.exit(1)
         if self.all_kept:
-            self._note(begun, warned, len(folders))
+            self._note(begun, warned, f"{_submissions(len(folders))}, 0 of them new or changed.", waiting)
 
-    def _note(self, begun: str, warned: list[str], submissions: int) -> None:
+    def _waiting(self) -> str:
+        """Who waits for points by hand, as a line; "" where nobody does."""
+        with self._gradebook() as gradebook:
+            rows = gradebook.db.query(api.SubmittedAssignment.student_id).join(
+                api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id
+            )
+            rows = rows.filter(api.Assignment.name == self.coursedir.assignment_id)
+            rows = rows.filter(api.SubmittedAssignment.needs_manual_grade)
+            names = ", ".join(sorted(printable(student, 80) for [student] in rows))
+        return f"Points by hand are wanted for {names}.\n" if names else ""
+
+    def _note(self, begun: str, warned: list[str], changed: str, waiting: str) -> None:
         """Note that all is graded, where everything is in its usual place and nothing was asked for but that."""
         root, assignment = Path(self.coursedir.root), self.coursedir.assignment_id
         places = self.coursedir.submitted_directory, self.coursedir.autograded_directory
         usual = places == ("submitted", "autograded") and self.coursedir.source_directory == "source"
         database = f"sqlite:///{root / unchanged.GRADEBOOK}"
         if usual and root == Path.cwd() and self.coursedir.db_url == database and len(sys.argv) == 2:
-            said = [*warned, f"{_submissions(submissions)}, 0 of them new or changed."]
-            unchanged.note(root, assignment, begun, "\n".join(said))
+            unchanged.note(root, assignment, begun, "\n".join([*warned, changed, waiting]).rstrip())
 
     def _must_know_assignment(self):
         with self._gradebook() as gradebook:
@@ -370,9 +384,9 @@ class Report:
 
     def __str__(self):
         count, seconds = sum(self.verdicts.values()), time.monotonic() - self.start
-        lines = [f"Graded {_submissions(count)} in {seconds:.0f} seconds."]
+        lines = [f"Graded {_submissions(count)} in {seconds:.0f} second{'s' * (f'{seconds:.0f}' != '1')}."]
         if count:
-            lines[0] += f" That is {3600 * count / seconds:,.0f} an hour."
+            lines[0] += f" That is {3600 * count / seconds:,.0f} an hour." * (count >= 10)
             lines += [f"  {self.verdicts[each]:6}  {words}" for each, words in reversed(self.WORDS.items())]
             lines += ["", "Checks passed:"]
             for name, notebook in self.course.notebooks.items():

@@ -41,7 +41,7 @@ class TableExporter(ExportPlugin):
             writer.writeheader()
             for assignment in assignments:
                 submissions = {one.student_id: one for one in gradebook.assignment_submissions(assignment.name)}
-                for student in gradebook.students:
+                for student in sorted(gradebook.students, key=lambda student: student.id):
                     if wanted and student.id not in wanted:
                         continue
                     row = self._row(assignment, student, submissions.get(student.id))

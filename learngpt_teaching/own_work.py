@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from learngpt.language import chosen, known, say, spoken, use
+from learngpt_teaching.stopping import end_with
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,11 +25,13 @@ ROOT = Path(__file__).resolve().parent.parent
 def _asked() -> argparse.Namespace:
     """What a command asks for, answered with a word at once: what follows takes seconds to import."""
     use(chosen(ROOT / "work"))
+    end_with(say("Stopped. Your notebooks are as they were."))
     what = say("Grade a learner's own notebooks the way an instructor does, and leave them as they are: `make check`.")
     parser = argparse.ArgumentParser(prog="python -m learngpt_teaching.own_work", description=what)
     parser.add_argument("folder", help=say("where the notebooks lie, for example work/week1"))
     parser.add_argument("--notebook", default="", help=say("the number or the name of one; else all are graded"))
     asked = parser.parse_args()
+    asked.notebook = asked.notebook.removesuffix(".ipynb")
     if asked.notebook:
         words = say(
             "Grading notebook {which} of {folder} with the hidden tests.", which=asked.notebook, folder=asked.folder
@@ -43,7 +46,7 @@ if __name__ == "__main__":
     gc.disable()  # its share of a run as short as this is half a second
     ASKED = _asked()
 
-from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, stop_at_once
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready
 
 if __name__ == "__main__" and hasattr(os, "fork"):
     begin_warming(contain=False)  # PyTorch takes as long to import as all that follows here
@@ -262,8 +265,6 @@ def main(asked: argparse.Namespace) -> None:
         sys.exit(str(error))
     except Broken as error:
         sys.exit(error.said())
-    except KeyboardInterrupt:
-        stop_at_once(say("Stopped. Your notebooks are as they were."))
     print()
     if which == "*":
         page = pages.write_first(graded)

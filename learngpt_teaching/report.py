@@ -150,7 +150,8 @@ def read_class(coursedir, assignment):
             one.notes[:0] = [("", line) for line in [*was_set_aside(submitted), *has_no_time(submitted)]]
     count = sum(one.submitted for one in students.values())
     alike = matches(dict(sorted(trees.items())), math.log2(CLASSES * _pairs(count)))
-    return Class(assignment, possible, list(checks.values()), list(students.values()), alike)
+    ordered = [students[student] for student in sorted(students)]
+    return Class(assignment, possible, list(checks.values()), ordered, alike)
 
 
 def _submissions(gradebook, assignment):
@@ -319,6 +320,7 @@ def _page(found):
         "most_pairs": MOST_PAIRS,
         "classes": CLASSES,
         "times": [times[0], times[len(times) // 2], times[-1]] if times else [],
+        "timed": len(times),
         "late": [one.late for one in handed_in if one.late],
         "pictures": _pictures(points, found),
     }

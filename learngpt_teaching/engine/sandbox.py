@@ -24,7 +24,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from importlib.util import cache_from_source
 from pathlib import Path
 from queue import Empty
-from typing import Any, NoReturn
+from typing import Any
 
 import psutil
 import zmq
@@ -486,18 +486,6 @@ def _make(contain: bool) -> Warmed:
     atexit.register(new.close)
     atexit.register(gc.freeze)  # and for half a second before all ends
     return new
-
-
-def stop_at_once(message: str) -> NoReturn:
-    """End this process and all its kernels now: a thread may wait for a minute for what a student's code does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C twice sees no traceback
-    with _making:  # so that no thread starts a new one meanwhile
-        for each in [*_begun.values(), *_warmed.values()]:
-            with contextlib.suppress(Exception):  # whatever happens, this ends here
-                each.close()
-        print(f"\n{message}", file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(130)  # as a shell says of Ctrl-C
 
 
 class Provisioner(KernelProvisionerBase):

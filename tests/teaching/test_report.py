@@ -201,8 +201,8 @@ def test_times_and_late_students_are_one_line_each(report):
     assert "The first handed in at 2024-03-01 10:00:00" in times and "the last at 2024-03-01 15:00:00" in times
     lines = re.findall("<li>(.*?)</li>", times)
     assert lines == [
-        "four: 1:00:00 late, no penalty",
         "five: 2:00:00 late, no penalty",
+        "four: 1:00:00 late, no penalty",
         "six: 3:00:00 late, no penalty",
     ]
 

@@ -409,7 +409,8 @@ def _other_distributions(table, past, contexts, factor, noisy):
     if factor is not None:
         yield (
             say(
-                "the logits are scaled before the softmax; leave them as they are (here {factor:.2g} times).",
+                "the logits are scaled before the softmax, by a temperature perhaps: here {factor:.3g} times. Leave "
+                "them as they are.",
                 factor=factor,
             ),
             (factor * logits).softmax(0),

@@ -109,7 +109,7 @@ def temperature(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("a temperature of 0.8", SAMPLES, "the logits are scaled before the softmax; leave them as they are")
+@wrong("a temperature of 0.8", SAMPLES, "the logits are scaled before the softmax, by a temperature perhaps: here 1.2")
 def sharper_temperature(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self(idx[:, -self.block_size :])
