@@ -17,17 +17,11 @@ from learngpt_teaching.stopping import STOPPED, end_with
 
 if __name__ == "__main__":
     end_with(STOPPED)
-if __name__ == "__main__" and len(sys.argv) == 2 and (said := unchanged.since(Path.cwd(), sys.argv[1])):
-    print(said)
-    sys.exit()
+    if len(sys.argv) == 2 and (said := unchanged.since(Path.cwd(), sys.argv[1])):
+        print(said)
+        sys.exit()
 
-from learngpt_teaching.engine.sandbox import (
-    Broken,
-    NoContainment,
-    begin_warming,
-    must_be_ready,
-    printable,
-)
+from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready, printable
 
 if __name__ == "__main__" and len(sys.argv) == 2 and not sys.argv[1].startswith("-") and hasattr(os, "fork"):
     with contextlib.suppress(NoContainment):  # is said where it is needed

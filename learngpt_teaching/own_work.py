@@ -170,7 +170,9 @@ class Pages:
         """Write the first page, and give its path."""
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
         environment.globals |= {"say": say, "spoken": spoken}
-        page = environment.get_template("own_work.html.j2").render(graded=graded, next=_next(graded))
+        page = environment.get_template("own_work.html.j2").render(
+            graded=graded, next=_next(graded), when=f"{datetime.now():%Y-%m-%d %H:%M}"
+        )
         (self.folder / "index.html").write_text(page, encoding="utf-8")
         return self.folder / "index.html"
 

@@ -158,9 +158,10 @@ def _sow(seed: int) -> None:
 
 
 class _Desk:
+    """The results of one question's steps, and the steps: each method is one, named as in `asking.Script`."""
+
     MOST_ROWS = 200_000  # of a table that we lend
     LIBRARIES = (sys.prefix, sys.base_prefix, "<frozen", os.path.dirname(os.path.dirname(__file__)))
-    """The results of one question's steps, and the steps: each method is one, named as in `asking.Script`."""
 
     def __init__(self, namespace: Names, tensors: list[torch.Tensor], clock: _Clock, late: set[str]):
         self.namespace, self.tensors, self.clock, self.late = namespace, tensors, clock, late
