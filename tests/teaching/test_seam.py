@@ -26,6 +26,7 @@ from learngpt_teaching.results import Kept, Outcome, Result
 from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.submissions import Job
 from tests.support import ROOT, SOURCE
+from tests.support.programs import run
 
 
 def test_what_notebooks_import_knows_nothing_of_what_instructors_run():
@@ -133,6 +134,13 @@ def test_no_kernel_sees_the_classes_that_a_handed_out_package_holds(monkeypatch)
     monkeypatch.setattr(sandbox_module, "must_contain", lambda: "bwrap")
     command = " ".join(sandbox_module.Warmed._bubblewrap(SimpleNamespace(folder=ROOT)))
     assert f"--ro-bind /dev/null {needed}" in command
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["building", "grade", "report"])
+def test_a_command_says_what_it_does(module):
+    done = run(f"learngpt_teaching.{module}", "--help", cwd=ROOT)
+    assert done.returncode == 0 and "--help-all" in done.stdout and "Traceback" not in done.stderr
 
 
 def test_what_an_empty_budget_left_undone_is_not_kept(tmp_path, monkeypatch):
