@@ -122,8 +122,9 @@ def test_check_and_exam_agree_on_every_grade_id(name, file, answer, caught, with
     assert differ == {key: says for key, says in KNOWN.items() if key[0] == name}
 
 
-# By hand, two hours: `SEEDS=50 pytest -k every_seed tests/exam/test_bank.py`, and again with ATEN_CPU_CAPABILITY=avx2.
-every_seed = pytest.mark.skipif("SEEDS" not in os.environ, reason="two hours; SEEDS=50 runs it")
+# By hand, an hour for each number of threads: `SEEDS=50 pytest -n 2 -k every_seed tests/exam/test_bank.py`, and again
+# with ATEN_CPU_CAPABILITY=avx2.
+every_seed = pytest.mark.skipif("SEEDS" not in os.environ, reason="hours; SEEDS=50 runs it")
 
 
 def under_every_seed(file, answer, threads):
@@ -152,7 +153,7 @@ def test_right_answers_get_full_marks_under_every_seed(file, answer, threads):
 @pytest.mark.parametrize(("name", "file", "answer", "caught"), [case for case in CASES if case.values[3]])
 def test_wrong_answers_get_the_same_marks_under_every_seed(name, file, answer, caught, threads):
     found = under_every_seed(file, answer, threads)
-    assert (caught, True) not in found
+    assert (caught, True) not in found or (name, caught) in KNOWN.keys() | BY_CHANCE
     by_chance = {key: seeds for key, seeds in found.items() if (key[0], not key[1]) in found}
     assert {key: seeds for key, seeds in by_chance.items() if (name, key[0]) not in BY_CHANCE} == {}
 
