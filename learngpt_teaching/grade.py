@@ -131,7 +131,7 @@ class GradeClass(NbGrader):
             self.fail("%s", error)
         changed = f"{_submissions(len(folders))}, {report.new} of them new or changed."
         print(f"{_submissions(len(folders))}, graded as asked." if self.force else changed, flush=True)
-        waiting = self._waiting()
+        waiting = self._waiting(folders)
         if not report.new:
             print(waiting, end="")
             self._note(begun, warned, changed, waiting)
@@ -145,15 +145,15 @@ class GradeClass(NbGrader):
         if self.all_kept:
             self._note(begun, warned, f"{_submissions(len(folders))}, 0 of them new or changed.", waiting)
 
-    def _waiting(self) -> str:
-        """Who waits for points by hand, as a line; "" where nobody does."""
+    def _waiting(self, students: list[str]) -> str:
+        """Who of these students waits for points by hand, as a line; "" where nobody does."""
         with self._gradebook() as gradebook:
             rows = gradebook.db.query(api.SubmittedAssignment.student_id).join(
                 api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id
             )
             rows = rows.filter(api.Assignment.name == self.coursedir.assignment_id)
             rows = rows.filter(api.SubmittedAssignment.needs_manual_grade)
-            names = ", ".join(sorted(printable(student, 80) for [student] in rows))
+            names = ", ".join(sorted(printable(student, 80) for [student] in rows if student in students))
         return f"Points by hand are wanted for {names}.\n" if names else ""
 
     def _note(self, begun: str, warned: list[str], changed: str, waiting: str) -> None:

@@ -169,6 +169,8 @@ def test_who_hands_in_no_notebook_gets_no_points_and_feedback_and_that_once(cour
     assert said[1] == "1 submission, 0 of them new or changed.\n"
     assert "  nothing: no notebook of the course is in it, only week1.pdf.\n" in said[0]
     assert "nothing, " not in said[0]
+    said = run(*command[:-1], "trickster", cwd=course).stdout
+    assert said.count("Points by hand are wanted for trickster.\n") == 1
 
 
 def by_hand(course, student, notebook):
