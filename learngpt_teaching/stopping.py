@@ -1,6 +1,8 @@
 """How a program ends that is stopped by Ctrl-C while it imports, or anywhere that nobody thought of."""
 
+import atexit
 import os
+import signal
 import sys
 import types
 
@@ -14,7 +16,10 @@ def end_with(message: str) -> None:
         if not issubclass(kind, KeyboardInterrupt):
             sys.__excepthook__(kind, error, trace)
             return
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses it twice sees no traceback
+        sys.stdout.flush()
         print(f"\n{message}", file=sys.stderr, flush=True)
-        os._exit(130)  # as a shell says of Ctrl-C; kernels end with the process that started them
+        atexit._run_exitfuncs()  # ends the kernels and removes their folders; os._exit runs none of them
+        os._exit(130)  # as a shell says of Ctrl-C
 
     sys.excepthook = end
