@@ -260,7 +260,7 @@ class Warmed:
         for folder in sorted({str(parent) for path in read for parent in Path(path).parents}):
             command += ["--perms", "0755", "--dir", folder]
         for path in dict.fromkeys(read):
-            command += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind-try", path, path]
+            command += ["--ro-bind-try", path, path]  # what a link leads to, where it is one
         command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run/scratch", "--dir", "/run/kernel"]
         command += ["--bind", str(self.folder), "/run/kernels"]
         for place in {package, *Path(sys.prefix).glob("lib*/python*/site-packages/learngpt")}:

@@ -3,8 +3,11 @@
 import ast
 import asyncio
 import inspect
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -134,6 +137,15 @@ def test_no_kernel_sees_the_classes_that_a_handed_out_package_holds(monkeypatch)
     monkeypatch.setattr(sandbox_module, "must_contain", lambda: "bwrap")
     command = " ".join(sandbox_module.Warmed._bubblewrap(SimpleNamespace(folder=ROOT)))
     assert f"--ro-bind /dev/null {needed}" in command
+
+
+@pytest.mark.slow
+def test_an_environment_may_be_a_link_to_a_folder_elsewhere(tmp_path):
+    (tmp_path / "environment").symlink_to(sys.prefix)
+    program = "from learngpt_teaching.engine.sandbox import Warmed; w = Warmed(); w.import_ahead([]); w.close()"
+    python = tmp_path / "environment" / "bin" / "python"
+    done = subprocess.run([python, "-P", "-c", program], env=os.environ | {"PYTHONPATH": ROOT}, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.mark.slow
