@@ -4,6 +4,7 @@
 which submissions there are, the gradebook, late penalties, the folders.
 """
 
+import contextlib
 import fnmatch
 import functools
 import glob
@@ -26,6 +27,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SAWarning
 
 from learngpt_teaching.course import Course, CourseError, digest
+from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready
 from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
@@ -81,35 +83,37 @@ class GradedExporter(NotebookExporter):
         converter = self.parent
         self.coursedir = converter.coursedir
         self.results: dict[str, Result] | None = getattr(converter, "results", None)
-        self._folder: Path | None = None
-        self._jobs: dict[str, Job] = {}
+        self._folder: Path | None = None  # the submission that nbgrader is at
+        self._under_way: dict[Path, tuple[dict[str, Job], Budget]] = {}
         share_engine()
         self.log.addFilter(PRINTABLE)
+        folders = list(converter.assignments)
+        if self.results is None:  # nbgrader passes over who handed in no notebook
+            where = converter._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+            folders = sorted(path for path in glob.glob(where) if os.path.isdir(path))
         try:
             if self.results is None:
                 end_with(STOPPED)  # nbgrader takes back what is half done, and raises it again
                 settings = StudentCode(parent=self)
                 must_be_ready(settings.contain)  # before nbgrader touches any submission
                 begin_warming(settings.contain)
-                from learngpt_teaching.grader import Grader  # takes 0.1 s, in which PyTorch is already being imported
+                from learngpt_teaching.grader import PICTURES, Grader  # takes 0.1 s; PyTorch is already being imported
             self.course = getattr(converter, "course", None) or course_of(self.coursedir)
             if self.results is None:
-                self.grader = Grader(self.course, kept_in(self.coursedir), settings)
+                ahead = PICTURES if len(folders) > 2 else ()
+                self.grader = Grader(self.course, kept_in(self.coursedir), settings, ahead)
         except (CourseError, NoContainment) as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
         # Here and not in a hook of nbgrader's: it swallows a hook's exceptions, and then copies what links lead to.
-        folders = list(converter.assignments)
-        if self.results is None:  # nbgrader passes over who handed in no notebook
-            where = converter._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
-            folders = sorted(path for path in glob.glob(where) if os.path.isdir(path))
         for folder in folders:
             for line in [] if self.results else tidy(folder):
                 self.log.warning("%s", line)
             names = fnmatch.filter(self.course.notebooks, self.coursedir.notebook_id)
             converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb") for name in names]
-        if self.results is None and converter.assignments:  # the first kernels start while nbgrader sets out
-            self._begin(Path(min(converter.assignments)))
+        self._order = [Path(each) for each in sorted(converter.assignments)]  # as nbgrader goes through them
+        if self.results is None:
+            self._begin_ahead(self._order[:1])  # its kernels start while nbgrader sets out
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **options: Any
@@ -128,26 +132,45 @@ class GradedExporter(NotebookExporter):
         if self.results is not None:
             return self.results[name]
         if folder != self._folder:
-            self._begin(folder)
+            self._go_on_to(folder)
+        found, budget = self._under_way[folder]
         # Marks that come in this way are looked at again by `make grade`.
         stamp(kept_in(self.coursedir), folder.parent.name, folder.name).unlink(missing_ok=True)
-        for line in self._jobs[name].left_out:
+        for line in found[name].left_out:
             self.log.warning("%s: %s", folder, line)
         try:
-            result = self.grader.begin(self._jobs[name], self._budget).result()
-            for line in result.notes:
-                self.log.warning("%s, %s: %s", folder.parent.name, name, line)
-            return noted(result, self._jobs[name])
+            result = self.grader.begin(found[name], budget).result()
         except Broken as error:
             raise NbGraderException(str(error)) from None
-        finally:
-            self.grader.forget(self._jobs[name], self._budget)
+        for line in result.notes:
+            self.log.warning("%s, %s: %s", folder.parent.name, name, line)
+        return noted(result, found[name])
+
+    def _go_on_to(self, folder: Path) -> None:
+        """Begin a submission and the next one, so that no processor waits while nbgrader writes; forget the others."""
+        place = self._order.index(folder)
+        self._folder, wanted = folder, self._order[place : place + 2]
+        for gone in self._under_way.keys() - set(wanted):
+            found, budget = self._under_way.pop(gone)
+            for job in found.values():
+                self.grader.forget(job, budget)
+        if folder not in self._under_way:
+            self._begin(folder)
+        self._begin_ahead(wanted[1:])
+
+    def _begin_ahead(self, folders: list[Path]) -> None:
+        """Begin those of these submissions that nbgrader will not skip, as it skips what it has graded."""
+        for folder in folders:
+            graded = self.parent._format_dest(folder.name, folder.parent.name)
+            if folder not in self._under_way and (self.parent.force or not os.path.exists(graded)):
+                with contextlib.suppress(Exception):  # what is wrong with it is said when it is its turn
+                    self._begin(folder)
 
     def _begin(self, folder: Path) -> None:
-        self._folder, self._jobs = folder, jobs(self.course, folder, self.grader.limits)
-        self._budget = self.grader.budget()
-        for name in fnmatch.filter(self._jobs, self.coursedir.notebook_id):
-            self.grader.begin(self._jobs[name], self._budget)
+        found, budget = jobs(self.course, folder, self.grader.limits), self.grader.budget()
+        self._under_way[folder] = found, budget
+        for name in fnmatch.filter(found, self.coursedir.notebook_id):
+            self.grader.begin(found[name], budget)
 
 
 def noted(result: Result, job: Job) -> Result:
