@@ -108,6 +108,8 @@ class GradeClass(NbGrader):
         super().start()
         if len(self.extra_args) != 1:
             self.fail("Say which assignment to grade, for example: %s week1", self.name)
+        if self.coursedir.notebook_id != "*":
+            self.fail("Each submission is graded whole, so leave --notebook out. `nbgrader autograde` takes it.")
         self.coursedir.assignment_id = self.extra_args[0]
         begun = unchanged.before(Path.cwd(), self.coursedir.assignment_id)
         share_engine()
@@ -317,7 +319,7 @@ class GradeClass(NbGrader):
         with self._gradebook() as gradebook:
             submission = gradebook.find_submission(self.coursedir.assignment_id, student)
             if line := late(submission):
-                report.notes.append(f"  {line}")
+                report.notes.append(f"  {student}: {line}")
             names = [notebook.name for notebook in submission.notebooks if points_wait(notebook)]
             report.notes += [f"  {student}, {name}: {POINTS_WAIT}" for name in names]
 

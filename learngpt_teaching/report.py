@@ -321,7 +321,7 @@ def _page(found):
         "classes": CLASSES,
         "times": [times[0], times[len(times) // 2], times[-1]] if times else [],
         "timed": len(times),
-        "late": [one.late for one in handed_in if one.late],
+        "late": [(one.id, one.late) for one in handed_in if one.late],
         "pictures": _pictures(points, found),
     }
     loader = jinja2.FileSystemLoader(TEMPLATES)

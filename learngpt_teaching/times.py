@@ -93,7 +93,7 @@ def dates(gradebook: Gradebook, assignment: str, student: str, folder: Path | st
 
 
 def late(submission: SubmittedAssignment) -> str:
-    """One line for a student who was late, "" for the others.
+    """How late a submission was and what that costs, in one line; "" where it wasn't.
 
     Args:
         submission: of nbgrader's gradebook.
@@ -103,7 +103,7 @@ def late(submission: SubmittedAssignment) -> str:
         return ""
     penalty = submission.late_submission_penalty or 0
     cost = f"{penalty:g} points less" if penalty else "no penalty"
-    return f"{submission.student.id}: {timedelta(seconds=round(seconds))} late, {cost}"
+    return f"{timedelta(seconds=round(seconds))} late, {cost}"
 
 
 class QuietPenalties(AssignLatePenalties):

@@ -257,6 +257,7 @@ def test_what_is_missing_is_said_at_once(tmp_path):
         assert "Traceback" not in done.stderr
         return done.stderr
 
+    assert "Each submission is graded whole, so leave --notebook out." in fails("--notebook", "1-bigram")
     assert "There are no notebooks in" in fails()
     course = make_course(tmp_path, ["right"])
     assert "The gradebook does not know week1. Run `nbgrader generate_assignment week1` first." in fails()

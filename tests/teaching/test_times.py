@@ -98,9 +98,9 @@ def test_what_a_penalty_depends_on_is_seen_to_change(tmp_path, folder):
 def test_a_late_student_is_one_line():
     student = SimpleNamespace(id="dora")
     submission = SimpleNamespace(student=student, total_seconds_late=127410.2, late_submission_penalty=20.0)
-    assert late(submission) == "dora: 1 day, 11:23:30 late, 20 points less"
+    assert late(submission) == "1 day, 11:23:30 late, 20 points less"
     submission.late_submission_penalty = None
-    assert late(submission) == "dora: 1 day, 11:23:30 late, no penalty"
+    assert late(submission) == "1 day, 11:23:30 late, no penalty"
     submission.total_seconds_late = 0
     assert late(submission) == ""
 
