@@ -85,9 +85,9 @@ class Script:
         """A call, and how many operations of PyTorch and steps of the student's own Python it took: (result, (2,)).
 
         Steps in threads that the call starts are counted too. This number is counted in the student's process, so a
-        student can forge it; and a loop inside a function that
-        was compiled, as by torch.jit.script, isn't counted. From outside only the time is to be seen, and that doesn't
-        tell a loop from none: one over 24 positions takes 0.1 ms, less than the noise of a busy machine.
+        student can forge it; and a loop inside a function that was compiled, as by torch.jit.script, isn't counted.
+        From outside only the time is to be seen, and that doesn't tell a loop from none: one over 24 positions takes
+        0.1 ms, less than the noise of a busy machine.
         """
         return self._add("counted", target, *arguments)
 
