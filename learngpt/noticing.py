@@ -75,7 +75,7 @@ class Noticed:
         if name in self.left:
             return say("The cell under TODO {todo} no longer makes {name}.", todo=todo, name=name)
         if _changed(self.versions[name]):
-            return say("The cell under TODO {todo} was changed after it ran.", todo=todo)
+            return say("The cell under TODO {todo} was changed after it ran: run it again.", todo=todo)
         return ""
 
     def borrowed(self, source):

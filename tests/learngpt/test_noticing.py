@@ -106,7 +106,7 @@ def test_a_class_that_was_changed_and_not_run_is_no_green_check(kernel):
             cell.source = HEAD.replace("torch.tril", "torch.triu")
     time.sleep(0.01)
     nbformat.write(notebook, kernel.file)
-    assert "△ The cell under TODO 3 was changed after it ran." in kernel.run(CHECK)
+    assert "△ The cell under TODO 3 was changed after it ran: run it again." in kernel.run(CHECK)
 
 
 def test_a_failing_line_below_the_class_is_no_old_version(kernel):
