@@ -139,6 +139,21 @@ def test_no_kernel_sees_the_classes_that_a_handed_out_package_holds(monkeypatch)
     assert f"--ro-bind /dev/null {needed}" in command
 
 
+def test_whoever_reads_the_first_lines_alone_sees_no_traceback():
+    program = (
+        "from learngpt_teaching.stopping import end_with; end_with('Stopped.')\n"
+        "print('first', flush=True); input(); print('second', flush=True)"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as process:
+        assert process.stdout.readline() == b"first\n"
+        process.stdout.close()  # as `head -1` does
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.mark.slow
 def test_an_environment_may_be_a_link_to_a_folder_elsewhere(tmp_path):
     (tmp_path / "environment").symlink_to(sys.prefix)
