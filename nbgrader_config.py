@@ -30,7 +30,7 @@ c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CourseDirectory.solution_directory = "notebooks"
 # nbgrader copies what else lies in a submission, up to the feedback. No page of a student's may lie among ours, and
 # the weights of a GPT are large.
-pages = ["feedback", "*.html", "*.htm", "*.svg"]
+pages = ["feedback", "*.[hH][tT][mM]*", "*.[xX][hH][tT]*", "*.[mM][hH][tT]*", "*.[xX][mM][lL]", "*.[sS][vV][gG]*"]
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", *pages, "*.safetensors"]
 
 # The release has the names of its checks in its metadata, by which Validate sees when one is lost.

@@ -66,6 +66,8 @@ def course(tmp_path_factory):
     (partly / os.fsdecode(b"2-averaging \xba\xb9\xbb\xe7\xba\xbb.ipynb")).write_text("no notebook")
     (partly / "4-masking \x1b[2J\n[AutogradeApp | ERROR] lost.ipynb").write_text("no notebook")
     (partly / "notes \x1b[2J.txt").write_text("mine")
+    for name in ("index.HTML", "page.xhtml", "drawing.Svg"):
+        (partly / name).write_text("<script>alert(1)</script>")
     messy = submit(course, "messy", SOLVED)
     (messy / "3-vectorizing.ipynb").rename(messy / "My third notebook.ipynb")
     (messy / "1-bigram.ipynb").write_text("no notebook")
@@ -105,6 +107,14 @@ def test_the_log_names_who_was_not_graded_to_the_last_notebook(course):
     assert "untouched/week1/6-positions.ipynb" in said
     assert "4-masking [2J [AutogradeApp | ERROR] lost.ipynb was taken." in said
     assert "SAWarning" not in said and "\x1b" not in said
+
+
+def test_no_page_of_a_students_lies_among_ours(course):
+    for folder in ("autograded", "feedback"):
+        found = {path.suffix for path in (course / folder / "partly").rglob("*") if path.is_file()}
+        assert found <= {".ipynb", ".txt", ".html"}
+    names = {path.name for path in (course / "feedback" / "partly" / "week1").glob("*.html")}
+    assert names == {"index.html", *(f"{path.stem}.html" for path in SOLVED.glob("*.ipynb"))}
 
 
 def autograded(course, student, name):
