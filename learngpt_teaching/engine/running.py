@@ -45,6 +45,7 @@ OUTPUT_BYTES = 100_000  # kept of what one cell shows
 NOTEBOOK_BYTES = 2_000_000  # kept of what all cells show
 ERROR_CHARACTERS = 2_000  # kept of an error after that
 MESSAGE_CHARACTERS = 5_000  # kept of what a check says
+MOST_NOTES = 10  # for the instructor about one notebook
 SLOW = 8  # seconds after which a check that failed is taken for all of its class
 MOST_KERNELS = 16  # for one notebook; an answer that ends its kernel takes two for each check
 KINDS = {"status", "stream", "display_data", "execute_result", "error"}  # of messages that are read at all
@@ -57,6 +58,10 @@ DIFFERENT = mark(
     "numbers of the check, or change what the check uses?"
 )
 PACKAGE = r"learngpt(_teaching)?\.\w"  # how the name of a module of ours begins
+SILENT = mark(
+    "The check passes in your notebook. Asked the same with other numbers, your code ended its process, or was "
+    "stopped, before it had answered."
+)
 ABSENT = "absent"  # how an exam ends to which no kernel came
 ASIDE = mark("This notebook could not be graded, through no fault of yours: {reason}")
 
@@ -207,7 +212,10 @@ def _graded(
     asyncio.run(run.all())
     result = Result(_encodable(rebuilt), checks=run.outcomes, seed=run.seed, kernels=run.kernels)
     result.cut_short = bool(budget.over)
-    result.notes = list(_notes(notebook, rebuilt))
+    notes = list(dict.fromkeys(_notes(notebook, rebuilt)))
+    result.notes = notes[:MOST_NOTES]
+    if len(notes) > MOST_NOTES:
+        result.notes.append(f"There are {len(notes) - MOST_NOTES:,} more notes of this kind. Read its cells.")
     differing = [grade_id for grade_id, outcome in result.checks.items() if outcome.differs]
     if differing:
         result.verdict = DIFFERS
@@ -274,6 +282,8 @@ def _notes(notebook: Notebook, rebuilt: NotebookNode) -> Iterator[str]:
                     yield f"A cell imports from {printable(module)}, where the references of the checks are."
                 if module.split(".")[0] in ("threading", "concurrent", "multiprocessing"):
                     yield f"A cell imports {printable(module)}. What runs elsewhere isn't counted as an operation."
+            if isinstance(node, ast.Attribute) and node.attr == "modules" and getattr(node.value, "id", "") == "sys":
+                yield "A cell looks through sys.modules. The references of the checks are among them."
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(PACKAGE, node.value):
                 yield f"A cell names {printable(node.value, 80)}. The references of the checks are there."
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carry":
@@ -367,8 +377,11 @@ class _Run:
             verdicts = await self._examine()
             denied = [index for index in graded if not verdicts[marks(cells[index]).grade_id]]
             for index, cell in enumerate(cells[graded[0] :], graded[0]):
-                if index in graded:
-                    self.outcomes[marks(cell).grade_id] = await self._ask(cell) if index in denied else _earn(cell)
+                if index in denied:
+                    answered = verdicts[marks(cell).grade_id] is not None
+                    self.outcomes[marks(cell).grade_id] = await self._ask(cell, answered)
+                elif index in graded:
+                    self.outcomes[marks(cell).grade_id] = _earn(cell)
                 elif denied and index < denied[-1]:
                     await self._run_cell(cell)
         finally:
@@ -429,11 +442,15 @@ class _Run:
                 seconds = self.budget.left, self.limits["call"], self.limits["idle"]
                 return asking.take(channel, self.course.exams, grade_ids, self.seed, *seconds)
 
-        async with self._watched(manager):
+        async with self._watched(manager, self.limits | {"cell_cpu": self.limits["cpu"]}):  # all its calls together
             return await asyncio.get_running_loop().run_in_executor(None, take)
 
-    async def _ask(self, cell: NotebookNode) -> Outcome:
-        """Why a property is missing, in the words of its check."""
+    async def _ask(self, cell: NotebookNode, answered: bool) -> Outcome:
+        """Why a property is missing, in the words of its check.
+
+        Args:
+            answered: whether all of the exam's questions about it were.
+        """
         grade_id = marks(cell).grade_id
         stopped = [said for name, said in self.stopped.items() if re.search(rf"\b{name}\b", cell.source)]
         if stopped:
@@ -448,7 +465,8 @@ class _Run:
         if said and time.monotonic() - start > SLOW:  # what never ends once would take as long in each other check
             self.stopped |= {name: said for name in self.notebook.classes if re.search(rf"\b{name}\b", cell.source)}
         if said is None:
-            return _lose(cell, say(DIFFERENT), differs=f"{grade_id}: exam no, check yes")
+            words = DIFFERENT if answered else SILENT
+            return _lose(cell, say(words), differs=f"{grade_id}: exam no, check yes")
         return _lose(cell, said, any(output.get("ename") == UNWRITTEN for output in cell.outputs))
 
     async def _execute(self, cell: NotebookNode) -> None:
@@ -543,8 +561,8 @@ class _Run:
             await client.km.end()
             await client.km.cleanup_resources()
 
-    def _watched(self, manager: ContainedKernelManager) -> "_Watch":
-        return _Watch(manager, self.sandbox, self.limits, self.budget, self._too_much_memory)
+    def _watched(self, manager: ContainedKernelManager, limits: dict[str, int] | None = None) -> "_Watch":
+        return _Watch(manager, self.sandbox, limits or self.limits, self.budget, self._too_much_memory)
 
 
 class _Watch:
