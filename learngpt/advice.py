@@ -152,6 +152,16 @@ class _Place:
         except Exception:
             return None
 
+    def runs_to(self, name):
+        """The end of the range that a loop of the method runs a variable over, where that can be had; else None."""
+        for loop in _syntax_of(self.code) if self.code else []:
+            if isinstance(loop, ast.For | ast.comprehension) and ast.unparse(loop.target) == name:
+                call = loop.iter
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and call.args:
+                    end = self.value(call.args[min(1, len(call.args) - 1)])
+                    return end if isinstance(end, int) else None
+        return None
+
     def named(self, kind):
         """The names and the attributes of names in the failing expression that are of a kind: {text: value}."""
         found = {}
@@ -438,13 +448,13 @@ def _why_nan(name, given, kwargs):
         if name.startswith("log"):
             return say("The logarithm of negative numbers is taken there, of {number:.3g} for instance.", number=number)
         return say("The root of negative numbers is taken there, of {number:.3g} for instance.", number=number)
-    if name.strip("_") in ("mean", "var", "std") and first.numel() <= 1:
-        return counted(
-            "The {name} of {n} number is taken there. Is a slice empty?",
-            "The {name} of {n} numbers is taken there. Is a slice empty?",
-            first.numel(),
-            name=name,
-        )
+    if name.strip("_") in ("mean", "var", "std"):
+        dim = kwargs.get("dim", given[1] if len(given) > 1 else None)
+        numbers = first.shape[dim] if isinstance(dim, int) and first.dim() else first.numel()
+        if numbers == 0:
+            return say("The {name} of no numbers is taken there. Is a slice empty?", name=name)
+        if numbers == 1:
+            return say("The {name} of one number is taken there, and is nan. It takes two.", name=name)
     if second is not None and "div" in name:
         bottom = first if name.strip("_").startswith("r") else second
         if not (bottom == 0).any():
@@ -1033,16 +1043,8 @@ def _index(error, place):
         if match[3] == "0":
             return say("Nothing is left there: the slice before it cut everything off.")
         node = place.part(ast.Subscript)
-        if node is not None and isinstance(node.slice, ast.Tuple):
-            owner, indices = place.value(node.value), [place.value(part) for part in node.slice.elts]
-            if (
-                isinstance(owner, torch.Tensor)
-                and owner.dim() == 3
-                and all(isinstance(index, int) for index in indices)
-            ):
-                turned = indices[::-1]
-                if all(-size <= index < size for index, size in zip(turned, owner.shape)):
-                    return say("The indices stand in the wrong order: the example comes first, then the position.")
+        if node is not None and (said := _index_too_large(place, node, int(match[2]))):
+            return said
         if int(match[1]) < -1:
             return say(
                 "Dimension {dim} has size {size} here, so there is nothing at {index}. The last one is -1, and always "
@@ -1091,6 +1093,31 @@ def _index(error, place):
     if "list index out of range" in text:
         asked = say(TOO_LONG) if place.loops else ""
         return together(say("The list is shorter than that."), asked)
+    return ""
+
+
+def _index_too_large(place, node, dim):
+    """Why the index of one dimension of a tensor is too large, in words, or ""."""
+    owner, parts = place.value(node.value), node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if not isinstance(owner, torch.Tensor) or dim >= min(len(parts), owner.dim()):
+        return ""
+    name, size = ast.unparse(parts[dim]), owner.shape[dim]
+    over = place.runs_to(name)
+    if over is not None and over > size:
+        said = say(
+            "{name} runs over {over} numbers, and dimension {dim} of {owner} has {size}.",
+            name=name,
+            over=over,
+            dim=dim,
+            owner=ast.unparse(node.value),
+            size=size,
+        )
+        swapped = dim < 2 <= owner.dim() and over == owner.shape[1 - dim]
+        return together(said, say("Did two indices change places, or the ranges of two loops?") if swapped else "")
+    indices = [place.value(part) for part in parts]
+    places = owner.dim() == 3 and len(parts) > 1 and all(isinstance(index, int) for index in indices)
+    if places and all(-size <= index < size for index, size in zip(indices[::-1], owner.shape)):
+        return say("The indices stand in the wrong order: the example comes first, then the position.")
     return ""
 
 
@@ -1195,6 +1222,13 @@ def _runtime(error, place):
         if whole:
             return say("{name} holds whole numbers, and meets floats. Make it floats, {name}.float().", name=whole[0])
     if place.method == "forward" and "targets" in place.local and re.search("invalid for input|batch_size", text):
+        idx, targets, logits = (place.local.get(name) for name in ("idx", "targets", "logits"))
+        if isinstance(logits, torch.Tensor) and isinstance(idx, torch.Tensor) and idx.shape == targets.shape:
+            return say(
+                "logits(idx) gave {rows} rows for {tokens} tokens. It gives one for each of them, (B, T, V).",
+                rows=logits.shape[:-1].numel(),
+                tokens=idx.numel(),
+            )
         return say(
             "Are targets handed over that are longer than idx? Without them, self(idx) is enough to go on writing."
         )

@@ -312,17 +312,25 @@ def _limited():
         signal.signal(signal.SIGPROF, before)
 
 
-def run(what, function, *arguments, hint="", cause="", **options):
+def run(what, function, *arguments, hint="", cause="", keeps_gradients=False, **options):
     """Call the learner's code and turn whatever goes wrong into one explanation.
+
+    Gradients are as before afterwards, whatever the call did with them.
 
     Args:
         what: the call, as the learner would write it.
         hint: said where sizes don't fit: whole sentences, or a function that is called then and finds them.
         cause: the likely cause where sizes don't fit and the hint is empty: words, or a function that finds them.
+        keeps_gradients: whether it goes wrong where the call turns them off for good.
     """
     before = [argument.clone() if isinstance(argument, torch.Tensor) else None for argument in arguments]
     try:
-        with _limited(), warnings.catch_warnings(), contextlib.redirect_stderr(sys.stdout):
+        with (
+            _limited(),
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(sys.stdout),
+            _gradients(what * keeps_gradients),
+        ):
             result = function(*arguments, **options)
     except CheckFailed:
         raise
@@ -358,6 +366,19 @@ def run(what, function, *arguments, hint="", cause="", **options):
         if copy is not None and not torch.equal(argument.detach().nan_to_num(), copy.nan_to_num()):
             raise CheckFailed(_changed(what, copy, argument))
     return result
+
+
+@contextlib.contextmanager
+def _gradients(what):
+    """Leave gradients as they are, on or off, and fail where `what` is given and turns them off."""
+    before = torch.is_grad_enabled()
+    try:
+        yield
+        if what and before and not torch.is_grad_enabled():
+            said = say("{what} turns gradients off for everything after it. Use `with torch.no_grad():`.", what=what)
+            raise CheckFailed(said)
+    finally:
+        torch.set_grad_enabled(before)
 
 
 def _found(words):
@@ -509,6 +530,29 @@ def kept(head, name, what):
     if value is None:
         raise CheckFailed(say("self.{name} is not set after {what}. Store it: self.{name} = ...", name=name, what=what))
     return value
+
+
+def leaves_alone(what, function, one, other):
+    """Fail where a call changes what all of PyTorch shares, or what an earlier call gave.
+
+    Args:
+        what: the call, as the learner would write it.
+        function: takes one tensor.
+        one, other: two tensors of one shape, with other numbers.
+    """
+    first = run(what, function, one, keeps_gradients=True)
+    drawn, kept_first = torch.rand(4), first.detach().clone()
+    run(what, function, other, keeps_gradients=True)
+    if torch.equal(drawn, torch.rand(4)):
+        raise CheckFailed(
+            say("After each call of {what} PyTorch draws the same numbers.", what=what),
+            say("a seed is set inside, by torch.manual_seed perhaps. All texts that are written would be the same."),
+        )
+    if not torch.equal(first.detach(), kept_first):
+        raise CheckFailed(
+            say("A second call of {what} changed what the first one had given.", what=what),
+            say("one tensor is kept on self, and each result is written into it. Make a new one in each call."),
+        )
 
 
 def agree(yours, expected, tolerance=1e-4):

@@ -323,6 +323,9 @@ class _Desk:
     def sow(self, seed: int) -> None:
         _sow(seed)
 
+    def random(self) -> torch.Tensor:
+        return torch.rand(4)
+
     def rows(self, table: torch.Tensor, names: Sequence[str]) -> Callable[..., torch.Tensor]:
         def lent(*sizes: int, **named: int) -> torch.Tensor:
             rows, columns = (list(sizes) + [named[name] for name in names if name in named])[:2]
@@ -333,7 +336,7 @@ class _Desk:
 
         return lent
 
-    def mixing(self, matrix: torch.Tensor, called_only: bool) -> "_Mixing":
+    def mixing(self, matrix: torch.Tensor, called_only: bool) -> "_Mixing | _Called":
         return _Called(matrix) if called_only else _Mixing(matrix)
 
     def keyed(self, key: Sequence[int], vocabulary: int) -> "_Keyed":
@@ -369,24 +372,28 @@ class _Operations(TorchFunctionMode):
         return function(*arguments, **(named or {}))
 
 
+def _mixed(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    T = x.shape[1]
+    return torch.tanh(matrix[:T, :T] @ x)  # (T, T) @ (B, T, C) -> (B, T, C)
+
+
 class _Mixing(torch.nn.Module):
     def __init__(self, matrix: torch.Tensor):
         super().__init__()
         self.matrix = torch.nn.Parameter(matrix)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        T = x.shape[1]
-        return torch.tanh(self.matrix[:T, :T] @ x)  # (T, T) @ (B, T, C) -> (B, T, C)
+        return _mixed(self.matrix, x)
 
 
-class _Called(_Mixing):
-    """One that can be called and has no `forward`, like a head that is no module."""
+class _Called:
+    """One that can be called and is no module, as the heads of the first lessons."""
+
+    def __init__(self, matrix: torch.Tensor):
+        self.matrix = matrix
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x)
-
-    def forward(self, x: torch.Tensor) -> NoReturn:
-        raise AttributeError("forward")
+        return _mixed(self.matrix, x)
 
 
 class _Keyed:

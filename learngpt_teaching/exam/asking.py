@@ -134,6 +134,10 @@ class Script:
         """Seed every generator of random numbers."""
         return self._add("sow", seed)
 
+    def random(self) -> Slot:
+        """What PyTorch draws next, (4,): the same again only where somebody has set a seed meanwhile."""
+        return self._add("random")
+
     def rows(self, array: Array, names: Sequence[str]) -> Slot:
         """A function that we lend: given two sizes, in this order or by these names, it returns array[:a, :b]."""
         return self._add("rows", self.tensor(array), names)
@@ -141,7 +145,7 @@ class Script:
     def mixing(self, matrix: Array, called_only: bool = False) -> Slot:
         """A module that we lend: (B, T, C) -> tanh(matrix[:T, :T] @ x), with the parameter `matrix`.
 
-        With `called_only` it has no method `forward`.
+        With `called_only` it is no module: it can be called, and has no `forward` and no parameters.
         """
         return self._add("mixing", self.tensor(matrix), called_only)
 

@@ -185,7 +185,7 @@ def calls_of(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_few_calls_are_enough(name):
-    assert calls_of(name) <= 33
+    assert calls_of(name) <= 38  # three seconds each are 114, of the 120 that a submission may compute
 
 
 def test_three_seconds_a_call_are_no_fault():

@@ -50,6 +50,8 @@ EDITS = [
      "pos_encodings_differ_for_every_position", "GPTVer3 has no pos_encodings"),
     ("gpt_v3_pos_encodings", "    @staticmethod\n    def pos_encodings(", "    def pos_encodings(self, ",
      "pos_encodings_differ_for_every_position", "Keep @staticmethod"),
+    ("gpt_v3_pos_encodings", "    @staticmethod\n", "",
+     "gpt_v3_adds_positions_to_sequences_of_any_length", "@staticmethod is missing above pos_encodings"),
 ]  # fmt: skip
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 

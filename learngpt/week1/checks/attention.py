@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from learngpt.advice import first_nan, where_nan_begins
+from learngpt.advice import LOST_ROWS, first_nan, where_nan_begins
 from learngpt.checking import (
     NEARLY,
     CheckFailed,
@@ -14,6 +14,7 @@ from learngpt.checking import (
     check,
     compare,
     kept,
+    leaves_alone,
     likely_cause,
     mistakes,
     nearly,
@@ -255,7 +256,13 @@ def attention_never_looks_ahead(Head, B=2, T=5, C=8, block_size=5, seed=0):
     silent[:, 1] = 0
     if ran.call(silent).isnan().any():
         said = say("Where the embedding at position 1 is all 0, the output has nan.")
-        raise CheckFailed(f"{said}\n{where_nan_begins(ran.head, silent)}".strip())
+        zeros = say(
+            "a score that happens to be 0 was hidden too. What is hidden depends on the place alone, not on the score: "
+            "self.tril[:T, :T] == 0."
+        )
+        _, why = first_nan(ran.head, silent)
+        cause = zeros if why.startswith(say(LOST_ROWS[1], index=1)) else ""
+        raise CheckFailed(f"{said}\n{where_nan_begins(ran.head, silent)}".strip(), cause)
     if not agree(ran.call(ran.x), ran.out).all():
         made = made_anew(ran.head, ran.call, ran.x)
         said = say("head(x) gave two different outputs for the same x; expected the same.")
@@ -464,11 +471,11 @@ def attention_variance_is_kept(Head, B=3, T=7, C=20, block_size=7, seed=0):
     for words, value in _variance_suspects(ran, _from_scores(ran.wei(), ran.scores, ran.future)):
         if _near(yours, value.item(), 1e-5):
             raise CheckFailed(said, words)
-    if _near(yours, 1.0):
-        raise CheckFailed(said, say("a 1 is stored. Only for random q and k it is 1: store what you measure."))
     if any(_near(yours, round(right, digits)) for digits in range(5)):
         raise CheckFailed(said, say("it was rounded. Store it as it is."))
     cause = ran.cause()
+    if not cause and _near(yours, 1.0):
+        cause = say("a 1 is stored. Only for random q and k it is 1: store what you measure.")
     if not cause:
         said += "\n" + say(
             "The weights are right, so the scores are: what was stored isn't their variance, scores.var()."
@@ -562,7 +569,27 @@ def _near(a, b, tolerance=1e-3):
 def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed=0):
     """`self.wei` is softmax(mask(q k^T / sqrt(C))), and the output `self.wei` times v, in training and after it."""
     for training in (True, False):
-        _weights_are_scaled_softmax(_Run(Head, B, T, C, block_size, seed, training=training))
+        ran = _Run(Head, B, T, C, block_size, seed, training=training)
+        _weights_are_scaled_softmax(ran)
+        leaves_alone(ran.what, ran.head, ran.x, ran.x + 1)
+        _follows_learning(ran)
+
+
+@torch.no_grad()
+def _follows_learning(ran):
+    """Fail where weights and output stay what they were, although the layers have learned meanwhile."""
+    ran.call(ran.x)
+    for layer in ("query", "key", "value"):
+        weight = getattr(ran.head, layer).weight
+        weight += torch.linspace(-0.5, 0.5, weight.numel()).view_as(weight)
+    out = ran.call(ran.x)
+    q, k, v = (getattr(ran.head, layer)(ran.x) for layer in ("query", "key", "value"))
+    right = softmax_of(q @ k.mT / math.sqrt(ran.x.shape[2]), ran.future)
+    if not agree(ran.head.wei, right).all() or not agree(out, right @ v).all():
+        raise CheckFailed(
+            say("The weights of the layers have changed, as training does it, and self.wei or the output didn't."),
+            say("something of an earlier call is kept. Compute q, k, v and the weights anew in each call."),
+        )
 
 
 def _weights_are_scaled_softmax(ran):
@@ -637,6 +664,20 @@ def _weight_suspects(ran, block_size):
         (say("self.wei is transposed: row t must hold what position t takes."), right.transpose(1, 2)),
         (say("the future was cut off after the softmax. Mask before it, with -inf."), plain * ~future),
         (
+            say(
+                "the weights were cut off after the softmax and divided by the sums of the columns. Each row is "
+                "divided by its own, dim=-1; a mask of -inf before the softmax does both."
+            ),
+            (plain * ~future) / (plain * ~future).sum(1, keepdim=True),
+        ),
+        (
+            say(
+                "the weights were divided by the sums of the columns, after the softmax, which leaves rows that sum "
+                "to 1."
+            ),
+            right / right.sum(1, keepdim=True),
+        ),
+        (
             say("-inf was put in after the softmax; it belongs into the scores."),
             plain.masked_fill(future, float("-inf")),
         ),
@@ -684,7 +725,11 @@ def _other_products(ran):
     B, T, C = x.shape
     one_q, one_k = torch.nn.functional.normalize(q, dim=-1), torch.nn.functional.normalize(k, dim=-1)
     return [
-        (say("q and k are swapped: the query of a row asks the keys of the columns, q @ k^T."), k @ q.mT),
+        (
+            say("the scores are turned: q and k are swapped, or their product. A row's query asks the columns' keys, "
+                "q @ k^T."),
+            k @ q.mT,
+        ),
         (say("the queries ask the queries; they must ask the keys."), q @ q.mT),
         (say("the keys ask the keys; the queries must ask."), k @ k.mT),
         (say("the queries ask the values; they must ask the keys."), q @ v.mT),

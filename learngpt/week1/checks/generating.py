@@ -11,6 +11,8 @@ from learngpt.week1.checks.models import descend, loss_of, step_back
 
 NAME = "generate(idx, max_new_tokens)"
 ASKED_ONCE = mark("all new tokens are drawn from one set of logits. Draw one, append it, and ask the model again.")
+IN_A_BYTE = mark("the numbers were put into 8 bits, which end at 255. Token numbers are torch.int64.")
+MANY = 1100  # tokens, as Korean text has them
 IN_FRONT = mark("the new tokens stand in front. Append them: (idx, token), not (token, idx).")
 
 
@@ -19,12 +21,7 @@ def _generated(model, idx, new):
     B, T = idx.shape
     if not hasattr(model, "generate"):
         raise CheckFailed(say("GPTVer1 has no generate. Is it indented, so that it stands inside of the class?"))
-    try:
-        out = run(f"generate(idx, {new})", model.generate, idx, new)
-        if not torch.is_grad_enabled():
-            raise CheckFailed(say("generate turns gradients off for everything after it. Use `with torch.no_grad():`."))
-    finally:
-        torch.set_grad_enabled(True)
+    out = run(f"generate(idx, {new})", model.generate, idx, new, keeps_gradients=True)
     if out is None:
         raise CheckFailed(say("{what} returned None. Is a `return` missing?", what=NAME))
     if not isinstance(out, torch.Tensor):
@@ -52,6 +49,8 @@ def _generated(model, idx, new):
         )
         if torch.equal(out[:, new:], idx.to(out.dtype)):
             raise CheckFailed(said, say(IN_FRONT))
+        if torch.equal(out[:, :T] % 256, idx.to(out.dtype) % 256):
+            raise CheckFailed(said, say(IN_A_BYTE))
         append = say("Append each new token behind the context, along dim=1, and leave the rest as it is.")
         raise CheckFailed(f"{said}\n{append}")
     return out
@@ -151,6 +150,8 @@ def generate_appends(GPT, vocab_size=7, block_size=8, B=2, T=3, new=5, seed=0):
                 yours=brief(out[0, T:]),
             )
         )
+    many = run("GPTVer1(vocab_size, block_size)", GPT, MANY, block_size)
+    _generated(many, torch.randint(256, MANY, (B, T), generator=seeded(seed)), new)
 
 
 @check
@@ -197,6 +198,35 @@ def generate_samples(GPT, vocab_size=5, T=3, new=2, rows=6000, seed=0):
             say("probabilities of an earlier call were kept. Ask the model in each step."),
         )
     _compare_all_draws(GPT, learned, table.flip(1), T, contexts)
+    _draws_what_is_sure(model, vocab_size, T)
+    many = run("GPTVer1(vocab_size, block_size)", GPT, MANY, T + 10)
+    text = _generated(many, torch.randint(256, (4, T), generator=seeded(seed)), 10)
+    if (text[:, T:] < 256).all():  # by chance once in 10^20
+        said = say("Of {count} tokens, none of the {number} that were drawn is above 255.", count=MANY, number=40)
+        raise CheckFailed(said, say(IN_A_BYTE))
+
+
+def _draws_what_is_sure(model, vocab_size, T):
+    """Where one logit of each row is larger by 40, only its token may come; all logits are large."""
+    follows = torch.arange(vocab_size).roll(1)
+    with torch.no_grad():
+        weight = model.token_embedding_table.weight
+        weight.fill_(30)
+        weight[torch.arange(vocab_size), follows] = 70
+    idx = torch.arange(vocab_size)[:, None].repeat(1, T)
+    out = _generated(model, idx, 3)
+    wrong = (out[:, T:] != follows[out[:, T - 1 : -1]]).nonzero()
+    if len(wrong):
+        row, step = wrong[0].tolist()
+        before, yours = out[row, T + step - 1].item(), out[row, T + step].item()
+        said = say(
+            "After the token number {before} came {yours}; softmax of the logits, 70 for {expected} and 30 for all "
+            "others, leaves nothing but {expected}.",
+            before=before,
+            yours=yours,
+            expected=follows[before].item(),
+        )
+        raise CheckFailed(said, say("large logits were cut off before the softmax. Take them as they are."))
 
 
 def _contexts(vocab_size, T, generator):
@@ -241,7 +271,8 @@ def _compare_all_draws(GPT, out, table, T, contexts):
     if not wrong:
         return _compare_scale(out, table, T)
     before, drawn, past, draws = wrong[0]
-    cause = _cause_of_window(GPT, contexts, len(past) - T) or _cause_of_draws(GPT, wrong, table, contexts)
+    shown = _shown(GPT, contexts)
+    cause = _cause_of_window(shown, contexts, len(past) - T) or _cause_of_draws(GPT, wrong, table, contexts, shown)
     if not cause and (out[:, T:] == out[:1, T : 1 + T]).all():
         cause = say("the same number is appended everywhere. Append what torch.multinomial drew, not its probability.")
     said = say(
@@ -271,14 +302,19 @@ def _wrong_draws(out, table, T):
     return wrong
 
 
-def _cause_of_window(GPT, contexts, step):
-    """What is wrong with what the model is shown, where nothing has to be cropped yet, in words, or None.
+def _shown(GPT, contexts):
+    """What a model is shown in two steps, where nothing has to be cropped yet: tensors of tokens."""
+    shown, model = _watched(GPT, len(contexts) + int(contexts.max()), 8)
+    _generated(model, contexts, 2)
+    return shown
+
+
+def _cause_of_window(shown, contexts, step):
+    """What is wrong with what the model is shown, in words, or None.
 
     Args:
         step: the first step, from 0, whose draws are wrong.
     """
-    shown, model = _watched(GPT, len(contexts) + int(contexts.max()), 8)
-    _generated(model, contexts, 2)
     if len(shown) == 1 and step:
         return say(ASKED_ONCE)
     if not shown or torch.equal(shown[0], contexts):
@@ -316,7 +352,7 @@ def _fitting_factor(counts, table):
     return factors[best].item(), 2 * (fits[best] - (counts * table.double().log_softmax(1)).sum()).item()
 
 
-def _cause_of_draws(GPT, wrong, table, contexts):
+def _cause_of_draws(GPT, wrong, table, contexts, shown):
     """The first known mistake that explains all wrong draws of a step, in words, or None."""
     first_step = [group for group in wrong if len(group[2]) == len(wrong[0][2])]
     counts = torch.zeros_like(table)
@@ -330,7 +366,7 @@ def _cause_of_draws(GPT, wrong, table, contexts):
     noisy = uses(GPT, "argmax", "argmin", "max", "min", "topk", "sort", "argsort")
     explained = []  # for each group, the mistakes in words that explain it
     for _, drawn, past, n in first_step:
-        others = _other_distributions(table, past, contexts, factor, noisy)
+        others = _other_distributions(table, past, contexts, factor, noisy, shown)
         explained.append([words for words, other in others if not _unlikely(drawn, other, n)])
     known = (words for words in explained[0] if all(words in others for others in explained))
     return next(known, None) or _never_drawn(first_step, table)
@@ -345,7 +381,7 @@ def _never_drawn(groups, table):
     return say("some tokens are never drawn; all of them may come (never seen: {tokens}).", tokens=never)
 
 
-def _other_distributions(table, past, contexts, factor, noisy):
+def _other_distributions(table, past, contexts, factor, noisy, shown):
     """Pairs of a known mistake in sampling, in words, and the distribution that it leads to.
 
     Args:
@@ -354,6 +390,7 @@ def _other_distributions(table, past, contexts, factor, noisy):
         contexts: (3, T) the contexts of the batch.
         factor: the one on the logits that fits best; None if that says nothing.
         noisy: whether the largest of something may have been taken, of logits with noise for instance.
+        shown: what the model was shown in each step.
     """
     logits = table[past[-1]]
     right = logits.softmax(0)
@@ -366,6 +403,14 @@ def _other_distributions(table, past, contexts, factor, noisy):
     )
     yield say("all tokens are equally likely: the logits of the model aren't used."), uniform
     yield say("the least probable token is always taken."), _one_hot(logits.argmin(), table)
+    if len(past) > T and len(shown) > 1 and shown[1].shape[-1] == T + 1:
+        yield (
+            say(
+                "the logits are taken where the first context ended, in each step. The text grows, and the last "
+                "position with it: logits[:, -1, :]."
+            ),
+            table[past[T - 1]].softmax(0),
+        )
     if len(past) > T:
         yield (
             say("each step sees only the first context. Append a token before the next step."),
@@ -539,8 +584,14 @@ def _watched(GPT, vocab_size, block_size):
 def generate_crops(GPT, vocab_size=50, block_size=4, T=3, new=6, seed=0):
     """Each step asks the model through `self(...)` or `self.logits(...)`, with the last block_size tokens at most."""
     shown, model = _watched(GPT, vocab_size, block_size)
-    idx = torch.randint(vocab_size, (1, T), generator=seeded(seed))
-    out = _generated(model, idx, new)
+    for training in (True, False):
+        shown.clear()
+        idx = torch.randint(vocab_size, (1, T), generator=seeded(seed + training))
+        _shows(shown, _generated(model.train(training), idx, new), block_size, T, new)
+
+
+def _shows(shown, out, block_size, T, new):
+    """Fail where a model was shown something else than what was written (1, T + new), cropped, step by step."""
     if not shown:
         raise CheckFailed(
             say(

@@ -27,6 +27,7 @@ from learngpt.checking import (
     check,
     compare,
     kept,
+    leaves_alone,
     likely_cause,
     mistakes,
     nearly,
@@ -81,6 +82,7 @@ def averages_the_past(Head, x=None, B=2, T=5, C=3, seed=0):
             said = say("{name} gives something else when it is called again.", name=name)
             compare(said, out, _mean_of_past(again), cause=words)
         compare(fact, out, _mean_of_past(again), **_explained(Head, again, out))
+    leaves_alone(f"{name}()(x)", head, x, x + 1)
 
 
 def _make(Head):
@@ -484,7 +486,13 @@ def _slots(x, Head):
             lambda seen: seen / seen.sum(),
         ),
         (say("the rows were divided by their mean, not by their sum."), lambda seen: seen / seen.mean(1, keepdim=True)),
-        (say("the columns of the weights sum to 1, not the rows."), lambda seen: seen / seen.sum(0)),
+        (
+            say(
+                "the columns of the weights sum to 1, not the rows. The numbers of a row lie along the last dimension, "
+                "dim=-1."
+            ),
+            lambda seen: seen / seen.sum(0),
+        ),
         (
             say(
                 "the columns were divided by the sums of the rows. Those must be a column, (T, 1), as keepdim=True "
@@ -754,11 +762,13 @@ def needs_no_loop(Head, small=(2, 4, 3), large=(9, 24, 3), seed=0):
         tensor(out, say("The output of {name}", name=name), shape)
         if out.isfinite().all():  # else another check says why not
             _gradient_reaches_input(Head, x, out)
+            x = torch.randn(shape, generator=seeded(seed + 1), requires_grad=True)  # and in the next step of training
+            _gradient_reaches_input(Head, x, run(f"{name}()(x)", head, x))
         counts.append(counted.count)
         steps.append(max(lines.values(), default=0))
-    grows = min(big - little for little, big in zip(small, large) if big > little)
+    grows = min(6, *(big - little for little, big in zip(small, large) if big > little))
     said = ""
-    # One operation a step is the least a loop can do.
+    # One operation a step is the least a loop can do. One that takes several positions at once has fewer steps.
     if counts[1] - counts[0] >= grows:
         said = say(
             "{name} took {few} tensor operations for B, T, C = {small} and {many} for {large}; expected about the same "
@@ -1077,7 +1087,7 @@ def rows_sum_to_one(wei, known=None):
         elif value != value:
             cause = say("nan comes from a softmax over a row that is -inf everywhere: position t must see itself.")
         elif ((wei.sum(-2) - 1).abs() < 1e-4).all():
-            cause = say("the columns sum to 1. softmax should run along each row, dim=-1.")
+            cause = say("the columns sum to 1. The rows should: softmax, or a sum to divide by, along dim=-1.")
         elif len(wei) > 1 and ((wei.sum(0) - 1).abs() < 1e-4).all():
             cause = say("softmax ran over the batch, dim=0. It should run along each row, dim=-1.")
         elif ((sums - 1).abs() < 1e-2).all():

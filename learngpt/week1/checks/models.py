@@ -6,13 +6,14 @@ import math
 import torch
 from torch import nn
 
-from learngpt.advice import classes_made, cuts_gradients
+from learngpt.advice import classes_made, cuts_gradients, where_nan_begins
 from learngpt.checking import (
     CheckFailed,
     agree,
     cause_of_shape,
     check,
     compare,
+    leaves_alone,
     likely_cause,
     run,
     seeded,
@@ -135,6 +136,32 @@ def makes_logits(GPT, B=2, T=4, C=6, vocab_size=9, block_size=8, seed=0):
         cause = cause or why_not_the_same_again(model, idx, out)
         cause = cause or likely_cause(out, suspects) or normalised(out)
         compare(fact, out, right, axes=axes, cause=cause, otherwise=where_it_parts(model, idx, out, x, stages))
+    leaves_alone(f"{name}.logits(idx)", model.logits, idx, earlier)
+    given.expected = ()
+    follows_learning(name, model, idx, lambda: to_logits(head(embed(idx))))
+
+
+def follows_learning(name, model, idx, right):
+    """Fail where the logits of a text stay what they were, although the model has learned meanwhile.
+
+    Args:
+        right: a function that computes the (B, T, V) logits.
+    """
+    for training in (True, False):
+        model.train(training)
+        run(f"{name}.logits(idx)", model.logits, idx)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter += torch.linspace(-1, 1, parameter.numel()).view_as(parameter)
+            out, expected = run(f"{name}.logits(idx)", model.logits, idx), right()
+        if not agree(tensor(out, f"{name}.logits(idx)", expected.shape), expected).all():
+            raise CheckFailed(
+                say("The parameters of the model have changed, as training does it, and its logits didn't follow."),
+                say(
+                    "logits or weights of an earlier call are kept. Compute them anew in each call, in training and "
+                    "after it."
+                ),
+            )
 
 
 def has_its_shape(name, out, B, T, C, vocab_size):
@@ -552,12 +579,21 @@ def _writes(model, block_size):
     idx = torch.zeros(2, 1, dtype=torch.long)
     for _ in range(block_size + 2):
         seen = idx[:, -block_size:]
-        hint = counted(
-            "Contexts shorter than block_size = {block_size} must work too; this one has {n} token.",
-            "Contexts shorter than block_size = {block_size} must work too; this one has {n} tokens.",
-            seen.shape[1],
-            block_size=block_size,
-        )
+        hint = ""
+        if seen.shape[1] < block_size:
+            hint = counted(
+                "Contexts shorter than block_size = {block_size} must work too; this one has {n} token.",
+                "Contexts shorter than block_size = {block_size} must work too; this one has {n} tokens.",
+                seen.shape[1],
+                block_size=block_size,
+            )
         logits = run("model.logits(idx)", model.logits, seen, hint=hint)
         logits = tensor(logits, "model.logits(idx)", (2, seen.shape[1], TINY.vocab_size))
+        if logits.isnan().any():
+            said = counted(
+                "model.logits(idx) has nan for a context of {n} token.",
+                "model.logits(idx) has nan for a context of {n} tokens.",
+                seen.shape[1],
+            )
+            raise CheckFailed(f"{said}\n{where_nan_begins(model.logits, seen)}".strip())
         idx = torch.cat((idx, torch.multinomial(logits[:, -1].softmax(-1), 1)), 1)

@@ -16,6 +16,7 @@ from learngpt.checking import (
     brief,
     check,
     compare,
+    leaves_alone,
     likely_cause,
     mistakes,
     nearly,
@@ -31,6 +32,7 @@ from learngpt.week1.checks.models import (
     BentMeanModule,
     after_lm_head,
     another_head,
+    follows_learning,
     has_its_shape,
     lent_encodings,
     made_anew,
@@ -329,6 +331,21 @@ def _layouts(T, C, ends):
          lambda angles: part(angles[:, even].cos(), angles[:, even].sin())),
         (say("sines stand in the left half and cosines in the right; they should take turns, column by column."),
          lambda angles: part(angles[:, : C // 2].sin(), angles[:, C // 2 :].cos())),
+        (
+            say("each row holds the sines of two positions, or their cosines: they were laid one after the other, and "
+                "reshaped. Stack them along the last dimension, dim=-1, before that."),
+            lambda angles: torch.cat((angles[:, even].sin(), angles[:, even].cos())).reshape(T, C),
+        ),
+        (
+            say("each row holds the cosines of two positions, or their sines: they were laid one after the other, and "
+                "reshaped. Stack them along the last dimension, dim=-1, sines first, before that."),
+            lambda angles: torch.cat((angles[:, even].cos(), angles[:, even].sin())).reshape(T, C),
+        ),
+        (
+            say("columns became rows by a reshape, which leaves the numbers in their order. A transpose turns them, "
+                ".T."),
+            lambda angles: _take_turns(angles).T.reshape(T, C),
+        ),
         (say("columns 1, 3, 5 are sines; the odd columns should be cosines."), torch.sin),
         (say("columns 0, 2, 4 are cosines; the even columns should be sines."), torch.cos),
         (say("the cosines are negative."), lambda angles: torch.where(odd, -angles.cos(), angles.sin())),
@@ -715,6 +732,42 @@ def adds_positions(GPT, B=2, T=5, C=8, vocab_size=11, block_size=9, seed=0):
         out, model, table, stages, new = _logits(GPT, idx, C, vocab_size, block_size, seed, training)
         _adds_positions(idx, out, model, table, stages, new, block_size)
         _learns_nothing_new(model)
+    _adds_its_own(GPT, idx, C, vocab_size, block_size)
+
+
+def _adds_its_own(GPT, idx, C, vocab_size, block_size):
+    """Fail where logits doesn't add what the class's own pos_encodings gives, be that right or wrong."""
+    T, name = idx.shape[1], "GPTVer3.logits(idx)"
+    try:
+        tables = [_encodings(GPT, size, C) for size in (block_size, T)]
+        if GPT.pos_encodings(block_size, C).dtype != torch.float32:
+            return
+    except CheckFailed:
+        return
+    torch.manual_seed(0)
+    model = run("GPTVer3(head, ...)", GPT, BentMeanModule(), vocab_size, C, block_size)
+
+    def right(table):
+        x = model.token_embedding_table(idx) + table[:T].float()
+        return model.lm_head(model.head(x))
+
+    try:
+        leaves_alone(name, model.logits, idx, (idx + 1) % vocab_size)
+        out = run(name, model.logits, idx)
+    except CheckFailed as failed:
+        static = isinstance(inspect.getattr_static(GPT, "pos_encodings"), staticmethod | classmethod)
+        if static:
+            raise
+        raise CheckFailed(
+            failed.said, say("@staticmethod is missing above pos_encodings, which has no self.")
+        ) from None
+    near = [table for table in tables if agree(out, right(table)).all()]
+    if not near:
+        raise CheckFailed(
+            say("GPTVer3.logits doesn't add what pos_encodings gives, though it adds codes of the check's."),
+            say("pos_encodings is called in another way than it is written, or what it gives is changed in place."),
+        )
+    follows_learning("GPTVer3", model, idx, lambda: right(near[0]))
 
 
 def _learns_nothing_new(model):

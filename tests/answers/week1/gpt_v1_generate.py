@@ -446,7 +446,7 @@ def sigmoid(self, idx, max_new_tokens):
     return idx
 
 
-@wrong("reads the position where the context ended", SAMPLES, "each step sees only the first context")
+@wrong("reads the position where the context ended", SAMPLES, "the logits are taken where the first context ended")
 def fixed_position(self, idx, max_new_tokens):
     T = idx.shape[1]
     for _ in range(max_new_tokens):
@@ -863,4 +863,48 @@ def takes_logits_apart(self, idx, max_new_tokens):
     for _ in range(max_new_tokens):
         logits, _ = self.logits(idx[:, -self.block_size :])
         idx = torch.cat((idx, torch.multinomial(logits[:, -1, :].softmax(-1), 1)), 1)
+    return idx
+
+
+@wrong("shows the first context alone", SAMPLES, "each step sees only the first context")
+def first_context_alone(self, idx, max_new_tokens):
+    shown = idx[:, -self.block_size :]
+    for _ in range(max_new_tokens):
+        p = self(shown)[0][:, -1].softmax(-1)
+        idx = torch.cat((idx, torch.multinomial(p, 1)), 1)
+    return idx
+
+
+@wrong("puts the text into bytes", KEEPS, "the numbers were put into 8 bits, which end at 255")
+def in_bytes(self, idx, max_new_tokens):
+    B, T = idx.shape
+    text = torch.zeros(B, T + max_new_tokens, dtype=torch.uint8)
+    text[:, :T] = idx
+    for t in range(T, T + max_new_tokens):
+        shown = text[:, max(0, t - self.block_size) : t].long()
+        text[:, t] = torch.multinomial(self(shown)[0][:, -1].softmax(-1), 1)[:, 0]
+    return text.long()
+
+
+@wrong("puts the new tokens into bytes", SAMPLES, "the numbers were put into 8 bits, which end at 255")
+def new_ones_in_bytes(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        token = torch.multinomial(self(idx[:, -self.block_size :])[0][:, -1].softmax(-1), 1)
+        idx = torch.cat((idx, token.to(torch.uint8)), 1)
+    return idx
+
+
+@wrong("cuts large logits off", SAMPLES, "large logits were cut off before the softmax")
+def large_logits_cut(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        last = self(idx[:, -self.block_size :])[0][:, -1].clamp(-8, 8)
+        idx = torch.cat((idx, torch.multinomial(last.softmax(-1), 1)), 1)
+    return idx
+
+
+@wrong("shows the last token alone after training", CROPS, "never more than 1 are shown")
+def last_token_after_training(self, idx, max_new_tokens):
+    for _ in range(max_new_tokens):
+        shown = idx[:, -self.block_size :] if self.training else idx[:, -1:]
+        idx = torch.cat((idx, torch.multinomial(self(shown)[0][:, -1].softmax(-1), 1)), 1)
     return idx

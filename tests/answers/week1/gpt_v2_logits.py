@@ -324,3 +324,49 @@ def forward_of_the_head(self, idx):
 @wrong("leaves a squeeze behind", LOGITS, "each dimension of size 1 is gone, as squeeze() takes them")
 def squeeze_left_behind(self, idx):
     return self.lm_head(self.head(self.token_embedding_table(idx))).squeeze()
+
+
+@wrong("logits of the last position alone", TRAINS, "logits(idx) gave 4 rows for 32 tokens")
+def last_position_alone(self, idx):
+    x = self.head(self.token_embedding_table(idx))
+    return self.lm_head(x[:, [-1], :])
+
+
+@wrong("makes one long text with view", TRAINS, "Use .reshape(...) instead")
+def one_long_text_by_view(self, idx):
+    B, T = idx.shape
+    x = self.head(self.token_embedding_table(idx.view(1, B * T)))
+    return self.lm_head(x).view(B, T, -1)
+
+
+@wrong("sets a seed", LOGITS, "a seed is set inside")
+def sets_a_seed(self, idx):
+    torch.manual_seed(1337)
+    return self.lm_head(self.head(self.token_embedding_table(idx)))
+
+
+@wrong("remembers texts", LOGITS, "logits or weights of an earlier call are kept")
+def remembers_texts(self, idx):
+    if not hasattr(self, "known"):
+        self.known = {}
+    key = str(idx.tolist())
+    if key not in self.known:
+        self.known[key] = self.lm_head(self.head(self.token_embedding_table(idx)))
+    return self.known[key]
+
+
+@wrong("keeps the table after training", LOGITS, "logits or weights of an earlier call are kept")
+def table_after_training(self, idx):
+    if self.training:
+        return self.lm_head(self.head(self.token_embedding_table(idx)))
+    if not hasattr(self, "frozen"):
+        self.frozen = self.token_embedding_table.weight.detach().clone()
+    return self.lm_head(self.head(self.frozen[idx]))
+
+
+@wrong("goes through all that is a module", LOGITS, "the head isn't used")
+def through_its_modules(self, idx):
+    x = idx
+    for layer in self.children():
+        x = layer(x)
+    return x

@@ -495,3 +495,27 @@ def many_codes_in_a_buffer(self, idx):
     if not hasattr(self, "codes"):
         self.register_buffer("codes", self.pos_encodings(5000, x.shape[-1]), persistent=False)
     return self.lm_head(self.head(x + self.codes[: idx.shape[1]]))
+
+
+@wrong("calls pos_encodings with one argument more", ADDS, "takes 2 positional arguments but 3 were given")
+def one_argument_more(self, idx):
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1], idx.device)))
+
+
+@wrong("remembers texts after training", ADDS, "logits or weights of an earlier call are kept")
+def remembers_texts(self, idx):
+    x = self.token_embedding_table(idx)
+    logits = self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))
+    if self.training:
+        return logits
+    if not hasattr(self, "known"):
+        self.known = {}
+    return self.known.setdefault(str(idx.tolist()), logits)
+
+
+@wrong("sets a seed", ADDS, "a seed is set inside")
+def sets_a_seed(self, idx):
+    torch.manual_seed(0)
+    x = self.token_embedding_table(idx)
+    return self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))

@@ -570,3 +570,15 @@ def table_of_whole_numbers(block_size, embed_size):
     angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
     table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()
     return table
+
+
+@wrong("lays sines and cosines one after the other", DISTANCES, "each row holds the sines of two positions")
+def stacked_in_front(block_size, embed_size):
+    angles = torch.arange(block_size)[:, None] / 10000 ** (torch.arange(0, embed_size, 2) / embed_size)
+    return torch.stack((angles.sin(), angles.cos())).reshape(block_size, embed_size)
+
+
+@wrong("reshapes where it should transpose", DISTANCES, "columns became rows by a reshape")
+def columns_reshaped(block_size, embed_size):
+    angles = torch.arange(0.0, block_size) / 10000 ** (torch.arange(0, embed_size, 2)[:, None] / embed_size)
+    return torch.stack((angles.sin(), angles.cos()), 1).reshape(block_size, embed_size)

@@ -324,7 +324,7 @@ def float64(x, B, T, C):
     return torch.from_numpy(out)
 
 
-@wrong("b runs over T and t over B", MEANS, "Does the index come from a loop over something longer")
+@wrong("b runs over T and t over B", MEANS, "b runs over 3 numbers, and dimension 0 of x has 1.")
 def bounds_swapped(x, B, T, C):
     out = torch.zeros_like(x)
     for b in range(T):
@@ -642,3 +642,26 @@ def running_mean_divided_by_t(x, B, T, C):
 def means_of_numpy(x, B, T, C):
     rows = [[x[b, : t + 1].detach().numpy().astype("float64").mean(0) for t in range(T)] for b in range(B)]
     return torch.from_numpy(np.array(rows))
+
+
+@wrong("t runs over the channels", MEANS, "t runs over 3 numbers, and dimension 1 of out has 2.")
+def over_the_channels(x, B, T, C):
+    out = torch.zeros(B, T, C)
+    for b in range(B):
+        for t in range(C):
+            out[b, t] = x[b, : t + 1].mean(dim=0)
+    return out
+
+
+@wrong("sets a seed", MEANS, "a seed is set inside")
+def sets_a_seed(x, B, T, C):
+    torch.manual_seed(1337)
+    return torch.stack([x[:, : t + 1].mean(1) for t in range(T)], 1)
+
+
+@wrong("turns gradients off", MEANS, "turns gradients off for everything after it")
+def gradients_off(x, B, T, C):
+    out = torch.stack([x[:, : t + 1].mean(1) for t in range(T)], 1)
+    if not x.requires_grad:
+        torch.set_grad_enabled(False)
+    return out

@@ -478,3 +478,41 @@ def einsum_of_the_wrong_letter(x, B, T, C):
     weights = torch.tril(torch.ones(T, T))
     weights = weights / weights.sum(dim=1, keepdim=True)
     return torch.einsum("ts,btc->btc", weights, x)
+
+
+@wrong("doubles its steps", COUNT, "tensor operations for B, T, C")
+def doubling(self, x, B, T, C):
+    seen, step = x, 1
+    while step < T:
+        seen = seen + F.pad(seen, (0, 0, step, 0))[:, :T]
+        step *= 2
+    return seen / torch.arange(1, T + 1)[:, None]
+
+
+@wrong("takes six examples at a time", COUNT, "tensor operations for B, T, C")
+def six_at_a_time(x, B, T, C):
+    weights = torch.ones(T, T).tril()
+    weights = weights / weights.sum(1, keepdim=True)
+    return torch.cat([weights @ part for part in x.split(6)])
+
+
+@wrong("keeps weights that can learn", COUNT, "a tensor of an earlier call kept on self")
+def weights_with_their_graph(self, x, B, T, C):
+    if not hasattr(self, "weights"):
+        self.weights = {}
+    if T not in self.weights:
+        triangle = torch.tril(torch.ones(T, T, requires_grad=True))
+        self.weights[T] = triangle / triangle.sum(1, keepdim=True)
+    return self.weights[T] @ x
+
+
+@wrong("writes each result into one room", EQUAL, "one tensor is kept on self, and each result is written into it")
+def one_room(self, x, B, T, C):
+    weights = torch.tril(torch.ones(T, T))
+    out = weights / weights.sum(1, keepdim=True) @ x
+    if out.requires_grad:
+        return out
+    if not hasattr(self, "room") or self.room.shape != x.shape:
+        self.room = torch.empty_like(x)
+    self.room.copy_(out)
+    return self.room

@@ -282,7 +282,7 @@ def k_for_v(self, x, q, k, v, B, T, C):
     return self.wei @ k
 
 
-@wrong("swaps q and k", WEIGHTS, "q and k are swapped")
+@wrong("swaps q and k", WEIGHTS, "q and k are swapped, or their product")
 def q_and_k_swapped(self, x, q, k, v, B, T, C):
     scores = k @ q.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -570,7 +570,7 @@ def log_softmax(self, x, q, k, v, B, T, C):
     return self.wei @ v
 
 
-@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "A second mistake: q and k are swapped")
+@wrong("q and k swapped, and softmax over the rows", WEIGHTS, "A second mistake: the scores are turned")
 def two_that_nearly_cancel(self, x, q, k, v, B, T, C):
     scores = k @ q.transpose(-2, -1) / C**0.5
     self.var = scores.var()
@@ -1130,4 +1130,80 @@ def score_of_zero_is_hidden(self, x, q, k, v, B, T, C):
     self.var = scores.var()
     scores = scores.tril()
     self.wei = scores.masked_fill(scores == 0, float("-inf")).softmax(-1)
+    return self.wei @ v
+
+
+@wrong("hides what is 0", FUTURE, "a score that happens to be 0 was hidden too")
+def zeros_hidden(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    scores = scores * self.tril[:T, :T]
+    scores[scores == 0] = float("-inf")
+    self.wei = F.softmax(scores, dim=-1)
+    return self.wei @ v
+
+
+@wrong("cuts off, then divides by the columns' sums", FUTURE, "divided by the sums of the columns. Each row is divided")
+def cut_and_divided_by_columns(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores, dim=-1) * self.tril[:T, :T]
+    self.wei = wei / wei.sum(-2, keepdim=True)
+    return self.wei @ v
+
+
+@wrong("divides right weights by the columns' sums", ROWS, "divided by the sums of the columns, after the softmax")
+def divided_by_columns(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    self.wei = wei / wei.sum(1, keepdim=True)
+    return self.wei @ v
+
+
+@wrong("turns the product", WEIGHTS, "the scores are turned: q and k are swapped, or their product")
+def turned_by_letters(self, x, q, k, v, B, T, C):
+    scores = torch.einsum("bic,bjc->bji", q, k) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("standardises, and measures that", VARIANCE, "divided by their own standard deviation")
+def standardised_and_measured(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    scores = (scores - scores.mean()) / scores.std()
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("divides each row by its spread", TRAINS, "The std of one number is taken there, and is nan. It takes two.")
+def rows_by_their_spread(self, x, q, k, v, B, T, C):
+    scores = q @ k.transpose(-2, -1)
+    self.var = (scores / C**0.5).var()
+    scores = scores / scores.std(-1, keepdim=True)
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("sets a seed", WEIGHTS, "a seed is set inside")
+def sets_a_seed(self, x, q, k, v, B, T, C):
+    torch.manual_seed(0)
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
+
+
+@wrong("keeps one product of the layers after training", WEIGHTS, "something of an earlier call is kept")
+def one_product_of_layers(self, x, q, k, v, B, T, C, debug):
+    if self.training or debug:
+        scores = q @ k.transpose(-2, -1) / C**0.5
+    else:
+        if not hasattr(self, "product"):
+            self.product = (self.query.weight.T @ self.key.weight).detach()
+        scores = x @ self.product @ x.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
     return self.wei @ v
