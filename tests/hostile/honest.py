@@ -55,6 +55,14 @@ def raises_at_the_end(notebook):
     last(notebook, "raise SystemExit('done')")
 
 
+@submission("Each call computes for a while, all of them together for longer than a cell may.", SOLVED, 15)
+def computes_in_each_call(notebook):
+    cell = by_id(notebook, SOLUTION)
+    cell["source"] = cell["source"].replace(
+        "return self.wei @ x", "sum(range(25_000_000))\n        return self.wei @ x"
+    )
+
+
 @submission("An import was added to the first cell, and the answer uses it.", SOLVED, 15)
 def import_in_a_given_cell(notebook):
     by_id(notebook, GIVEN)["source"] += "\n%matplotlib inline\nimport math"

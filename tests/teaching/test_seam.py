@@ -238,6 +238,7 @@ def test_gradebooks_of_one_database_share_an_engine(tmp_path, monkeypatch):
         ("self.checks = ['learngpt']", []),
         ("checks.heads._mean_of_past(x)", ["uses a part of the checks"]),
         ("from concurrent.futures import ThreadPoolExecutor", ["imports concurrent.futures"]),
+        ("import sys\nfor name in sys.modules:\n    print(name)", ["looks through sys.modules"]),
     ],
 )
 def test_what_an_instructor_may_want_to_read_is_noted(source, said):
