@@ -577,7 +577,12 @@ def attention_weights_are_scaled_softmax(Head, B=2, T=5, C=8, block_size=5, seed
 
 @torch.no_grad()
 def _follows_learning(ran):
-    """Fail where weights and output stay what they were, although the layers have learned meanwhile."""
+    """Fail where weights and output stay what they were, although the layers or the text have changed."""
+    kept_one = say("something of an earlier call is kept. Compute q, k, v and the weights anew in each call.")
+    last = ran.x[:, -1:].clone()
+    if not agree(ran.call(last), ran.head.value(last)).all():
+        said = say("One position alone attends to itself, so that its output is its value; here it is another one.")
+        raise CheckFailed(said, kept_one)
     ran.call(ran.x)
     for layer in ("query", "key", "value"):
         weight = getattr(ran.head, layer).weight
@@ -588,7 +593,7 @@ def _follows_learning(ran):
     if not agree(ran.head.wei, right).all() or not agree(out, right @ v).all():
         raise CheckFailed(
             say("The weights of the layers have changed, as training does it, and self.wei or the output didn't."),
-            say("something of an earlier call is kept. Compute q, k, v and the weights anew in each call."),
+            kept_one,
         )
 
 

@@ -1207,3 +1207,18 @@ def one_product_of_layers(self, x, q, k, v, B, T, C, debug):
     self.var = scores.var()
     self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
     return self.wei @ v
+
+
+@wrong("keeps the text for one position after training", WEIGHTS, "One position alone attends to itself")
+def cache_after_training(self, x, q, k, v, B, T, C):
+    if not self.training and T == 1 and hasattr(self, "seen"):
+        self.seen = torch.cat((self.seen, x.detach()), 1)
+        scores = q @ self.key(self.seen).mT / C**0.5
+        self.var = scores.var()
+        self.wei = F.softmax(scores, dim=-1)
+        return self.wei @ self.value(self.seen)
+    self.seen = x.detach()
+    scores = q @ k.transpose(-2, -1) / C**0.5
+    self.var = scores.var()
+    self.wei = F.softmax(scores.masked_fill(self.tril[:T, :T] == 0, float("-inf")), dim=-1)
+    return self.wei @ v
