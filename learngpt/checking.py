@@ -329,7 +329,7 @@ def run(what, function, *arguments, hint="", cause="", keeps_gradients=False, **
             _limited(),
             warnings.catch_warnings(),
             contextlib.redirect_stderr(sys.stdout),
-            _gradients(what * keeps_gradients),
+            _gradients(what if keeps_gradients else ""),
         ):
             result = function(*arguments, **options)
     except CheckFailed:
