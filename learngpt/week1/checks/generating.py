@@ -31,6 +31,10 @@ def _generated(model, idx, new):
         raise CheckFailed(said)
     if tuple(out.shape) != (B, T + new):
         raise _wrong_shape(out, idx, new, model)
+    if out.dtype in (torch.uint8, torch.int8):
+        raise CheckFailed(
+            say("{what} returned {dtype}, expected torch.int64.", what=NAME, dtype=out.dtype), say(IN_A_BYTE)
+        )
     if out.dtype not in (torch.int32, torch.int64):
         raise CheckFailed(
             say(

@@ -908,3 +908,14 @@ def last_token_after_training(self, idx, max_new_tokens):
         shown = idx[:, -self.block_size :] if self.training else idx[:, -1:]
         idx = torch.cat((idx, torch.multinomial(self(shown)[0][:, -1].softmax(-1), 1)), 1)
     return idx
+
+
+@wrong("gives bytes back", KEEPS, "the numbers were put into 8 bits, which end at 255")
+def bytes_come_back(self, idx, max_new_tokens):
+    B, T = idx.shape
+    text = torch.zeros(B, T + max_new_tokens, dtype=torch.uint8)
+    text[:, :T] = idx
+    for t in range(T, T + max_new_tokens):
+        shown = text[:, max(0, t - self.block_size) : t].long()
+        text[:, t] = torch.multinomial(self(shown)[0][:, -1].softmax(-1), 1)[:, 0]
+    return text

@@ -519,3 +519,14 @@ def sets_a_seed(self, idx):
     torch.manual_seed(0)
     x = self.token_embedding_table(idx)
     return self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))
+
+
+@wrong("remembers texts on the class", ADDS, "gave the logits of another model")
+def remembers_texts_on_the_class(self, idx):
+    if not hasattr(GPTVer3, "known"):  # noqa: F821
+        GPTVer3.known = {}  # noqa: F821
+    known, key = self.known, str(idx.tolist())
+    if key not in known:
+        x = self.token_embedding_table(idx)
+        known[key] = self.lm_head(self.head(x + self.pos_encodings(idx.shape[1], x.shape[-1])))
+    return known[key]
