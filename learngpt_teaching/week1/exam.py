@@ -94,7 +94,7 @@ def generate_appends(draw):
         (*draw.sizes(range(8, 13), range(15, 19)), 3, 5, 6),
         (5, int(draw.random.integers(3, 5)), 1, 8, 9),
         (3, 1, 4, 1, 5),
-        (4, 2, 1, 2, 120),
+        (4, 2, 1, 2, 70),
     ]
     for V, block_size, B, T, new in [*sizes, (2, 2, 1, 1, 40)]:
         ask = draw.script()
@@ -103,7 +103,7 @@ def generate_appends(draw):
         written.append(_Written(ask, V, model, draw.tokens(V, B, T), new))
     ask = draw.script()  # with more tokens than a byte can number
     scripts.append(ask)
-    written.append(_Written(ask, 1100, _bigram(ask, 1100, 6), draw.tokens(1100, 4, 5), 10))
+    written.append(_Written(ask, 600, _bigram(ask, 600, 6), draw.tokens(600, 4, 5), 10))
     yield scripts
     return all(each.text is not None for each in written)
 
@@ -227,10 +227,10 @@ def _draws_that_are_sure(draw):
 
 
 def _draws_of_large_numbers(draw):
-    """More tokens than a byte can number; with the first weights, all of 40 are below 256 once in 10^20."""
-    V, T = 1100, 3
+    """More tokens than a byte can number; with the first weights, all of 60 are below 256 less than once in 10^15."""
+    V, T = 600, 3
     ask = draw.script()
-    written = _Written(ask, V, _bigram(ask, V, 50), draw.tokens(256, 4, T), 10)
+    written = _Written(ask, V, _bigram(ask, V, 50), draw.tokens(256, 4, T), 15)
     return [ask], lambda: written.text is None or bool((written.text[:, T:] > 255).any())
 
 
