@@ -15,7 +15,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import nbformat
@@ -212,10 +212,7 @@ def _graded(
     asyncio.run(run.all())
     result = Result(_encodable(rebuilt), checks=run.outcomes, seed=run.seed, kernels=run.kernels)
     result.cut_short = bool(budget.over)
-    notes = list(dict.fromkeys(_notes(notebook, rebuilt)))
-    result.notes = notes[:MOST_NOTES]
-    if len(notes) > MOST_NOTES:
-        result.notes.append(f"There are {len(notes) - MOST_NOTES:,} more notes of this kind. Read its cells.")
+    result.notes = _few(_notes(notebook, rebuilt))
     differing = [grade_id for grade_id, outcome in result.checks.items() if outcome.differs]
     if differing:
         result.verdict = DIFFERS
@@ -259,6 +256,13 @@ def _plain(text: str) -> str:
     """Lines of text that move no cursor and change no colour of a terminal, and not too many."""
     text = text.encode("utf-8", "replace").decode()[:MESSAGE_CHARACTERS]
     return "".join(char for char in text if char.isprintable() or char == "\n")
+
+
+def _few(notes: Iterable[str]) -> list[str]:
+    """The first MOST_NOTES of some notes, each once, and how many were left out."""
+    once = list(dict.fromkeys(notes))
+    left_out = len(once) - MOST_NOTES
+    return once[:MOST_NOTES] + [f"Notes of this kind that were left out: {left_out:,}."] * (left_out > 0)
 
 
 def _notes(notebook: Notebook, rebuilt: NotebookNode) -> Iterator[str]:

@@ -21,7 +21,7 @@ OTHERS = {
     "install.py": ("No space left", "establish a new", "No matching distribution"),  # as pip says it
     "playing.py": ("\n",),  # a script of the page
     "__init__.py": ("module ",),  # as Python says it
-    "running.py": ("The check says yes", "A cell ", ": exam no"),  # for the instructor
+    "running.py": ("The check says yes", "A cell ", ": exam no", "Notes of this kind"),  # for the instructor
 }
 
 

@@ -246,3 +246,9 @@ def test_what_an_instructor_may_want_to_read_is_noted(source, said):
     rebuilt = rebuild(notebook.node, [Cell("code", source)])
     notes = list(running._notes(notebook, rebuilt))
     assert len(notes) == len(said) and all(words in note for words, note in zip(said, notes))
+
+
+def test_notes_about_one_submission_do_not_bury_those_of_the_others():
+    assert running._few(["one", "two", "one"]) == ["one", "two"]
+    many = running._few(f"note {number}" for number in range(3_000))
+    assert many == [*(f"note {number}" for number in range(10)), "Notes of this kind that were left out: 2,990."]
