@@ -13,7 +13,7 @@ import os
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode
@@ -27,7 +27,6 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SAWarning
 
 from learngpt_teaching.course import Course, CourseError, digest
-from learngpt_teaching.engine.running import Budget
 from learngpt_teaching.engine.sandbox import Broken, NoContainment, begin_warming, must_be_ready
 from learngpt_teaching.quarantine import quarantine
 from learngpt_teaching.results import GRADED, SET_ASIDE, Kept, Result
@@ -35,6 +34,9 @@ from learngpt_teaching.settings import StudentCode
 from learngpt_teaching.stopping import STOPPED, end_with
 from learngpt_teaching.submissions import Job, jobs
 from learngpt_teaching.times import has_no_time, put_bad_time_aside
+
+if TYPE_CHECKING:  # what runs notebooks takes a while to import, in which PyTorch is being imported already
+    from learngpt_teaching.engine.running import Budget
 
 
 def share_engine() -> None:

@@ -756,7 +756,7 @@ def _adds_its_own(GPT, idx, C, vocab_size, block_size):
         out = run(name, model.logits, idx)
     except CheckFailed as failed:
         static = isinstance(inspect.getattr_static(GPT, "pos_encodings"), staticmethod | classmethod)
-        if static:
+        if static or failed.cause:
             raise
         raise CheckFailed(
             failed.said, say("@staticmethod is missing above pos_encodings, which has no self.")

@@ -912,10 +912,7 @@ def last_token_after_training(self, idx, max_new_tokens):
 
 @wrong("gives bytes back", KEEPS, "the numbers were put into 8 bits, which end at 255")
 def bytes_come_back(self, idx, max_new_tokens):
-    B, T = idx.shape
-    text = torch.zeros(B, T + max_new_tokens, dtype=torch.uint8)
-    text[:, :T] = idx
-    for t in range(T, T + max_new_tokens):
-        shown = text[:, max(0, t - self.block_size) : t].long()
-        text[:, t] = torch.multinomial(self(shown)[0][:, -1].softmax(-1), 1)[:, 0]
-    return text
+    for _ in range(max_new_tokens):
+        p = self(idx[:, -self.block_size :])[0][:, -1].softmax(-1)
+        idx = torch.cat((idx, torch.multinomial(p, 1)), 1)
+    return idx.to(torch.uint8)
